@@ -1,0 +1,84 @@
+# Each target does all its own set-up; nothing but Python 3.11+, make and the package registry is needed.
+# `make help` lists the targets.
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell scripts/find_python.sh)
+# Lambda's interpreter, where this machine has it; empty otherwise.
+LAMBDA_PYTHON ?= $(shell scripts/find_python.sh 3.13)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
+
+# What the artifacts are made of. Bytecode that a test run left behind is not part of it.
+SOURCES := $(shell find layers functions -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' 2>/dev/null) \
+           $(wildcard template.yaml samconfig.toml requirements/gateway.lock requirements/guard.lock scripts/*.sh)
+ARGS ?=
+
+.PHONY: help run test check format build lock clean setup runtime
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.stamp ## a local edge at http://localhost:8080 to try things on (ARGS="..." is passed on)
+	@exec $(BIN)/python -m edgecors_cli local --demo $(ARGS)
+
+test: check runtime ## everything that is checked and tested; the library's branches must all be covered
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=100 $(ARGS)
+
+check: $(VENV)/.stamp ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python scripts/typecheck.py
+
+format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where that can be done mechanically
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+build: .aws-sam/.stamp ## the artifacts that are deployed, in .aws-sam/build
+
+lock: $(VENV)/.stamp ## newest allowed versions of everything into requirements/*.lock
+	@BIN=$(BIN) scripts/lock.sh
+
+clean: ## removes all that make has made
+	rm -rf .venv .venv-sam .venv-lambda .venv-bench .aws-sam build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -name .git -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
+
+setup: $(VENV)/.stamp # the development environment alone
+
+# The SAM CLI (it also carries Lambda's runtime emulator), and Lambda's interpreter with Lambda's runtime client.
+runtime: .venv-sam/.stamp $(if $(LAMBDA_PYTHON),.venv-lambda/.stamp)
+
+# Environments. Each is laid anew when its lock changes, so that nothing from an older one stays behind.
+define make-venv
+	@test -n "$(1)"
+	@echo "installing $(2) (from $(3))"
+	@rm -rf $(2)
+	@$(1) -m venv $(2)
+	@$(2)/bin/python $(PIP_INSTALL) --require-hashes -r $(3)
+endef
+
+$(VENV)/.locked: requirements/dev.lock
+	$(call make-venv,$(PYTHON),$(VENV),requirements/dev.lock)
+	@touch $@
+
+$(VENV)/.stamp: $(VENV)/.locked pyproject.toml
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+.venv-sam/.stamp: requirements/sam.lock
+	$(call make-venv,$(PYTHON),.venv-sam,requirements/sam.lock)
+	@touch $@
+
+.venv-lambda/.stamp: requirements/runtime.lock
+	$(call make-venv,$(LAMBDA_PYTHON),.venv-lambda,requirements/runtime.lock)
+	@touch $@
+
+# PATH: the artifacts' recipes call `python3 -m pip`, which has to be one that is new enough.
+.aws-sam/.stamp: $(SOURCES) .venv-sam/.stamp $(VENV)/.stamp
+	PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam build
+	@touch $@

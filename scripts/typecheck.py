@@ -1,0 +1,34 @@
+"""Checks the types of everything that is written in Python here.
+
+Each directory of ``functions/`` is a program of its own, and Lambda wants them all to have a module ``app``; so each
+gets a run of its own, beside one for all the rest. Exits with 1 when any run has found something.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOGETHER = ("layers/edgecors", "cli", "tests", "scripts", "bench")
+
+
+def has_sources(directory: Path) -> bool:
+    """Whether there is anything to check below a directory (mypy takes it for an error when there is not)."""
+    return any(directory.rglob("*.py"))
+
+
+def main() -> int:
+    """Runs mypy once for the packages and once for each function; the exit status."""
+    together = [name for name in TOGETHER if has_sources(ROOT / name)]
+    apart = sorted(path for path in (ROOT / "functions").glob("*/") if has_sources(path))
+    runs = [together, *([str(path.relative_to(ROOT))] for path in apart)]
+    failed = False
+    for paths in runs:
+        print("mypy", *paths, flush=True)
+        done = subprocess.run([sys.executable, "-m", "mypy", *paths], cwd=ROOT, check=False)
+        failed = failed or done.returncode != 0
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
