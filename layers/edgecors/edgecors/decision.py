@@ -1,0 +1,335 @@
+"""The decision: a policy and a request in, a reason and headers out. The CORS protocol, and nothing else.
+
+The protocol is https://fetch.spec.whatwg.org/#http-cors-protocol. Everything that decides (edge, gateway, decorator,
+guard, command) calls `decide`; adapters in `edgecors.events` only carry its outcome into an event's form.
+"""
+
+from __future__ import annotations
+
+from .origin import DEFAULT_PORTS, parse_origin
+from .paths import normalise_path
+from .policy import FORBIDDEN_METHODS, is_token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .policy import Policy, Rule
+
+ALLOWED = "allowed"
+NOT_CORS = "not-cors"
+NOT_MANAGED = "not-managed"
+SAME_ORIGIN = "same-origin"
+ORIGIN_NOT_ALLOWED = "origin-not-allowed"
+ORIGIN_MALFORMED = "origin-malformed"
+METHOD_NOT_ALLOWED = "method-not-allowed"
+HEADERS_NOT_ALLOWED = "headers-not-allowed"
+HEADERS_MALFORMED = "headers-malformed"
+POLICY_UNAVAILABLE = "policy-unavailable"
+
+REASONS = {
+    ALLOWED: "the policy allows the origin (and, in a preflight, the method and the headers)",
+    NOT_CORS: "the request has no Origin header, so CORS has no say",
+    NOT_MANAGED: "no rule is about this host and path, or the path is ambiguous",
+    SAME_ORIGIN: "the request comes from a page of the same origin; it needs no permission",
+    ORIGIN_NOT_ALLOWED: "no entry of the rule allows the origin",
+    ORIGIN_MALFORMED: "the Origin header holds what no browser sends",
+    METHOD_NOT_ALLOWED: "the rule does not allow the method asked for",
+    HEADERS_NOT_ALLOWED: "the rule does not allow one of the headers asked for",
+    HEADERS_MALFORMED: "Access-Control-Request-Headers is no list of names, or too long",
+    POLICY_UNAVAILABLE: "no policy could be loaded yet",
+}
+"""Every reason there is, with its meaning. The same words stand in logs, metrics, `explain` and tests."""
+
+MAX_REQUEST_HEADERS_LENGTH = 4096
+MAX_REQUEST_HEADERS_NAMES = 64
+MAX_REQUEST_HEADERS_EMPTY = 16
+
+_VARY_ACTUAL = ("Origin",)
+_VARY_PREFLIGHT = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
+_VARY_PRIVATE = (*_VARY_PREFLIGHT, "Access-Control-Request-Private-Network")
+_NO_STORE = (("Cache-Control", "no-store"),)
+_REFUSED_WITH_TEXT = (*_NO_STORE, ("Content-Type", "text/plain; charset=utf-8"))
+_UNAVAILABLE = (("Retry-After", "1"), *_NO_STORE)
+_TIMING = ("timing-allow-origin",)
+
+
+class Request:
+    """What the protocol needs to know of a request. None stands for a header that is not there.
+
+    Several values of one header are joined with ``", "``, which makes two origins malformed by grammar. ``path`` is as
+    received, without query; ``host`` and ``scheme`` are None where the event does not show the viewer's own.
+    """
+
+    __slots__ = (
+        "fetch_site",
+        "host",
+        "method",
+        "origin",
+        "path",
+        "private_network",
+        "request_headers",
+        "request_method",
+        "scheme",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        host: str | None = None,
+        scheme: str | None = None,
+        origin: str | None = None,
+        request_method: str | None = None,
+        request_headers: str | None = None,
+        private_network: str | None = None,
+        fetch_site: str | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.host = host
+        self.scheme = scheme
+        self.origin = origin
+        self.request_method = request_method
+        self.request_headers = request_headers
+        self.private_network = private_network
+        self.fetch_site = fetch_site
+
+    @property
+    def is_preflight(self) -> bool:
+        """https://fetch.spec.whatwg.org/#cors-preflight-request. Any other OPTIONS is an ordinary request."""
+        return self.method == "OPTIONS" and self.origin is not None and self.request_method is not None
+
+
+class Decision:
+    """What is to be done, and why.
+
+    ``status`` is set where we answer ourselves (204, 403, 503); None passes the request on. ``headers`` are set on the
+    answer or the response, ``vary`` is merged into its Vary. ``touch`` is False where nothing at all may be changed;
+    where it is True the upstream's own CORS headers go, and the lower-case names in ``remove`` with them. ``rule`` is
+    the rule that decided and ``entry`` the allowlist entry that matched, in canonical spelling.
+    """
+
+    __slots__ = ("body", "entry", "headers", "reason", "remove", "rule", "status", "touch", "vary")
+
+    def __init__(
+        self,
+        reason: str,
+        rule: Rule | None = None,
+        *,
+        touch: bool = True,
+        status: int | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        vary: tuple[str, ...] = (),
+        remove: tuple[str, ...] = (),
+        entry: str | None = None,
+        body: str | None = None,
+    ) -> None:
+        self.reason = reason
+        self.rule = rule
+        self.touch = touch
+        self.status = status
+        self.headers = headers
+        self.vary = vary
+        self.remove = remove
+        self.entry = entry
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"Decision({self.reason!r}, status={self.status!r}, headers={self.headers!r}, vary={self.vary!r})"
+
+
+_NOT_MANAGED = Decision(NOT_MANAGED, touch=False)
+
+
+def decide(policy: Policy | None, request: Request) -> Decision:
+    """Decide a preflight or an actual request. ``policy`` is None when none could be loaded yet."""
+    if request.is_preflight:
+        return decide_preflight(policy, request)
+    return decide_actual(policy, request)
+
+
+def decide_preflight(policy: Policy | None, request: Request) -> Decision:
+    """Decide a CORS-preflight request: Fetch, "CORS-preflight fetch", seen from the server's side."""
+    if policy is None:
+        return Decision(POLICY_UNAVAILABLE, status=503, headers=_UNAVAILABLE, vary=_VARY_PREFLIGHT)
+    rule = find_rule(policy, request)
+    if rule is None:
+        return _NOT_MANAGED
+    reason, entry = _check_origin(rule, request.origin or "")
+    names: list[str] | None = []
+    if reason == ALLOWED:
+        reason, names = _check_method_and_headers(rule, request)
+    if policy.shadow:
+        return Decision(reason, rule, touch=False, entry=entry)
+    vary = _VARY_PRIVATE if rule.private_network else _VARY_PREFLIGHT
+    if reason == ALLOWED:
+        headers = _preflight_headers(rule, request, names or [])
+        return Decision(reason, rule, status=204, headers=headers, vary=vary, entry=entry)
+    if rule.debug:
+        body = f"edgecors: {reason}: {REASONS[reason]} (rule {rule.index}).\n"
+        return Decision(reason, rule, status=403, headers=_REFUSED_WITH_TEXT, vary=vary, entry=entry, body=body)
+    return Decision(reason, rule, status=403, headers=_NO_STORE, vary=vary, entry=entry)
+
+
+def decide_actual(policy: Policy | None, request: Request) -> Decision:
+    """Decide anything that is no preflight: Fetch, "CORS check", seen from the server's side."""
+    if policy is None:
+        return Decision(POLICY_UNAVAILABLE, vary=_VARY_ACTUAL)
+    rule = find_rule(policy, request)
+    if rule is None:
+        return _NOT_MANAGED
+    origin = request.origin
+    if origin is None:
+        reason, entry = NOT_CORS, None
+    else:
+        reason, entry = _check_origin(rule, origin)
+        if reason != ALLOWED and _is_same_origin(request):
+            reason = SAME_ORIGIN
+    if policy.shadow:
+        return Decision(reason, rule, touch=False, entry=entry)
+    remove = _TIMING if rule.timing else ()
+    if rule.origins is None:
+        return Decision(reason, rule, headers=_actual_headers(rule, "*"), remove=remove, entry=entry)
+    if reason == ALLOWED:
+        headers = _actual_headers(rule, origin or "")
+        return Decision(reason, rule, headers=headers, vary=_VARY_ACTUAL, remove=remove, entry=entry)
+    if rule.block and reason in (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED) and _is_cross_origin(request):
+        return Decision(reason, rule, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL)
+    return Decision(reason, rule, headers=_resource_policy(rule), vary=_VARY_ACTUAL, remove=remove)
+
+
+def find_rule(policy: Policy, request: Request) -> Rule | None:
+    """The first rule that is about the request's resource; None where nothing is managed."""
+    path = normalise_path(request.path)
+    if path is None:
+        return None
+    host = request.host
+    for rule in policy.rules:
+        if (rule.paths is None and rule.hosts is None) or rule.matches(host, path):
+            return rule
+    return None
+
+
+def _check_origin(rule: Rule, origin: str) -> tuple[str, str | None]:
+    """The reason, and the entry that allows the origin."""
+    origins = rule.origins
+    if origins is None:
+        # "*" without credentials: the answer is a constant, so even a malformed origin is no reason to differ.
+        return ALLOWED, "*"
+    if origin in origins.exact:
+        return ALLOWED, origin
+    parts = parse_origin(origin)
+    if parts is None:
+        return (ORIGIN_NOT_ALLOWED if origin == "null" else ORIGIN_MALFORMED), None
+    entry = origins.match_pattern(*parts)
+    return (ORIGIN_NOT_ALLOWED if entry is None else ALLOWED), entry
+
+
+def _check_method_and_headers(rule: Rule, request: Request) -> tuple[str, list[str] | None]:
+    method = request.request_method or ""
+    if rule.methods is None:
+        if not is_token(method) or method.upper() in FORBIDDEN_METHODS:
+            return METHOD_NOT_ALLOWED, None
+    elif method not in rule.methods:
+        return METHOD_NOT_ALLOWED, None
+    if request.request_headers is None:
+        return ALLOWED, []
+    names = parse_header_names(request.request_headers)
+    if names is None:
+        return HEADERS_MALFORMED, None
+    if rule.headers is not None and not rule.accepted_headers.issuperset(names):
+        return HEADERS_NOT_ALLOWED, None
+    return ALLOWED, names
+
+
+def parse_header_names(value: str) -> list[str] | None:
+    """The lower-case names of an Access-Control-Request-Headers value, in order; None when it is malformed or too long.
+
+    Browsers send a sorted, lower-case list without blanks (Fetch, "CORS-unsafe request-header names"), but proxies
+    split, join, pad and reorder it (RFC 9110, section 5.6.1 asks recipients to bear empty elements).
+    """
+    if len(value) > MAX_REQUEST_HEADERS_LENGTH:
+        return None
+    parts = value.lower().split(",")
+    if len(parts) > MAX_REQUEST_HEADERS_NAMES + MAX_REQUEST_HEADERS_EMPTY:
+        return None
+    names = []
+    for part in parts:
+        name = part.strip(" \t")
+        if name:
+            if not is_token(name):
+                return None
+            names.append(name)
+    if len(names) > MAX_REQUEST_HEADERS_NAMES or len(parts) - len(names) > MAX_REQUEST_HEADERS_EMPTY:
+        return None
+    return names
+
+
+def _preflight_headers(rule: Rule, request: Request, names: list[str]) -> tuple[tuple[str, str], ...]:
+    """The whole lists of the rule, so that one preflight serves the page's later requests too."""
+    methods, allowed = rule.methods_value, rule.headers_value
+    if rule.credentials:
+        # With credentials the wildcard is a name like any other (Fetch, "CORS protocol and credentials").
+        if rule.methods is None:
+            methods = request.request_method or ""
+        if rule.headers is None:
+            allowed = ", ".join(dict.fromkeys(names))
+    if rule.headers is not None and not rule.headers.issuperset(names):
+        # Safelisted names are allowed without being listed, but a browser asks only where the value is not safe.
+        extra = [name for name in dict.fromkeys(names) if name not in rule.headers]
+        allowed = ", ".join([allowed, *extra] if allowed else extra)
+    origin = "*" if rule.origins is None else request.origin or ""
+    headers = [("Access-Control-Allow-Origin", origin)]
+    if rule.credentials:
+        headers.append(("Access-Control-Allow-Credentials", "true"))
+    if methods:
+        headers.append(("Access-Control-Allow-Methods", methods))
+    if allowed:
+        headers.append(("Access-Control-Allow-Headers", allowed))
+    headers.append(("Access-Control-Max-Age", rule.max_age))
+    if rule.private_network and request.private_network == "true":
+        headers.append(("Access-Control-Allow-Private-Network", "true"))
+    return tuple(headers)
+
+
+def _actual_headers(rule: Rule, origin: str) -> tuple[tuple[str, str], ...]:
+    headers = [("Access-Control-Allow-Origin", origin)]
+    if rule.credentials:
+        headers.append(("Access-Control-Allow-Credentials", "true"))
+    if rule.expose:
+        headers.append(("Access-Control-Expose-Headers", rule.expose))
+    if rule.timing:
+        headers.append(("Timing-Allow-Origin", origin))
+    headers.extend(_resource_policy(rule))
+    return tuple(headers)
+
+
+def _resource_policy(rule: Rule) -> tuple[tuple[str, str], ...]:
+    """For everyone: Cross-Origin-Resource-Policy is about no-cors loads, which carry no Origin."""
+    return (("Cross-Origin-Resource-Policy", rule.resource_policy),) if rule.resource_policy else ()
+
+
+def _is_same_origin(request: Request) -> bool:
+    return _same_origin(request) is True
+
+
+def _is_cross_origin(request: Request) -> bool:
+    return _same_origin(request) is False
+
+
+def _same_origin(request: Request) -> bool | None:
+    """Whether the request comes from a page of its own origin; None where the event does not tell.
+
+    Fetch metadata is the browser's own word (https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header);
+    without it the Origin is compared with what was asked for, as far as the event shows that.
+    """
+    if request.fetch_site is not None:
+        return request.fetch_site in ("same-origin", "none")
+    parts = parse_origin(request.origin or "")
+    if parts is None:
+        return False
+    if request.host is None:
+        return None
+    scheme, name, port = parts
+    authority = f"{name}:{port}" if port else name
+    host = request.host.lower().removesuffix(":" + DEFAULT_PORTS.get(scheme, ""))
+    return host == authority and request.scheme in (None, scheme)

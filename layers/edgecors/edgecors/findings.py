@@ -1,0 +1,52 @@
+"""What was found while a policy was read: errors, skipped entries, repairs, warnings."""
+
+from __future__ import annotations
+
+ERROR = "error"
+"""The document is rejected; the last good policy goes on serving."""
+SKIPPED = "skipped"
+"""An entry of a plain list could not be read or is unsafe where it is used; it was left out, which only narrows."""
+REPAIRED = "repaired"
+"""An entry was written differently from what is compared; the repair can't widen anything."""
+WARNING = "warning"
+"""Nothing is wrong by the rules, but it is probably not what was meant. Only the linter says these."""
+
+
+class Finding:
+    """One thing about one place of a policy.
+
+    ``severity`` is one of the constants above, ``code`` a stable word for programs, ``place`` a path such as
+    ``rules[1].allow_origins[0]``, ``message`` what is wrong and ``remedy`` what to write instead.
+    """
+
+    __slots__ = ("code", "message", "place", "remedy", "severity")
+
+    def __init__(self, severity: str, code: str, place: str, message: str, remedy: str = "") -> None:
+        self.severity = severity
+        self.code = code
+        self.place = place
+        self.message = message
+        self.remedy = remedy
+
+    def as_dict(self) -> dict[str, str]:
+        """The finding as JSON-ready strings, in a fixed order of keys."""
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "place": self.place,
+            "message": self.message,
+            "remedy": self.remedy,
+        }
+
+    def __str__(self) -> str:
+        text = f"{self.place or 'document'}: {self.message}"
+        return f"{text} ({self.code}). {self.remedy}" if self.remedy else f"{text} ({self.code})."
+
+    def __repr__(self) -> str:
+        return f"Finding({self.severity!r}, {self.code!r}, {self.place!r}, {self.message!r}, {self.remedy!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Finding) and self.as_dict() == other.as_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.severity, self.code, self.place, self.message, self.remedy))
