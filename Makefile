@@ -54,12 +54,13 @@ setup: $(VENV)/.stamp # the development environment alone
 runtime: .venv-sam/.stamp $(if $(LAMBDA_PYTHON),.venv-lambda/.stamp)
 
 # Environments. Each is laid anew when its lock changes, so that nothing from an older one stays behind.
+# --no-deps: a lock names everything, and pip can't match hashes with a dependency that asks for extras.
 define make-venv
 	@test -n "$(1)"
 	@echo "installing $(2) (from $(3))"
 	@rm -rf $(2)
 	@$(1) -m venv $(2)
-	@$(2)/bin/python $(PIP_INSTALL) --require-hashes -r $(3)
+	@$(2)/bin/python $(PIP_INSTALL) --no-deps --require-hashes -r $(3)
 endef
 
 $(VENV)/.locked: requirements/dev.lock

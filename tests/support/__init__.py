@@ -1,0 +1,1 @@
+"""What several tests share: servers to test against, and ways to start and end them."""
