@@ -22,8 +22,7 @@ if [ $# -gt 0 ]; then
     usable python3 "$1" && exit 0
     # Version managers keep interpreters that are not on PATH.
     for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python3 \
-        "${UV_PYTHON_INSTALL_DIR:-$HOME/.local/share/uv/python}"/cpython-"$1".*/bin/python3 \
-        /opt/python/"$1"*/bin/python3; do
+        "${UV_PYTHON_INSTALL_DIR:-$HOME/.local/share/uv/python}"/cpython-"$1".*/bin/python3; do
         [ -x "$candidate" ] && usable "$candidate" "$1" && exit 0
     done
     exit 1

@@ -172,10 +172,13 @@ class LambdaRuntime:
         return self._log_path.read_text("utf-8", "replace") if self._log_path.exists() else ""
 
     @property
-    def init_milliseconds(self) -> float | None:
-        """How long the function's start took by the emulator's report; None before the first invocation ended."""
-        found = re.search(r"Init Duration: ([0-9.]+) ms", self.log)
-        return float(found[1]) if found else None
+    def durations(self) -> list[float]:
+        """Milliseconds of each invocation so far, by the emulator's report.
+
+        The first one holds the function's whole start, which the emulator does not tell apart (what it prints as
+        "Init Duration" is its own).
+        """
+        return [float(value) for value in re.findall(r"\tDuration: ([0-9.]+) ms", self.log)]
 
     def invoke(self, event: object) -> Any:
         """Sends one event and returns the answer, both as JSON values.
