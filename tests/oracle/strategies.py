@@ -1,0 +1,464 @@
+"""Hypothesis strategies: valid policy documents, and requests that nearly fit them.
+
+Random text would almost always be refused for the same dull reason, so everything here starts from what the
+document allows and spoils it in one place.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.oracle.decision import path_matches
+
+Document = dict[str, Any]
+Rule = dict[str, Any]
+Request = dict[str, Any]
+Draw = st.DrawFn
+
+NAMES = ["example.com", "shop.example.com", "a-b.example.org", "xn--bcher-kva.example", "x_y.example.net"]
+BARE_HOSTS = ["app", "example.com.", "10.0.0.7", "[2001:db8::7]", "[::ffff:102:304]"]
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+PORTS = ["", "", "", ":8443", ":3000", ":1", ":65535"]
+HEADER_NAMES = [
+    "x-a",
+    "x-b",
+    "authorization",
+    "content-type",
+    "x-request-id",
+    "etag",
+    "range",
+    "x!#$%&'*+.^_`|~9",
+]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE", "get", "OPTIONS"]
+PATHS = [
+    "/",
+    "/api/",
+    "/api/v1/items",
+    "/api",
+    "/fonts/a.woff2",
+    "/Api/x",
+    "/x.css",
+    "/~a",
+    "/a//b",
+    "/a/b/c",
+]
+PATH_GLOBS = ["/*", "/api/*", "*.css", "/a?i*", "fonts/*", "/~a", "/api", "*", "/*/b", "/a//b", "?pi/*"]
+HOST_GLOBS = ["*", "*.example.com", "shop.*", "CDN.example.com", "sho?.example.com", "localhost"]
+
+# Each looks like a letter, a dot, a hyphen or a slash; some become one by Unicode normalisation.
+CONFUSABLES = {
+    "a": "\u0430",
+    "e": "\u0435",
+    "o": "\uff4f",
+    ".": "\u3002",
+    "-": "\u2010",
+    "/": "\u2215",
+    "1": "\u0661",
+}
+CONTROLS = ["\0", "\t", "\n", "\r", "\x1f", " ", "\x7f", "\u00a0", "\u00ad", "\u200b", "\ufeff"]
+
+
+# Policy documents. The strategies are built once: building costs more than drawing.
+
+# A host label in which no number ends, since it starts with a letter.
+labels = st.from_regex(r"[a-z]([a-z0-9_-]{0,5}[a-z0-9_])?", fullmatch=True)
+# Names below no public suffix of more than one label.
+names = st.one_of(st.sampled_from(NAMES), st.builds("{}.{}".format, labels, st.sampled_from(NAMES)))
+stars = st.sampled_from(["*", "*", "*", "shop-*", "*-app", "a*a", "pr-*-web"])
+ports = st.sampled_from([*PORTS, ":*", ":*"])
+EXTENSION_ORIGINS = [
+    "capacitor://localhost",
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    "moz-extension://0b1c2d3e-1111-2222-3333-44445555666f",
+]
+
+
+@functools.cache
+def patterns(credentials: bool) -> st.SearchStrategy[str]:
+    """One entry of `allow_origins`, some written so that they have to be repaired first."""
+    written = "{}://{}{}".format
+    schemes = st.sampled_from(["https"] if credentials else ["https", "https", "http"])
+    loopback = st.builds(written, st.sampled_from(["http", "https"]), st.sampled_from(LOOPBACK), ports)
+    plain = st.one_of(
+        st.builds(written, schemes, names, ports),
+        st.builds(written, schemes, st.builds("{}.{}".format, stars, names), ports),
+        st.builds(written, schemes, st.sampled_from(BARE_HOSTS), ports),
+        loopback,
+        st.sampled_from(EXTENSION_ORIGINS),
+    )
+    repairable = plain.flatmap(lambda text: st.sampled_from(repairable_forms(text)))
+    null = plain if credentials else st.just("null")
+    return st.one_of(plain, plain, plain, repairable, null)
+
+
+def repairable_forms(pattern: str) -> list[str]:
+    """The same pattern in upper case, with a trailing slash, its default port, or blanks around it."""
+    ways = [pattern.upper(), pattern + "/", f" {pattern}", f"{pattern}\t"]
+    default = {"http": ":80", "https": ":443"}.get(pattern.partition("://")[0])
+    has_port = pattern.rpartition("]")[2].rpartition("/")[2].count(":") > 0
+    if default is not None and not has_port:
+        ways.append(pattern + default)
+    return ways
+
+
+def distinct(elements: st.SearchStrategy[str], least: int, most: int) -> st.SearchStrategy[list[str]]:
+    """A list in which no two are the same, in whatever case they are written."""
+    return st.lists(elements, min_size=least, max_size=most, unique_by=lambda text: text.strip().lower())
+
+
+@functools.cache
+def rules(credentials: bool, everyone: bool) -> st.SearchStrategy[Rule]:
+    """One rule without any of the safety errors; every optional field is there in some and absent in others."""
+    header_lists = distinct(st.sampled_from(HEADER_NAMES), 0, 4)
+    title_case = header_lists.map(lambda listed: [name.title() for name in listed])
+    star = st.just("*")
+    required: dict[str, st.SearchStrategy[Any]] = {
+        "allow_origins": star if everyone else distinct(patterns(credentials), 1, 4)
+    }
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "hosts": distinct(st.sampled_from(HOST_GLOBS), 1, 2),
+        "paths": distinct(st.sampled_from(PATH_GLOBS), 1, 3),
+        "allow_methods": st.one_of(star, distinct(st.sampled_from(METHODS), 1, 5)),
+        "allow_headers": st.one_of(star, header_lists, title_case),
+        "expose_headers": header_lists if credentials else st.one_of(star, header_lists),
+        "max_age": st.sampled_from([0, 1, 600, 86400]),
+        "allow_private_network": st.booleans(),
+        # Blocking needs somebody to refuse.
+        "on_refused": st.just("omit") if everyone else st.sampled_from(["omit", "block", "block"]),
+        "timing_allow_origin": st.booleans(),
+        "resource_policy": st.sampled_from(["same-origin", "same-site", "cross-origin"]),
+        "debug": st.booleans(),
+    }
+    (required if credentials else optional)["allow_credentials"] = st.just(credentials)
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+@functools.cache
+def documents() -> st.SearchStrategy[Document]:
+    """A valid policy document (contract, section 2), without `@lists`."""
+    rule = st.one_of(rules(True, False), rules(False, False), rules(False, False), rules(False, True))
+    return st.fixed_dictionaries(
+        {"version": st.just(1), "rules": st.lists(rule, min_size=1, max_size=3)},
+        optional={
+            "mode": st.sampled_from(["enforce", "enforce", "enforce", "shadow"]),
+            "refresh_seconds": st.integers(5, 3600),
+        },
+    )
+
+
+# Origins that nearly match
+
+
+@st.composite
+def instances(draw: Draw, pattern: str) -> str:
+    """An origin that the pattern covers, or nearly: not all that goes in the star's place is allowed there."""
+    text = pattern.strip().lower().removesuffix("/")
+    for scheme, default in (("http://", ":80"), ("https://", ":443")):
+        if text.startswith(scheme) and not text.endswith(":" + default):
+            text = text.removesuffix(default)
+    if text.endswith(":*"):
+        text = text[:-2] + draw(st.sampled_from([*PORTS, ":80", ":443", ":*"]))
+    if "://*." in text:
+        deep = st.sampled_from(["a", "a.b", "a_b", "1", "1.2", "-a", "", "*", "a" * 63, "a" * 64, "0x1", "xn--a"])
+        return text.replace("*", draw(deep), 1)
+    return text.replace("*", draw(st.sampled_from(["a", "1", "a-b", "-", "a.b", "a_b", "", "A", "--", "a" * 58])), 1)
+
+
+def insert(text: str, position: int, addition: str) -> str:
+    """`text` with something put in at a position, counted around when it lies behind the end."""
+    position %= len(text) + 1
+    return text[:position] + addition + text[position:]
+
+
+MUTATIONS: dict[str, Callable[[Draw, str], str]] = {
+    "scheme": lambda draw, text: (
+        draw(
+            st.sampled_from(
+                [
+                    "http",
+                    "https",
+                    "HTTPS",
+                    "httpss",
+                    "http s",
+                    "",
+                    "file",
+                    "ws",
+                    "capacitor",
+                    "1x",
+                    "blob:https",
+                ]
+            )
+        )
+        + "://"
+        + text.partition("://")[2]
+    ),
+    "separator": lambda draw, text: text.replace(
+        "://", draw(st.sampled_from([":/", ":///", "//", ":", ":\\\\", "%3A//"])), 1
+    ),
+    "port": lambda draw, text: (
+        text
+        + draw(
+            st.sampled_from(
+                [":443", ":80", ":8443", ":0", ":", ":08443", ":65536", ":1e3", ":-1", ":99999999", ":\u0661"]
+            )
+        )
+    ),
+    "case": lambda draw, text: draw(st.sampled_from([text.upper(), text.title(), text.swapcase()])),
+    "cut at the front": lambda draw, text: text[draw(st.integers(1, 12)) :],
+    "cut at the end": lambda draw, text: text[: -draw(st.integers(1, 12))],
+    "cut behind the scheme": lambda draw, text: (
+        text.partition("://")[0] + "://" + text.partition("://")[2][draw(st.integers(1, 6)) :]
+    ),
+    "glued before the host": lambda draw, text: text.replace(
+        "://",
+        "://" + draw(st.sampled_from(["evil", "evil-", "evil.", ".", "-", "www.", "evil.io/", "evil.io#"])),
+        1,
+    ),
+    "glued behind": lambda draw, text: (
+        text
+        + draw(
+            st.sampled_from(
+                [
+                    ".evil.io",
+                    "evil.io",
+                    "-evil.io",
+                    "evil",
+                    ".com",
+                    "_",
+                    "-",
+                    ".",
+                    "..",
+                    "@evil.io",
+                    "\\.evil.io",
+                ]
+            )
+        )
+    ),
+    "userinfo": lambda draw, text: text.replace(
+        "://", "://" + draw(st.sampled_from(["u@", "u:p@", "@", "evil.io@", "evil.io:443@"])), 1
+    ),
+    "path": lambda draw, text: text + draw(st.sampled_from(["/", "/x", "//", "/..", ";", "\\"])),
+    "query or fragment": lambda draw, text: text + draw(st.sampled_from(["?", "?x", "#", "#x", "&"])),
+    "brackets": lambda draw, text: draw(
+        st.sampled_from(
+            [
+                text.replace("://", "://[", 1) + "]",
+                text.replace("[", "").replace("]", ""),
+                text.replace("[::", "[0::"),
+                text.replace("]", "%25eth0]"),
+                text.replace("]", ""),
+                text.replace("::", "0:0:0:0:0:0:0:"),
+                text.replace("102:304", "1.2.3.4"),
+            ]
+        )
+    ),
+    "number": lambda draw, text: (
+        text.partition("://")[0]
+        + "://"
+        + draw(
+            st.sampled_from(["2130706433", "0x7f000001", "127.1", "127.0.0.1.", "010.0.0.7", "10.0.0.07", "10.0.0.256"])
+        )
+    ),
+    "dots": lambda draw, text: draw(
+        st.sampled_from(
+            [
+                text.replace(".", "", 1),
+                text.replace(".", "..", 1),
+                text.replace(".", "x", 1),
+                text + ".",
+                "." + text,
+            ]
+        )
+    ),
+    "confusable": lambda draw, text: replaced_once(text, *draw(st.sampled_from(sorted(CONFUSABLES.items())))),
+    "percent escape": lambda draw, text: escaped_once(text, draw(st.integers(0, 40))),
+    "control character": lambda draw, text: insert(text, draw(st.integers(0, 40)), draw(st.sampled_from(CONTROLS))),
+    "several values": lambda draw, text: draw(
+        st.sampled_from(["{0}, {0}", "{0},{0}", "{0} {0}", "{0}, https://evil.io", "null, {0}"])
+    ).format(text),
+    "long": lambda draw, text: text.replace("://", "://" + "a." * draw(st.sampled_from([100, 120, 126, 127, 250])), 1),
+}
+
+
+def replaced_once(text: str, old: str, new: str) -> str:
+    """The last place is the host's; the first would often be the scheme's."""
+    head, found, tail = text.rpartition(old)
+    return head + new + tail if found else text + new
+
+
+def escaped_once(text: str, position: int) -> str:
+    """One character of the text as a percent escape."""
+    if text == "":
+        return "%"
+    position %= len(text)
+    return text[:position] + "".join(f"%{byte:02x}" for byte in text[position].encode()) + text[position + 1 :]
+
+
+@st.composite
+def near_misses(draw: Draw, origin: str) -> str:
+    """The origin spoilt in one way, seldom in two."""
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
+        name = draw(st.sampled_from(sorted(MUTATIONS)))
+        origin = MUTATIONS[name](draw, origin)
+    return origin
+
+
+def fitting_origins(rule: Rule) -> st.SearchStrategy[str]:
+    """An origin that the rule allows (or nearly, see `instances`)."""
+    listed = rule["allow_origins"]
+    return st.sampled_from(["https://a.example"] if listed == "*" else listed).flatmap(instances)
+
+
+def other_origins(rule: Rule) -> st.SearchStrategy[str | None]:
+    """Near misses of what the rule allows, strangers, rubbish, or no `Origin` at all."""
+    near = fitting_origins(rule).flatmap(near_misses)
+    strange = st.sampled_from([None, "https://evil.example", "null", "", "*", "NULL"])
+    return st.one_of(near, near, near, strange, st.text(max_size=12))
+
+
+# The rest of a request
+
+
+def names_to_ask_for(rule: Rule, strange: bool) -> list[str]:
+    """Request header names that the rule allows and, if `strange`, others too."""
+    known = rule.get("allow_headers", "*")
+    safelisted = ["accept", "content-language", "range"]
+    return [*HEADER_NAMES, *safelisted] if strange or known == "*" else [*known, *safelisted]
+
+
+@st.composite
+def header_lists(draw: Draw, names: list[str]) -> str | None:
+    """An `Access-Control-Request-Headers` of these names in any case, with blanks and empty elements."""
+    if draw(st.integers(0, 4)) == 0:
+        return None
+    listed = draw(st.lists(st.sampled_from(names), max_size=5))
+    text = ""
+    for name in listed:
+        blank = st.sampled_from(["", "", " ", "\t", " \t "])
+        written = draw(st.sampled_from([name, name, name.upper(), name.title()]))
+        text += draw(blank) + written + draw(blank) + draw(st.sampled_from([",", ",", ", ", ",,"]))
+    return text if draw(st.booleans()) else text.rstrip(", \t")
+
+
+def odd_header_lists(rule: Rule) -> st.SearchStrategy[str | None]:
+    """The same with names that are not the rule's, at the limits and just over them, or no list of tokens."""
+    name = names_to_ask_for(rule, strange=False)[0]
+    limits = [
+        ",".join([name] * 64),
+        ",".join([name] * 65),
+        name + "," * 16,
+        name + "," * 17,
+        "," * 15,
+        "," * 16,
+        name.ljust(4096),
+        name.ljust(4097),
+        "x" * 4096,
+        "x" * 4097,
+    ]
+    rubbish = ["x-a x-b", "x-a;x-b", "x-a:", "(x)", "\u00e4", "x-a,\n x-b", "x-a\0", "\u00a0x-a", "x-a,\u2003", '"x-a"']
+    others = header_lists(names_to_ask_for(rule, strange=True))
+    return st.one_of(others, others, st.sampled_from(limits), st.sampled_from(rubbish))
+
+
+def fitting_paths(rule: Rule) -> list[str]:
+    globs = rule.get("paths", ["/*"])
+    return [path for path in PATHS if path_matches(globs, path)] or PATHS
+
+
+@st.composite
+def odd_paths(draw: Draw, rule: Rule) -> str:
+    """A path that the rule may be for, written in a roundabout or ambiguous way, or another path."""
+    path = draw(st.sampled_from([*PATHS, *fitting_paths(rule)]))
+    ways = [
+        path,
+        "/x/.." + path,
+        "/x/%2e%2E" + path,
+        "/." + path,
+        path + "/..",
+        path + "/.",
+        "/../.." + path,
+        "/" + path,
+        path.upper(),
+        path + "?x",
+        path.removeprefix("/"),
+        path.replace("/", "\\"),
+        "/" + path[1:].replace("/", "%2F"),
+        "/" + path[1:].replace("/", "%5c"),
+        path.replace("a", "%61"),
+        path.replace("a", "%41"),
+        path.replace("~", "%7e"),
+        path + "%",
+        path + "%2",
+        path + "%zz",
+        path + "%00",
+        path + "%252f",
+        path + "%2b",
+        path + "+",
+        path + " ",
+        path + "\0",
+        path + "\x7f",
+        path + "\u00e9",
+    ]
+    return draw(st.sampled_from(ways))
+
+
+def hosts(rule: Rule, origin: str | None) -> list[str | None]:
+    """Candidates for `Host`: such as the rule wants (when it wants any), or the origin's own and near misses."""
+    own = (origin or "").partition("://")[2]
+    if rule.get("hosts", ["*"]) != ["*"]:
+        return [
+            None,
+            "CDN.example.com",
+            "shop.example.com",
+            "SHOP.example.com.",
+            "shop.example.com:8443",
+            "localhost:3000",
+        ]
+    return [
+        None,
+        "cdn.example.com",
+        own,
+        own,
+        own.upper(),
+        own + ":443",
+        own + ":80",
+        own.partition(":")[0],
+        "evil." + own,
+    ]
+
+
+METHODS_OF_REQUESTS = ["GET", "HEAD", "POST", "PUT", "OPTIONS", "options"]
+ODD_METHODS = [*METHODS, "PO", "", "TRACE", "connect", "Track", "G T", "GET, PUT", "\u00e4"]
+FETCH_SITES = [None, None, None, None, "same-origin", "none", "same-site", "cross-site", "", "Same-Origin"]
+PLACES = ["nothing", "path", "origin", "origin", "origin", "method", "headers", "headers", "everything"]
+
+
+@st.composite
+def requests(draw: Draw, document: Document) -> Request:
+    """A request that fits one of the rules but for one place, with exactly the keys that the oracle reads."""
+    rule = draw(st.sampled_from(document["rules"]))
+    spoilt = draw(st.sampled_from(PLACES))
+
+    def odd(place: str) -> bool:
+        return spoilt in (place, "everything")
+
+    is_preflight = draw(st.booleans()) or spoilt in ("method", "headers")
+    listed = rule.get("allow_methods", "*")
+    methods = ODD_METHODS if odd("method") else (METHODS if listed == "*" else listed)
+    names = header_lists(names_to_ask_for(rule, strange=False))
+    origin = draw(other_origins(rule) if odd("origin") else fitting_origins(rule))
+    return {
+        "method": "OPTIONS" if is_preflight else draw(st.sampled_from(METHODS_OF_REQUESTS)),
+        "path": draw(odd_paths(rule) if odd("path") else st.sampled_from(fitting_paths(rule))),
+        "host": draw(st.sampled_from(hosts(rule, origin))),
+        "scheme": draw(st.sampled_from([None, "http", "https", "https"])),
+        "origin": origin,
+        "request_method": draw(st.sampled_from(methods if is_preflight else [None, None, "GET"])),
+        "request_headers": draw(odd_header_lists(rule) if odd("headers") else names) if is_preflight else None,
+        "private_network": draw(st.sampled_from([None, "true", "true", "True", "false", ""])),
+        "fetch_site": draw(st.sampled_from(FETCH_SITES)),
+    }
