@@ -39,7 +39,11 @@ FORBIDDEN_METHODS = frozenset(("CONNECT", "TRACE", "TRACK"))
 """https://fetch.spec.whatwg.org/#forbidden-method (compared without regard to case)"""
 
 _FORBIDDEN_REQUEST_HEADERS = frozenset(
-    ["accept-charset", "accept-encoding", "connection", "content-length", "cookie", "cookie2", "date", "dnt", "expect", "host", "keep-alive", "origin", "referer", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "via"]
+    (
+        *("accept-charset", "accept-encoding", "connection", "content-length", "cookie", "cookie2", "date", "dnt"),
+        *("expect", "host", "keep-alive", "origin", "referer", "set-cookie", "te", "trailer", "transfer-encoding"),
+        *("upgrade", "via"),
+    )
 )
 _FORBIDDEN_REQUEST_PREFIXES = ("access-control-", "proxy-", "sec-")
 _UNEXPOSABLE_HEADERS = frozenset(("set-cookie", "set-cookie2"))

@@ -1,0 +1,176 @@
+"""CloudFront's events for edge functions, all four triggers.
+
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-event-structure.html
+Header names are lower-case keys of lists of ``{"key", "value"}``; what comes back is the very object that came in,
+changed as little as possible, because CloudFront answers 502 to a changed read-only header.
+"""
+
+from __future__ import annotations
+
+from ..decision import Request
+from .vary import merge_vary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..decision import Decision
+
+    Headers = dict[str, list[dict[str, str]]]
+
+VIEWER_REQUEST = "viewer-request"
+ORIGIN_REQUEST = "origin-request"
+ORIGIN_RESPONSE = "origin-response"
+VIEWER_RESPONSE = "viewer-response"
+TRIGGERS = (VIEWER_REQUEST, ORIGIN_REQUEST, ORIGIN_RESPONSE, VIEWER_RESPONSE)
+
+_REASON_PHRASES = {204: "No Content", 403: "Forbidden", 503: "Service Unavailable"}
+
+
+class Record:
+    """The one record of an event. ``request`` and ``response`` are the event's own objects."""
+
+    __slots__ = ("request", "response", "site", "trigger")
+
+    def __init__(self, event: Any) -> None:
+        """Raises LookupError, TypeError or ValueError for what is no CloudFront event."""
+        cf = event["Records"][0]["cf"]
+        config = cf.get("config") or {}
+        self.request: dict[str, Any] = cf.get("request") or {}
+        self.response: dict[str, Any] | None = cf.get("response")
+        self.site: str = config.get("distributionId") or ""
+        self.trigger: str = config.get("eventType") or self._guess()
+        if self.trigger in (ORIGIN_RESPONSE, VIEWER_RESPONSE) and self.response is None:
+            raise ValueError("a response event without a response")
+
+    def _guess(self) -> str:
+        """The samples of ``sam local generate-event`` name no trigger; only origin events have an origin."""
+        at_origin = "origin" in self.request
+        if self.response is not None:
+            return ORIGIN_RESPONSE if at_origin else VIEWER_RESPONSE
+        return ORIGIN_REQUEST if at_origin else VIEWER_REQUEST
+
+
+def to_request(record: Record) -> Request:
+    """What the protocol needs of the record's request."""
+    request = record.request
+    headers = _lower(request.get("headers") or {})
+    return Request(
+        request.get("method") or "GET",
+        request.get("uri") or "/",
+        _host(record, headers),
+        # Viewer events do not tell the viewer's scheme.
+        None,
+        _value(headers, "origin"),
+        _value(headers, "access-control-request-method"),
+        _value(headers, "access-control-request-headers"),
+        _value(headers, "access-control-request-private-network"),
+        _value(headers, "sec-fetch-site"),
+    )
+
+
+def has_origin(record: Record) -> bool:
+    """Whether the request carries an Origin header: the quick way past everything that is no CORS request."""
+    headers = record.request.get("headers") or {}
+    return "origin" in headers or "origin" in _lower(headers)
+
+
+def answer(decision: Decision) -> dict[str, Any]:
+    """A response of our own, as CloudFront wants it.
+
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-generating-http-responses.html
+    Without a body unless there is text for one: a 204 with the mere key ``body`` becomes a 502.
+    """
+    status = decision.status or 0
+    response: dict[str, Any] = {
+        "status": str(status),
+        "statusDescription": _REASON_PHRASES[status],
+        "headers": {name.lower(): [{"key": name, "value": value}] for name, value in decision.headers},
+    }
+    if decision.vary:
+        response["headers"]["vary"] = [{"key": "Vary", "value": ", ".join(decision.vary)}]
+    if decision.body is not None:
+        response["body"] = decision.body
+    return response
+
+
+def stamp(response: dict[str, Any], decision: Decision) -> dict[str, Any]:
+    """Put a decision on an upstream's response: its CORS headers go, ours come, Vary is merged. In place."""
+    if not decision.touch:
+        return response
+    headers = strip(response, decision)
+    for name, value in decision.headers:
+        headers[name.lower()] = [{"key": name, "value": value}]
+    if decision.vary:
+        values = [entry["value"] for entry in headers.get("vary", ())]
+        merged = merge_vary(values, decision.vary)
+        if merged is not None:
+            headers["vary"] = [{"key": "Vary", "value": merged}]
+    return response
+
+
+def strip(response: dict[str, Any], decision: Decision) -> Headers:
+    """Remove the upstream's CORS headers from a response, if the decision touches it; return its headers."""
+    headers = response["headers"] = _lower(response.get("headers") or {})
+    if decision.touch:
+        # The joined names are searched at the speed of C; most responses have nothing to remove.
+        if "access-control-" in "".join(headers):
+            for name in [name for name in headers if name.startswith("access-control-")]:
+                del headers[name]
+        for name in decision.remove:
+            headers.pop(name, None)
+    return headers
+
+
+def salvage(event: Any) -> Any:
+    """What an unreadable event still holds for CloudFront to go on with."""
+    try:
+        cf = event["Records"][0]["cf"]
+        return cf.get("response") or cf.get("request") or {}
+    except (LookupError, TypeError, AttributeError):
+        return {}
+
+
+def set_header(response: dict[str, Any], name: str, value: str) -> None:
+    """Set one header of a response to one value."""
+    response["headers"][name.lower()] = [{"key": name, "value": value}]
+
+
+def status_of(response: dict[str, Any]) -> int:
+    """The response's status; 0 where there is none to read."""
+    status = str(response.get("status") or "")
+    return int(status) if status.isascii() and status.isdigit() else 0
+
+
+def _lower(headers: Headers) -> Headers:
+    """The headers by lower-case name. Documented events have no others, so this is nearly always the object itself."""
+    if not headers or "".join(headers).islower():
+        return headers
+    lowered: Headers = {}
+    for name, entries in headers.items():
+        lowered.setdefault(name.lower(), []).extend(entries)
+    return lowered
+
+
+def _value(headers: Headers, name: str) -> str | None:
+    """All values of a header, joined. An empty list is no header."""
+    entries = headers.get(name)
+    if not entries:
+        return None
+    if len(entries) == 1:
+        return entries[0]["value"]
+    return ", ".join(entry["value"] for entry in entries)
+
+
+def _host(record: Record, headers: Headers) -> str | None:
+    """The viewer's Host, None where the event shows only the origin server's.
+
+    Origin events carry the origin's own domain name unless an origin request policy forwards the viewer's Host.
+    """
+    host = _value(headers, "host")
+    origin = record.request.get("origin")
+    if origin and host is not None:
+        for settings in origin.values():
+            if host.lower() == str(settings.get("domainName", "")).lower():
+                return None
+    return host

@@ -1,0 +1,22 @@
+"""Merging names into a Vary header: RFC 9110, section 12.5.5."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def merge_vary(values: Sequence[str], names: Iterable[str]) -> str | None:
+    """One Vary value that holds all that the existing values do, and the names; None when nothing is missing.
+
+    ``*`` already varies on everything and stays alone.
+    """
+    if not values:
+        return ", ".join(names)
+    standing = ", ".join(value for value in values if value.strip(" \t,"))
+    present = {name.strip(" \t").lower() for name in standing.split(",")}
+    missing = [name for name in names if name.lower() not in present]
+    if "*" in present or not missing:
+        return None
+    return ", ".join([standing, *missing]) if standing else ", ".join(missing)

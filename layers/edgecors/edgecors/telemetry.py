@@ -1,0 +1,116 @@
+"""Telemetry: one shape of log line, one shape of metric record, both JSON on standard output.
+
+Log lines have the field names of Powertools' Logger (level, message, timestamp, service); metrics are CloudWatch's
+embedded metric format (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
+CloudWatch_Embedded_Metric_Format_Specification.html). Decisions are counted in memory and written once an interval, a
+refusal is logged once for each origin and interval: neither costs a line a request.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .decision import Decision, Request
+
+NAMESPACE = "edgecors"
+SERVICE = "edgecors"
+INTERVAL = 60.0
+"""Seconds between two records of the same counts, and between two log lines about the same origin."""
+MAX_REFUSED = 1000
+"""Origins remembered as logged. A flood of made-up origins ends in silence, not in a flood of lines."""
+MAX_COUNTS = 1000
+MAX_LOGGED = 300
+"""Characters of a value that a stranger chose."""
+
+_REFUSALS = frozenset(
+    ("origin-not-allowed", "origin-malformed", "method-not-allowed", "headers-not-allowed", "headers-malformed")
+)
+
+
+class Telemetry:
+    """Counts decisions and writes log lines. ``write`` takes one line without its end."""
+
+    def __init__(
+        self,
+        write: Callable[[str], object] | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        interval: float = INTERVAL,
+    ) -> None:
+        self._write = write or _print
+        self._clock = clock
+        self._interval = interval
+        self._counts: dict[tuple[str, str], int] = {}
+        self._refused: set[tuple[str, str, str]] = set()
+        self._due = 0.0
+
+    def decided(self, site: str, request: Request, decision: Decision) -> None:
+        """Count a decision; the first one of an interval writes the counts so far."""
+        key = (site, decision.reason)
+        counts = self._counts
+        counts[key] = counts.get(key, 0) + 1
+        if decision.reason in _REFUSALS:
+            self._log_refusal(site, request, decision)
+        now = self._clock()
+        # A clock that was set back must not silence the counts until it has caught up.
+        if now >= self._due or now < self._due - self._interval or len(counts) > MAX_COUNTS:
+            self.flush(now)
+
+    def flush(self, now: float | None = None) -> None:
+        """Write the counts and start the next interval."""
+        now = self._clock() if now is None else now
+        counts, self._counts = self._counts, {}
+        self._refused.clear()
+        self._due = now + self._interval
+        for (site, reason), count in counts.items():
+            self.metrics({"Decisions": (count, "Count")}, site=site, reason=reason)
+
+    def metrics(self, values: dict[str, tuple[float, str]], **dimensions: str) -> None:
+        """Write one record of metrics, each a value and CloudWatch's name of its unit."""
+        directive = {
+            "Namespace": NAMESPACE,
+            "Dimensions": [list(dimensions)],
+            "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()],
+        }
+        about: dict[str, Any] = {"Timestamp": int(self._clock() * 1000), "CloudWatchMetrics": [directive]}
+        numbers = {name: value for name, (value, _) in values.items()}
+        self._write(json.dumps({"_aws": about, "service": SERVICE, **dimensions, **numbers}))
+
+    def log(self, level: str, message: str, **fields: object) -> None:
+        """Write one line. JSON escapes control characters, so that no value can forge a line of its own."""
+        now = self._clock()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+        line = {"level": level, "message": message, "timestamp": stamp, "service": SERVICE, **fields}
+        self._write(json.dumps(line, default=str))
+
+    def _log_refusal(self, site: str, request: Request, decision: Decision) -> None:
+        origin = (request.origin or "")[:MAX_LOGGED]
+        key = (site, origin, decision.reason)
+        if key in self._refused or len(self._refused) >= MAX_REFUSED:
+            return
+        self._refused.add(key)
+        rule = decision.rule.index if decision.rule else None
+        fields = {
+            "site": site,
+            "reason": decision.reason,
+            "origin": origin,
+            "method": request.method[:32],
+            "rule": rule,
+        }
+        if request.is_preflight:
+            fields["request_method"] = (request.request_method or "")[:32]
+            fields["request_headers"] = (request.request_headers or "")[:MAX_LOGGED]
+        self.log("INFO", "refused", **fields)
+
+
+def _print(line: str) -> None:
+    # One write with its end: lines of several threads must not run into each other.
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
