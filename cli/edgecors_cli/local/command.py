@@ -1,0 +1,94 @@
+"""``edgecors local``: the options, and what is said when it can't run."""
+
+from __future__ import annotations
+
+import importlib.util
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class FrontName(StrEnum):
+    """The fronts that can be chosen."""
+
+    cloudfront_viewer = "cloudfront-viewer"
+    cloudfront_origin = "cloudfront-origin"
+
+
+def local(
+    front: Annotated[FrontName, typer.Option(help="The service to stand in for.")] = FrontName.cloudfront_viewer,
+    upstream: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where requests go. Without it: an upstream that misbehaves.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A policy document; changes of the file count while it runs.")
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(metavar="SITE", help="A site in Parameter Store, read with your own AWS settings."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
+    template: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A CloudFormation template whose distribution says how to cache."),
+    ] = None,
+    unkeyed: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HEADER", help="Leave a header out of the cache key, to see what comes of that mistake."),
+    ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="The default: a policy and an upstream of its own for what is not given.")
+    ] = False,
+    differences: Annotated[
+        bool, typer.Option("--differences", help="Say what is done otherwise than in AWS, and end.")
+    ] = False,
+) -> None:
+    """Try CORS and caching on this machine: real HTTP in, the real events, the real handler, real HTTP to an upstream.
+
+    Prints one line a request. Ctrl-C ends everything that was started.
+    """
+    _require_extra()
+    from edgecors_cli.local.errors import LocalError
+    from edgecors_cli.local.server import Plan, run
+
+    if differences:
+        _say_differences()
+        return
+    if policy is not None and site is not None:
+        raise typer.BadParameter("give --policy or --site, not both")
+    try:
+        run(Plan(front.value, port, upstream, policy, site, template, tuple(unkeyed or ())), say)
+    except LocalError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.status) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def say(text: str) -> None:
+    """Prints a line at once, also into a pipe."""
+    print(text, flush=True)
+
+
+def _require_extra() -> None:
+    missing = [name for name in ("httpx", "moto", "starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
+        typer.echo(
+            f"The local edge needs packages that are not installed ({', '.join(missing)}).\n"
+            "Install them with: pip install 'edgecors[local]'",
+            err=True,
+        )
+        raise typer.Exit(2)
+
+
+def _say_differences() -> None:
+    from edgecors_cli.local.cloudfront import ASSUMED, NOT_EMULATED
+
+    typer.echo("CloudFront, not emulated:")
+    for sentence in NOT_EMULATED:
+        typer.echo(f"- {sentence}")
+    typer.echo("\nTaken for true where CloudFront's documentation is silent:")
+    for sentence in ASSUMED:
+        typer.echo(f"- {sentence}")
