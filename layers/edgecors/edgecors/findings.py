@@ -10,6 +10,8 @@ REPAIRED = "repaired"
 """An entry was written differently from what is compared; the repair can't widen anything."""
 WARNING = "warning"
 """Nothing is wrong by the rules, but it is probably not what was meant. Only the linter says these."""
+NOTE = "note"
+"""Nothing is wrong; worth knowing. Only the linter says these."""
 
 
 class Finding:

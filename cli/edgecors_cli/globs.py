@@ -1,0 +1,73 @@
+"""What globs have in common: whether one covers another, and whether two can meet at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from edgecors.paths import Globs
+from edgecors.policy import Rule
+
+
+def rule_covers(wide: Rule, narrow: Rule) -> bool:
+    """Whether every resource that ``narrow`` is about is one that ``wide`` is about too. Never wrongly True."""
+    return _covers(wide.hosts, narrow.hosts) and _covers(wide.paths, narrow.paths)
+
+
+def rules_meet(one: Rule, other: Rule) -> bool:
+    """Whether a resource may be what both are about. Never wrongly False."""
+    return _meet(one.hosts, other.hosts) and _meet(one.paths, other.paths)
+
+
+def _covers(wide: Globs | None, narrow: Globs | None) -> bool:
+    if wide is None:
+        return True
+    if narrow is None:
+        return False
+    return all(any(glob_covers(w, n) for w in wide.texts) for n in narrow.texts)
+
+
+def _meet(one: Globs | None, other: Globs | None) -> bool:
+    return one is None or other is None or any(_may_meet(a, b) for a in one.texts for b in other.texts)
+
+
+def glob_covers(wide: str, narrow: str) -> bool:
+    """Whether ``wide`` matches all that ``narrow`` matches, told by matching the glob's own text.
+
+    A ``*`` of the wide one takes any piece of the narrow one, stars included; a ``?`` any one character but a star; a
+    letter only itself.
+    """
+    head, *runs = (_literal(run) for run in re.split(r"\*+", wide))
+    if not runs:
+        return re.fullmatch(head, narrow, re.DOTALL) is not None
+    *middle, tail = runs
+    # Atomic groups: each run is held at its leftmost place, so the time stays in proportion.
+    regex = head + "".join(f"(?>.*?{run})" for run in middle) + f".*{tail}"
+    return re.fullmatch(regex, narrow, re.DOTALL) is not None
+
+
+def _literal(run: str) -> str:
+    return "".join("[^*]" if character == "?" else re.escape(character) for character in run)
+
+
+def _may_meet(one: str, other: str) -> bool:
+    """False only where the characters before the first wildcards, or those after the last, already differ."""
+    return _agree(one, other) and _agree(one[::-1], other[::-1])
+
+
+def _agree(one: str, other: str) -> bool:
+    for a, b in zip(one, other, strict=False):
+        if a == "*" or b == "*":
+            return True
+        if a != b and "?" not in (a, b):
+            return False
+    return _rest_may_be_empty(one, other) and _rest_may_be_empty(other, one)
+
+
+def _rest_may_be_empty(long: str, short: str) -> bool:
+    return not long[len(short) :].strip("*")
+
+
+def texts(globs: Globs | None) -> Iterable[str]:
+    """The globs as texts; ``*`` where everything matches."""
+    return ("*",) if globs is None else globs.texts

@@ -1,0 +1,253 @@
+"""The linter: each of its own codes has a policy that earns it and one, nearly the same, that does not."""
+
+import json
+from typing import Any
+
+import pytest
+from edgecors.policy import load_policy
+from edgecors_cli.globs import glob_covers
+from edgecors_cli.lint import CODES, has_errors, is_clean, lint, lint_list
+from edgecors_cli.size import ADVANCED, pack
+from edgecors_cli.widening import widened
+
+
+def policy(*rules: dict[str, Any], **fields: Any) -> str:
+    return json.dumps({"version": 1, "rules": rules, **fields})
+
+
+def rule(*origins: str, **fields: Any) -> dict[str, Any]:
+    return {"allow_origins": list(origins) or ["https://a.example.com"], **fields}
+
+
+def found(text: str, lists: dict[str, str | None] | None = None) -> list[tuple[str, str, str]]:
+    return [(f.severity, f.code, f.place) for f in lint(text, lists)]
+
+
+ORIGIN = "rules[0].allow_origins[0]"
+
+TABLE: list[tuple[str, list[tuple[str, str, str]]]] = [
+    (policy(rule()), []),
+    ("https://a.example.com,https://b.example.com", []),
+    # Public suffixes: ICANN's and private ones, over and under the wildcard.
+    *(
+        (policy(rule(origin, allow_credentials=True)), [("error", "public-suffix", ORIGIN)])
+        for origin in (
+            "https://*.co.uk",
+            "https://*.com",
+            "https://*.github.io",
+            "https://app-*.vercel.app",
+            "https://app-*.vercel.app:*",
+            "https://*.kobe.jp",
+            "https://*.amazonaws.com",
+            "https://*.xn--55qx5d.cn",
+            "https://*.github.io.",
+        )
+    ),
+    *(
+        (policy(rule(origin, allow_credentials=True)), [])
+        for origin in (
+            "https://*.example.co.uk",
+            "https://*.me.github.io",
+            "https://app-*.team.vercel.app",
+            "https://*.city.kobe.jp",
+            "https://*.localhost",
+            "https://x.github.io",
+        )
+    ),
+    (policy(rule("https://*.github.io")), [("warning", "public-suffix", ORIGIN)]),
+    (policy(rule("https://*.github.io", allow_credentials=True, tolerate=["public-suffix"])), []),
+    (policy(rule("https://*.github.io", allow_credentials=True, tolerate="public-suffix")), []),
+    ("https://*.github.io", [("warning", "public-suffix", "entries[0]")]),
+    # Rejected for something else: both are said.
+    (
+        policy(rule("https://*.github.io", allow_credentials=True, max_age=-1)),
+        [("error", "out-of-range", "rules[0].max_age"), ("error", "public-suffix", ORIGIN)],
+    ),
+    (policy(rule("http://a.example.com")), [("warning", "insecure-origin", ORIGIN)]),
+    (policy(rule("http://a.example.com", allow_credentials=True)), [("error", "insecure-origin", ORIGIN)]),
+    (policy(rule("http://localhost:3000")), []),
+    (policy(rule("null")), [("warning", "null-origin", ORIGIN)]),
+    (policy({"allow_origins": "*"}), [("note", "everyone", "rules[0].allow_origins")]),
+    (policy({"allow_origins": []}), [("warning", "allows-nobody", "rules[0]")]),
+    # Rules that never decide.
+    (
+        policy(rule(paths=["/api/*"]), rule(paths=["/api/v1/*", "/api/?"])),
+        [("warning", "shadowed-rule", "rules[1]")],
+    ),
+    (policy(rule(paths=["/api/*"]), rule(paths=["/api/v1/*", "/other"])), []),
+    (policy(rule(hosts=["a.example.com"]), rule()), [("note", "hosts-at-origin-events", "rules[0].hosts")]),
+    (policy(rule(), rule(paths=["/x"])), [("warning", "shadowed-rule", "rules[1]")]),
+    # Entries that another one covers.
+    (
+        policy(rule("https://a.example.com", "https://*.example.com")),
+        [("warning", "covered-entry", ORIGIN)],
+    ),
+    (policy(rule("https://*.a.example.com", "https://*.example.com")), [("warning", "covered-entry", ORIGIN)]),
+    (policy(rule("https://s-1-*.example.com", "https://s-*.example.com")), [("warning", "covered-entry", ORIGIN)]),
+    (policy(rule("https://s-*.example.com", "https://*.example.com")), [("warning", "covered-entry", ORIGIN)]),
+    (policy(rule("https://a.example.com:8443", "https://a.example.com:*")), [("warning", "covered-entry", ORIGIN)]),
+    (policy(rule("https://*.example.com", "https://*.example.com:*")), [("warning", "covered-entry", ORIGIN)]),
+    (policy(rule("https://example.com", "https://*.example.com")), []),
+    (policy(rule("http://a.localhost", "https://*.localhost")), []),
+    (policy(rule("https://a.example.com:*", "https://*.example.com")), []),
+    (policy(rule("https://a-*.example.com", "https://b-*.example.com")), []),
+    (policy(rule("https://a.b.example.com", "https://a-*.example.com", "https://*.c.example.com")), []),
+    (
+        policy(rule("https://a.example.com", "https://A.example.com/")),
+        [
+            ("warning", "duplicate-entry", "rules[0].allow_origins[1]"),
+            ("repaired", "repaired-case", "rules[0].allow_origins[1]"),
+            ("repaired", "repaired-trailing-slash", "rules[0].allow_origins[1]"),
+        ],
+    ),
+    # Fields.
+    (policy(rule(max_age=7200)), []),
+    (policy(rule(max_age=7201)), [("warning", "max-age-over-ceiling", "rules[0].max_age")]),
+    (policy(rule(max_age=86401)), [("error", "out-of-range", "rules[0].max_age")]),
+    (
+        policy(rule(expose_headers=["etag", "Cache-Control"])),
+        [("warning", "needless-expose", "rules[0].expose_headers[1]")],
+    ),
+    (policy(rule(allow_methods=["GET", "patch"])), [("warning", "method-case", "rules[0].allow_methods[1]")]),
+    (policy(rule(allow_methods=["GET", "propfind"])), []),
+    (policy(rule(tolerate=["public-suffix"])), [("warning", "needless-tolerate", "rules[0].tolerate")]),
+    (policy(rule(on_refused="block")), [("note", "block-at-origin-events", "rules[0].on_refused")]),
+    (
+        policy({"allow_origins": "*", "on_refused": "block"}),
+        [("warning", "block-without-effect", "rules[0].on_refused"), ("note", "everyone", "rules[0].allow_origins")],
+    ),
+    (json.dumps({"rules": [rule()]}), [("note", "missing-version", "version")]),
+    ("{", [("error", "invalid-json", "")]),
+    ("gz:!", [("error", "unreadable", "")]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), TABLE)
+def test_findings(text: str, expected: list[tuple[str, str, str]]) -> None:
+    assert found(text) == expected
+    assert is_clean(lint(text)) == all(severity in ("repaired", "note") for severity, _, _ in expected)
+
+
+def test_every_code_is_documented_and_no_other_is_used() -> None:
+    import inspect
+
+    from edgecors_cli import lint as module
+
+    source = inspect.getsource(module)
+    own = set(CODES) - {"not-referenced", "widens-to-everyone"}
+    for code in own:
+        assert f', "{code}",' in source, code
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://*.github.io", [("error", "public-suffix", "@p[0]")]),
+        ("https://b.example.com https://*.b.example.com", []),
+        ("https://a.example.com", [("warning", "duplicate-entry", "@p[0]")]),
+        (None, [("skipped", "list-missing", "@p")]),
+        ("*", [("skipped", "not-in-a-list", "@p[0]")]),
+        (",", [("warning", "allows-nobody", "@p")]),
+        ("gz:AAAA", [("skipped", "unreadable", "@p")]),
+    ],
+)
+def test_findings_in_a_list_that_a_rule_with_credentials_names(
+    value: str | None, expected: list[tuple[str, str, str]]
+) -> None:
+    text = policy(rule("https://a.example.com", "@p", allow_credentials=True))
+    assert [f for f in found(text, {"p": value}) if f[1:] != ("allows-nobody", "@p") or value == ","] == expected
+
+
+def test_a_list_by_itself() -> None:
+    assert [
+        (f.severity, f.code, f.place) for f in lint_list("p", "https://*.github.io https://x.github.io nonsense")
+    ] == [
+        ("skipped", "origin-no-scheme", "@p[2]"),
+        ("warning", "public-suffix", "@p[0]"),
+        ("warning", "covered-entry", "@p[1]"),
+    ]
+
+
+def test_sizes() -> None:
+    def origins(count: int) -> str:
+        return " ".join(f"https://shop-{number:04d}.example.com" for number in range(count))
+
+    assert found(origins(100)) == []
+    assert found(origins(125)) == [("note", "large", "")]
+    assert found(origins(250)) == [("warning", "nearly-full", "")]
+    # Larger than a parameter: what counts is the packed value.
+    assert found(origins(400)) == []
+    assert found(pack(origins(400))) == []
+    noise = " ".join(f"https://{hash_of(number)}.example.com" for number in range(600))
+    assert len(pack(noise)) > ADVANCED
+    assert found(noise) == [("error", "too-large", "")]
+
+
+def hash_of(number: int) -> str:
+    from hashlib import sha256
+
+    return sha256(str(number).encode()).hexdigest()[:40]
+
+
+def test_linting_twice_or_reading_it_as_the_service_does_sees_the_same_document() -> None:
+    text = policy(rule("https://A.example.com/", "https://*.example.com"), version=1)
+    before = load_policy(text)
+    lint(text)
+    after = load_policy(text)
+    assert before.findings == after.findings
+    assert list(before.rules[0].origins or ()) == list(after.rules[0].origins or ())
+    assert not has_errors(lint(text))
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "covers"),
+    [
+        ("*", "/api/*", True),
+        ("/api/*", "/api/v1/*", True),
+        ("/api/*", "/api/", True),
+        ("/api/*", "/api", False),
+        ("/api/?", "/api/*", False),
+        ("/api/?*", "/api/*", False),
+        ("/api/?", "/api/?", True),
+        ("/*.js", "/a/*.js", True),
+        ("/*.js", "/a/*", False),
+        ("/a*b*c", "/aXbYc", True),
+        ("/a*b*c", "/a*c", False),
+        ("/a", "/a", True),
+        ("/a", "/?", False),
+    ],
+)
+def test_covering_globs(wide: str, narrow: str, covers: bool) -> None:
+    assert glob_covers(wide, narrow) is covers
+
+
+EVERYONE = {"allow_origins": "*"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "places"),
+    [
+        (None, "*", [""]),
+        ("https://a.example.com", "*", [""]),
+        ("*", "*", []),
+        ("*", policy({**EVERYONE, "paths": ["/fonts/*"]}), []),
+        (policy({**EVERYONE, "paths": ["/fonts/*"]}), policy(EVERYONE), [""]),
+        (policy({**EVERYONE, "paths": ["/fonts/*"]}), policy({**EVERYONE, "paths": ["/api/*"]}), ["rules[0]"]),
+        # The open rule stayed, but what stood before it and was narrower is gone.
+        (policy(rule(paths=["/api/*"]), EVERYONE), policy(EVERYONE), [""]),
+        (
+            policy(rule(paths=["/api/*"]), EVERYONE),
+            policy(rule("https://b.example.com", paths=["/api/*"]), EVERYONE),
+            [],
+        ),
+        (policy(rule(paths=["/api/*"]), {**EVERYONE, "paths": ["/f/*"]}), policy({**EVERYONE, "paths": ["/f/*"]}), []),
+        # A rule that never decides opens nothing, and neither does a document that is rejected.
+        (policy(rule()), policy(rule(), {**EVERYONE, "paths": ["/x"]}), []),
+        (policy(rule()), policy({**EVERYONE, "allow_credentials": True}), []),
+        (policy({**EVERYONE, "allow_credentials": True}), policy(EVERYONE), [""]),
+        (policy(EVERYONE, mode="shadow"), policy(EVERYONE), [""]),
+        (policy(EVERYONE), None, []),
+    ],
+)
+def test_widening(old: str | None, new: str | None, places: list[str]) -> None:
+    assert [(f.code, f.place) for f in widened(old, new)] == [("widens-to-everyone", place) for place in places]
