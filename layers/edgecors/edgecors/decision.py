@@ -193,7 +193,7 @@ def decide_actual(policy: Policy | None, request: Request) -> Decision:
         headers = _actual_headers(rule, origin or "")
         return Decision(reason, rule, headers=headers, vary=_VARY_ACTUAL, remove=remove, entry=entry)
     if rule.block and reason in (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED) and _is_cross_origin(request):
-        return Decision(reason, rule, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL)
+        return Decision(reason, rule, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL, remove=remove)
     return Decision(reason, rule, headers=_resource_policy(rule), vary=_VARY_ACTUAL, remove=remove)
 
 
@@ -247,7 +247,8 @@ def parse_header_names(value: str) -> list[str] | None:
     Browsers send a sorted, lower-case list without blanks (Fetch, "CORS-unsafe request-header names"), but proxies
     split, join, pad and reorder it (RFC 9110, section 5.6.1 asks recipients to bear empty elements).
     """
-    if len(value) > MAX_REQUEST_HEADERS_LENGTH:
+    # Not ASCII is no token, and must not become one: the Kelvin sign in lower case is a k.
+    if len(value) > MAX_REQUEST_HEADERS_LENGTH or not value.isascii():
         return None
     parts = value.lower().split(",")
     if len(parts) > MAX_REQUEST_HEADERS_NAMES + MAX_REQUEST_HEADERS_EMPTY:

@@ -195,7 +195,7 @@ def _read_pattern(text: str, place: str, findings: list[Finding]) -> Pattern | N
             "origin-bad-scheme", "has a scheme that is none", "Write scheme://host, such as https://app.example.com."
         )
         return None
-    authority = rest.rstrip("/")
+    authority = rest.removesuffix("/")
     if any(mark in authority for mark in "/?#\\"):
         refuse("origin-has-path", "has a path, query or fragment", "Write scheme://host[:port] and nothing after it.")
         return None
@@ -217,6 +217,9 @@ def _read_pattern(text: str, place: str, findings: list[Finding]) -> Pattern | N
     if colon and DEFAULT_PORTS.get(scheme) == port:
         value, colon, port = f"{scheme}://{host}", "", ""
         repaired("repaired-default-port", "its scheme's default port; browsers leave it out", value)
+    if len(value) > MAX_ORIGIN_LENGTH:
+        refuse("origin-too-long", "is longer than any origin", f"Write at most {MAX_ORIGIN_LENGTH} characters.")
+        return None
     kind = _host_kind(host)
     if kind is None:
         if "*" in host:

@@ -27,6 +27,46 @@ DEFAULT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MAX_TEXT = 8 * 1024 * 1024
 """Characters of a policy or list after unpacking. Far above what Parameter Store can hold; it bounds a gzip bomb."""
 
+CODES = {
+    "bad-glob": "a host or path is no glob, or one that could never match",
+    "bad-list-name": "what follows the @ can't be the name of a list",
+    "duplicate-field": "a field stands twice in one object",
+    "empty": "a list is empty where that can't be meant",
+    "expose-wildcard-with-credentials": "expose_headers is * in a rule with credentials, where * is a plain name",
+    "forbidden-header": "a page can never send, or never see, this header",
+    "forbidden-method": "browsers never send this method",
+    "insecure-origin": "an http origin that is not loopback in a rule with credentials",
+    "invalid-json": "the document begins like JSON and is none",
+    "list-missing": "a list that is named does not exist",
+    "missing-field": "a required field is not there",
+    "not-a-token": "a method or header name holds characters that none can hold",
+    "not-in-a-list": "a list holds * or the name of another list",
+    "null-with-credentials": "null in a rule with credentials",
+    "origin-bad-host": "the host is no name, IPv4 or IPv6 address in the one spelling browsers send",
+    "origin-bad-port": "the port is no number from 1 to 65535, and no *",
+    "origin-bad-scheme": "what stands before :// is no scheme",
+    "origin-bad-wildcard": "a * stands where none can be",
+    "origin-file-scheme": "a file URL, whose origin is opaque",
+    "origin-has-path": "a path, query or fragment follows the origin",
+    "origin-has-userinfo": "a user name stands before the host",
+    "origin-no-scheme": "there is no scheme://",
+    "origin-not-ascii": "an internationalised name is not in Punycode, or a look-alike letter crept in",
+    "origin-too-long": "the entry is longer than any origin",
+    "out-of-range": "a number is too small or too large",
+    "repaired-blanks": "blanks around an entry were removed",
+    "repaired-case": "upper-case letters were made lower case",
+    "repaired-default-port": "the scheme's default port was removed",
+    "repaired-trailing-slash": "a trailing slash was removed",
+    "unknown-field": "there is no field of this name",
+    "unknown-value": "the field knows no such value",
+    "unknown-version": "the document is of a version that this edgecors does not know",
+    "unreadable": "what follows gz: can't be unpacked",
+    "wildcard-not-alone": "* stands beside other entries",
+    "wildcard-with-credentials": "* in a rule with credentials",
+    "wrong-type": "the value is of another type than the field",
+}
+"""Every code of a finding made here, with its meaning. The linter adds some of its own."""
+
 GZIP_PREFIX = "gz:"
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -136,7 +176,7 @@ def _bare_host(host: str) -> str:
     if name.endswith("]"):
         return name
     head, colon, port = name.rpartition(":")
-    if colon and port.isdigit():
+    if colon and (not port or port.isdigit()):  # RFC 9110, section 7.2: the port after the colon may be empty
         name = head
     return name.removesuffix(".")
 
@@ -181,7 +221,11 @@ def read_document(text: str) -> Document:
 
 
 def unpack(text: str) -> str:
-    """The text behind ``gz:``, or the text itself. Raises ValueError for what is no base64 of gzip of UTF-8."""
+    """The text behind ``gz:``, or the text itself. Raises ValueError for what is no base64 of gzip of UTF-8.
+
+    A byte order mark, which some editors write before everything, is no part of either.
+    """
+    text = text.removeprefix("\ufeff")
     if not text.startswith(GZIP_PREFIX):
         return text
     try:
@@ -189,12 +233,12 @@ def unpack(text: str) -> str:
         # 16 + MAX_WBITS: a gzip header is required. The bound on the output is what stops a bomb.
         inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
         data = inflater.decompress(packed, MAX_TEXT)
-    except (binascii.Error, zlib.error) as error:
+    except (ValueError, zlib.error) as error:  # binascii.Error is a ValueError, and so is what is not ASCII
         raise ValueError(f"the value behind gz: is not base64 of gzip ({error})") from None
     if not inflater.eof or inflater.unused_data:
         raise ValueError("the value behind gz: is cut short, followed by something else, or too large")
     try:
-        return data.decode()
+        return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError:
         raise ValueError("the value behind gz: is not UTF-8") from None
 
@@ -298,7 +342,7 @@ def read_list(name: str, text: str | None, findings: list[Finding]) -> Entries:
         place = f"@{name}[{number}]"
         if entry == "*" or entry.startswith("@"):
             remedy = "Write origins only; what is open to everyone belongs in the policy itself."
-            findings.append(_skipped("not-in-a-list", place, f"{entry!r} can't stand in a list", remedy))
+            findings.append(_skipped("not-in-a-list", place, f"{_shown(entry)} can't stand in a list", remedy))
         else:
             findings.extend(_as_skipped(entries.add(entry, place)))
     return entries
@@ -316,13 +360,15 @@ def _as_skipped(found: Iterable[Finding]) -> Iterable[Finding]:
 def _read_plain(text: str, findings: list[Finding]) -> Document:
     draft = _Draft(0)
     entries = draft.entries
-    for number, entry in enumerate(split_plain(text)):
+    found = split_plain(text)
+    for number, entry in enumerate(found):
         place = f"entries[{number}]"
         if entry.startswith("@"):
             findings.extend(_as_skipped(_add_list_name(entries, entry, place)))
         else:
             findings.extend(_as_skipped(entries.add(entry, place)))
-    if entries.any and (entries.exact or entries.patterns or entries.lists):
+    if entries.any and any(entry != "*" for entry in found):
+        # Also beside an entry that can't be read: a typing error must not open to everyone what names one.
         entries.any = False
         message = "'*' stands beside other origins"
         findings.append(_skipped("wildcard-not-alone", "entries", message, "Keep '*' alone, or only the origins."))
@@ -340,7 +386,7 @@ def is_name(text: str) -> bool:
 def _add_list_name(entries: Entries, entry: str, place: str) -> list[Finding]:
     name = entry[1:]
     if not is_name(name):
-        message = f"{entry!r} names no list"
+        message = f"{_shown(entry)} names no list"
         return [Finding(ERROR, "bad-list-name", place, message, "Write @ and a name of letters, digits, _ . and -.")]
     if name not in entries.lists:
         entries.lists.append(name)
@@ -466,7 +512,7 @@ class _Reader:
 
                 near = difflib.get_close_matches(field, known, 1, 0.5)
                 remedy = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."
-                self.error("unknown-field", _join(place, field), f"{_shown(field)} is no field", remedy)
+                self.error("unknown-field", _join(place, _name(field)), f"{_shown(field)} is no field", remedy)
 
     def boolean(self, data: dict[str, Any], field: str, place: str) -> bool:
         value = data.get(field, False)
@@ -555,7 +601,7 @@ class _Reader:
             if not is_token(text):
                 self.error("not-a-token", at, f"{_shown(text)} is no method name", "Write a name such as GET.")
             elif text.upper() in FORBIDDEN_METHODS:
-                self.error("forbidden-method", at, f"browsers never send {text}", "Remove it.")
+                self.error("forbidden-method", at, f"browsers never send {_shown(text)}", "Remove it.")
             else:
                 names.append(text)
                 if text == "GET":
@@ -577,7 +623,7 @@ class _Reader:
             if not is_token(text):
                 self.error("not-a-token", at, f"{_shown(text)} is no header name", "Write a name such as x-request-id.")
             elif wrong := refuse(name):
-                self.error("forbidden-header", at, f"{text!r} {wrong}", "Remove it.")
+                self.error("forbidden-header", at, f"{_shown(text)} {wrong}", "Remove it.")
             else:
                 names.append(name)
         return tuple(dict.fromkeys(names))
@@ -608,6 +654,11 @@ class _Reader:
                 self.findings.extend(_add_list_name(draft.entries, text, at))
             else:
                 self.findings.extend(draft.entries.add(text, at))
+        if draft.entries.any and len(found) > 1:
+            at = next(at for text, at in found if text.strip() == "*")
+            self.error(
+                "wildcard-not-alone", at, '"*" stands beside others', 'Write "allow_origins": "*", or leave it out.'
+            )
         if draft.values["allow_credentials"]:
             self.unsafe_origins(found, draft)
 
@@ -649,8 +700,8 @@ def _read_json(text: str, findings: list[Finding]) -> Document | None:
         findings.append(Finding(ERROR, "invalid-json", "", message, "Mend the JSON there."))
         return None
     for name in repeated:
-        message = f"{name!r} stands twice in one object"
-        findings.append(Finding(ERROR, "duplicate-field", name, message, "Keep one of them."))
+        message = f"{_shown(name)} stands twice in one object"
+        findings.append(Finding(ERROR, "duplicate-field", _name(name), message, "Keep one of them."))
     if not isinstance(data, dict):
         message = f"{_shown(data)} is not an object"
         findings.append(Finding(ERROR, "wrong-type", "", message, 'Write {"version": 1, "rules": [...]}.'))
@@ -686,7 +737,7 @@ _HOST_GLOB = "abcdefghijklmnopqrstuvwxyz0123456789-_.*?[]:"
 
 def _host_glob(text: str) -> tuple[str, str]:
     glob = text.lower()
-    if not glob or glob.strip(_HOST_GLOB) or (":" in glob and not glob.endswith("]")):
+    if not glob or not text.isascii() or glob.strip(_HOST_GLOB) or (":" in glob and not glob.endswith("]")):
         return glob, "is no host name (without scheme and port)"
     return (glob.removesuffix(".") or glob), ""
 
@@ -706,7 +757,15 @@ def _join(place: str, field: str) -> str:
     return f"{place}.{field}" if place else field
 
 
+def _name(field: str) -> str:
+    """A field as it can stand in a place: what is no plain name is quoted."""
+    return field if field.isascii() and field.isidentifier() and len(field) <= 80 else _shown(field)
+
+
 def _shown(value: object) -> str:
-    """A value as it can stand in a message: JSON, not endless."""
-    text = json.dumps(value, default=str)
+    """A value as it can stand in a message: JSON on one line, not endless."""
+    if isinstance(value, (list, dict)) and value:
+        # Not what is in it: it may be nested deeper than the encoder can follow.
+        return "[...]" if isinstance(value, list) else "{...}"
+    text = json.dumps(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -13,7 +13,7 @@ def merge_vary(values: Sequence[str], names: Iterable[str]) -> str | None:
     ``*`` already varies on everything and stays alone.
     """
     if not values:
-        return ", ".join(names)
+        return ", ".join(names) or None
     standing = ", ".join(value for value in values if value.strip(" \t,"))
     present = {name.strip(" \t").lower() for name in standing.split(",")}
     missing = [name for name in names if name.lower() not in present]
