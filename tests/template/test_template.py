@@ -1,0 +1,410 @@
+"""template.yaml keeps to what the edge and the contract demand, and every check of that is shown to be able to fail."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.require import require
+from tests.template import checks, sam
+from tests.template.document import ROOT, Pointer, Stack, read
+
+Mutation = Callable[[dict[str, Any]], None]
+MISSING_SAM = "the SAM CLI is not here: run `make runtime`"
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return read()
+
+
+@pytest.fixture
+def with_sam() -> None:
+    require((sam.BIN / "sam").exists() and (sam.BIN / "python").exists(), MISSING_SAM)
+
+
+@pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.__name__)
+def test_template(check: checks.Check, document: dict[str, Any]) -> None:
+    assert list(check(document)) == []
+
+
+def put(path: str, value: Any) -> Mutation:
+    """Sets what is at a path of keys and indices, from ``Resources`` on; None removes it."""
+
+    def mutate(document: dict[str, Any]) -> None:
+        *way, last = [int(key) if key.isdigit() else key for key in path.split(" ")]
+        node: Any = document["Resources"]
+        for key in way:
+            node = node.setdefault(key, {}) if isinstance(node, dict) else node[key]
+        if value is None:
+            del node[last]
+        else:
+            node[last] = value
+
+    return mutate
+
+
+def top(name: str, value: Any) -> Mutation:
+    def mutate(document: dict[str, Any]) -> None:
+        document[name] = value
+
+    return mutate
+
+
+EDGE = "EdgeFunction Properties"
+GATEWAY = "GatewayFunction Properties"
+CONFIG = "Distribution Properties DistributionConfig"
+BEHAVIOR = f"{CONFIG} DefaultCacheBehavior"
+VIEWER = "ViewerCachePolicy Properties CachePolicyConfig"
+ORIGIN = "OriginCachePolicy Properties CachePolicyConfig"
+IN_KEY = "ParametersInCacheKeyAndForwardedToOrigin HeadersConfig"
+EDGE_STATEMENTS = "EdgeRole Properties Policies 0 PolicyDocument Statement"
+GUARD_STATEMENTS = "GuardRole Properties Policies 0 PolicyDocument Statement"
+GUARD = "GuardFunction Properties"
+REST = "RestApi Properties"
+HTTP = "HttpApi Properties"
+OPTIONS = "DefinitionBody paths /{proxy+} options"
+VERSION = {"Ref": "EdgeFunction.Version"}
+
+MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
+    (checks.no_globals, top("Globals", {"Function": {"Tracing": "Active"}})),
+    *((checks.edge_has_nothing_forbidden, put(f"{EDGE} {name}", "anything")) for name in checks.FORBIDDEN_AT_THE_EDGE),
+    (checks.edge_keeps_to_the_limits, put(f"{EDGE} Architectures", ["arm64"])),
+    (checks.edge_keeps_to_the_limits, put(f"{EDGE} Architectures", None)),
+    (checks.edge_keeps_to_the_limits, put(f"{EDGE} MemorySize", 256)),
+    (checks.edge_keeps_to_the_limits, put(f"{EDGE} Timeout", 30)),
+    (checks.edge_keeps_to_the_limits, put(f"{EDGE} Runtime", "python3.14")),
+    (checks.edge_keeps_to_the_limits, put(f"{EDGE} PackageType", "Image")),
+    (checks.edge_handler_fits_the_setup, put(f"{EDGE} Handler", "app.viewer_handler")),
+    (
+        checks.edge_handler_fits_the_setup,
+        put(f"{EDGE} Handler", {"Fn::If": ["OriginSetup", "app.viewer_handler", "app.origin_handler"]}),
+    ),
+    (checks.edge_outlives_the_stack, put("EdgeFunction DeletionPolicy", "Delete")),
+    (checks.edge_outlives_the_stack, put("EdgeFunction UpdateReplacePolicy", None)),
+    (
+        checks.edge_role_is_trusted_by_both,
+        put(
+            "EdgeRole Properties AssumeRolePolicyDocument Statement 0 Principal",
+            {"Service": ["lambda.amazonaws.com"]},
+        ),
+    ),
+    (
+        checks.edge_role_is_trusted_by_both,
+        put("EdgeRole Properties AssumeRolePolicyDocument Statement 0 Principal", {"Service": "lambda.amazonaws.com"}),
+    ),
+    (checks.published_on_every_change, put(f"{EDGE} AutoPublishAlias", None)),
+    (checks.published_on_every_change, put(f"{EDGE} AutoPublishAliasAllProperties", None)),
+    (checks.published_on_every_change, put(f"{EDGE} VersionDescription", "a version")),
+    (checks.published_on_every_change, put(f"{GATEWAY} VersionDescription", {"Fn::Sub": "${Site} ${Upstream}"})),
+    (checks.published_on_every_change, put(f"{GATEWAY} Environment Variables NEW", {"Ref": "AlarmEmail"})),
+    (checks.version_descriptions_fit, put(f"{GATEWAY} VersionDescription", {"Fn::Sub": "${AlarmEmail}"})),
+    (checks.version_descriptions_fit, put(f"{GATEWAY} VersionDescription", {"Fn::Sub": "${Upstream}" * 2})),
+    (
+        checks.triggers_have_the_version,
+        put(f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 2 0 LambdaFunctionARN", {"Ref": "EdgeFunction.Alias"}),
+    ),
+    (
+        checks.triggers_have_the_version,
+        put(
+            f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 1 0 LambdaFunctionARN",
+            {"Fn::GetAtt": ["EdgeFunction", "Arn"]},
+        ),
+    ),
+    (
+        checks.triggers_have_the_version,
+        put(f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 2 2 EventType", "origin-request"),
+    ),
+    (checks.triggers_have_the_version, put(f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 0", "IsEdge")),
+    (checks.triggers_have_the_version, put(f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 1 0 IncludeBody", True)),
+    (checks.options_is_allowed, put(f"{BEHAVIOR} AllowedMethods", ["GET", "HEAD"])),
+    (checks.options_is_allowed, put(f"{BEHAVIOR} AllowedMethods", None)),
+    (checks.options_is_allowed, put(f"{BEHAVIOR} CachedMethods", ["GET", "HEAD", "OPTIONS"])),
+    (checks.options_is_allowed, put(f"{BEHAVIOR} CachedMethods", ["GET", "HEAD"])),
+    (checks.key_fits_the_setup, put(f"{VIEWER} {IN_KEY} Fn::If 2 Headers", ["Authorization", "Origin"])),
+    (checks.key_fits_the_setup, put(f"{VIEWER} {IN_KEY} Fn::If 2 Headers", ["Authorization"])),
+    (checks.key_fits_the_setup, put(f"{VIEWER} {IN_KEY} Fn::If 1 HeaderBehavior", "whitelist")),
+    (checks.key_fits_the_setup, put(f"{ORIGIN} {IN_KEY} Headers 0", "Referer")),
+    (checks.key_fits_the_setup, put(f"{ORIGIN} {IN_KEY} Headers 1", "X-Other")),
+    (checks.key_fits_the_setup, put(f"{ORIGIN} {IN_KEY} Headers 2", "X-Other")),
+    (checks.key_fits_the_setup, put(f"{ORIGIN} {IN_KEY} Headers 3", "X-Other")),
+    (checks.key_fits_the_setup, put(f"{ORIGIN} {IN_KEY} Headers 4", {"Ref": "AWS::NoValue"})),
+    (checks.key_fits_the_setup, put(f"{VIEWER} MinTTL", 1)),
+    (checks.key_fits_the_setup, put(f"{VIEWER} DefaultTTL", 86400)),
+    (checks.origin_sees_the_origin_header, put(f"{BEHAVIOR} OriginRequestPolicyId", None)),
+    (
+        checks.origin_sees_the_origin_header,
+        # UserAgentRefererHeaders
+        put(f"{BEHAVIOR} OriginRequestPolicyId Fn::If 1", "acba4595-bd28-49b8-b9fe-13317c0390fa"),
+    ),
+    (checks.errors_are_not_kept, put(f"{CONFIG} CustomErrorResponses", None)),
+    (checks.errors_are_not_kept, put(f"{CONFIG} CustomErrorResponses 2", None)),
+    (checks.errors_are_not_kept, put(f"{CONFIG} CustomErrorResponses 0 ErrorCachingMinTTL", 10)),
+    (checks.errors_are_not_kept, put(f"{CONFIG} CustomErrorResponses 2 ResponsePagePath", "/index.html")),
+    (checks.errors_are_not_kept, put(f"{BEHAVIOR} ResponseHeadersPolicyId", "60669652-455b-4ae9-85a4-c4c02393f86c")),
+    (checks.built_in_cors_is_off, put(f"{REST} Cors", "'*'")),
+    (checks.built_in_cors_is_off, put(f"{HTTP} CorsConfiguration", True)),
+    (checks.built_in_cors_is_off, put("FunctionUrl Properties Cors", {"AllowOrigins": ["*"]})),
+    (checks.built_in_cors_is_off, put(f"{GATEWAY} FunctionUrlConfig", {"Cors": {"AllowOrigins": ["*"]}})),
+    (checks.built_in_cors_is_off, put(f"{HTTP} DefinitionBody x-amazon-apigateway-cors", {"allowOrigins": ["*"]})),
+    (checks.apis_pass_everything_on, put(f"{HTTP} {OPTIONS}", None)),
+    (checks.apis_pass_everything_on, put(f"{REST} DefinitionBody paths /", None)),
+    (checks.apis_pass_everything_on, put(f"{REST} {OPTIONS} security", [{"api_key": []}])),
+    (checks.apis_pass_everything_on, put(f"{REST} {OPTIONS} x-amazon-apigateway-integration type", "mock")),
+    (
+        checks.apis_pass_everything_on,
+        put(f"{HTTP} {OPTIONS} x-amazon-apigateway-integration payloadFormatVersion", "1.0"),
+    ),
+    (checks.apis_pass_everything_on, put(f"{REST} Auth AddDefaultAuthorizerToCorsPreflight", None)),
+    (checks.apis_pass_everything_on, put(f"{REST} Auth AddApiKeyRequiredToCorsPreflight", True)),
+    (checks.apis_pass_everything_on, put(f"{REST} BinaryMediaTypes", None)),
+    (checks.apis_pass_everything_on, put(f"{REST} AlwaysDeploy", None)),
+    (
+        checks.gateway_responses_have_one_origin,
+        put(
+            f"{REST} DefinitionBody x-amazon-apigateway-gateway-responses Fn::If 1 DEFAULT_4XX responseParameters",
+            {"gatewayresponse.header.Access-Control-Allow-Origin": "method.request.header.Origin"},
+        ),
+    ),
+    (
+        checks.gateway_responses_have_one_origin,
+        put(
+            f"{REST} DefinitionBody x-amazon-apigateway-gateway-responses Fn::If 1 DEFAULT_5XX responseParameters "
+            "gatewayresponse.header.Access-Control-Allow-Credentials",
+            "'true'",
+        ),
+    ),
+    (checks.url_is_open_to_preflights, put("FunctionUrl Properties AuthType", "AWS_IAM")),
+    (checks.url_is_open_to_preflights, put("FunctionUrlPermission Properties Principal", "123456789012")),
+    (checks.url_is_open_to_preflights, put("FunctionUrlInvokePermission Properties InvokedViaFunctionUrl", None)),
+    (checks.roles_may_do_little, put(f"{EDGE_STATEMENTS} 0 Action", "ssm:*")),
+    (checks.roles_may_do_little, put(f"{EDGE_STATEMENTS} 0 Action", ["ssm:GetParameter", "ssm:PutParameter"])),
+    (checks.roles_may_do_little, put(f"{EDGE_STATEMENTS} 0 Resource", "*")),
+    (
+        checks.roles_may_do_little,
+        put(f"{EDGE_STATEMENTS} 1 Resource", [{"Fn::Sub": "arn:${AWS::Partition}:logs:*:${AWS::AccountId}:*"}]),
+    ),
+    (checks.roles_may_do_little, put(f"{GUARD_STATEMENTS} 2 Fn::If 1 Resource", "*")),
+    (
+        checks.roles_may_do_little,
+        put("GatewayRole Properties ManagedPolicyArns", ["arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"]),
+    ),
+    (checks.guard_keeps_to_its_regions, put(f"{GUARD_STATEMENTS} 0 Condition", None)),
+    (
+        checks.guard_keeps_to_its_regions,
+        put(f"{GUARD_STATEMENTS} 1 Fn::If 1 Condition StringEquals aws:RequestedRegion", [{"Ref": "AWS::Region"}]),
+    ),
+    (checks.guard_may_do_what_is_switched_on, put(f"{GUARD_STATEMENTS} 1 Fn::If 0", "HasGuard")),
+    (checks.guard_may_do_what_is_switched_on, put(f"{GUARD_STATEMENTS} 2 Fn::If 0", "HasDistribution")),
+    (
+        checks.guard_hears_of_changes,
+        put(f"{GUARD} Events ParameterChange Properties Pattern detail name", [{"prefix": "/edgecors/"}]),
+    ),
+    (checks.guard_hears_of_changes, put(f"{GUARD} Events ParameterChange Properties Pattern source", ["aws.s3"])),
+    (checks.guard_hears_of_changes, put(f"{GUARD} Events ParameterChange Properties DeadLetterConfig", None)),
+    (checks.guard_hears_of_changes, put(f"{GUARD} DeadLetterQueue", None)),
+    (checks.guard_hears_of_changes, put(f"{GUARD} Environment Variables EDGECORS_EDGE_SETUP", "viewer")),
+    (checks.guard_hears_of_changes, put(f"{GUARD} Environment Variables EDGECORS_ROOT", None)),
+    (checks.layer_runs_everywhere, put("CorsLayer Properties CompatibleRuntimes", ["python3.13"])),
+    (checks.layer_runs_everywhere, put("CorsLayer Properties CompatibleArchitectures", ["arm64"])),
+    (checks.layer_runs_everywhere, put("CorsLayer Condition", "HasGateway")),
+    (checks.gateway_is_as_documented, put(f"{GATEWAY} SnapStart ApplyOn", "PublishedVersions")),
+    (checks.gateway_is_as_documented, put(f"{GATEWAY} Architectures", ["x86_64"])),
+    (checks.gateway_is_as_documented, put(f"{GATEWAY} Timeout", 60)),
+    (checks.gateway_is_as_documented, put(f"{GATEWAY} Environment Variables EDGECORS_SITE", None)),
+    (checks.gateway_is_as_documented, put("AlbTargetGroup Properties TargetGroupAttributes", None)),
+    (checks.nothing_refers_to_what_is_not_there, put("OriginAccessControl Condition", "IsFunctionUrl")),
+    (checks.nothing_refers_to_what_is_not_there, put("Topic Condition", "HasGuard")),
+    (checks.alarms_watch_what_is_written, put("GuardErrorsAlarm Properties AlarmActions", None)),
+    (checks.alarms_watch_what_is_written, put("PolicyAgeAlarm Properties MetricName", "Age")),
+    (checks.alarms_watch_what_is_written, put("PolicyAgeAlarm Properties Dimensions 0 Name", "Site")),
+    (checks.alarms_watch_what_is_written, put("PolicyAgeAlarm Properties TreatMissingData", "breaching")),
+    (checks.alarms_watch_what_is_written, put("PolicyAgeAlarm Condition", "HasAlarms")),
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "mutate"),
+    MUTANTS,
+    ids=[f"{check.__name__}-{number}" for number, (check, _) in enumerate(MUTANTS)],
+)
+def test_check_can_fail(check: checks.Check, mutate: Mutation, document: dict[str, Any]) -> None:
+    changed = copy.deepcopy(document)
+    mutate(changed)
+    assert changed != document
+    assert list(check(changed)) != []
+
+
+def test_every_check_has_a_mutant() -> None:
+    assert {check for check, _ in MUTANTS} == set(checks.CHECKS)
+
+
+EDGE_NEEDED = {"OriginDomainName": "api.example.com"}
+GATEWAY_NEEDED = {"Site": "shop", "Upstream": "https://api.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "region", "words"),
+    [
+        (EDGE_NEEDED, "us-east-1", []),
+        (EDGE_NEEDED, "eu-west-1", ["us-east-1"]),
+        ({"Front": "edge-function"}, "us-east-1", []),
+        ({"Front": "edge-function"}, "eu-west-1", ["us-east-1"]),
+        ({}, "us-east-1", ["OriginDomainName"]),
+        ({**EDGE_NEEDED, "RootPrefix": "/mine"}, "us-east-1", ["RootPrefix"]),
+        ({**EDGE_NEEDED, "Aliases": "www.example.com"}, "us-east-1", ["CertificateArn"]),
+        ({**EDGE_NEEDED, "Aliases": "www.example.com", "CertificateArn": "arn"}, "us-east-1", []),
+        *[({"Front": front, **GATEWAY_NEEDED}, "eu-west-1", []) for front in checks.GATEWAY_FRONTS],
+        *[({"Front": front}, "eu-west-1", ["Site", "Upstream"]) for front in checks.GATEWAY_FRONTS],
+        ({"Front": "http-api", **GATEWAY_NEEDED, "RootPrefix": "/mine"}, "eu-west-1", []),
+        ({"Front": "layer-only"}, "eu-west-1", []),
+    ],
+)
+def test_rules_refuse_what_can_not_work(
+    parameters: dict[str, str], region: str, words: list[str], document: dict[str, Any]
+) -> None:
+    sentences = Stack(document, **parameters).refusals(region)
+    assert len(sentences) == len(words)
+    for word, sentence in zip(words, sentences, strict=True):
+        assert word in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        (
+            "Upstream",
+            ["", "http://127.0.0.1:8000", "https://a.example/v1/"],
+            ["a.example", "https://", "https://a/?q", "ftp://a"],
+        ),
+        (
+            "GatewayResponseOrigin",
+            ["", "https://a.example:8443"],
+            ["*", "https://a.example/", "https://A.example", "a'b"],
+        ),
+        ("RootPrefix", ["/edgecors", "/a/b"], ["", "/", "edgecors", "/a/"]),
+        ("OriginDomainName", ["", "a.example"], ["https://a.example", "a.example/x"]),
+        ("OriginPath", ["", "/prod"], ["/", "prod", "/prod/"]),
+        ("Site", ["", "shop-1.eu_x"], ["a b", "a/b"]),
+    ],
+)
+def test_parameter_patterns(name: str, good: list[str], bad: list[str], document: dict[str, Any]) -> None:
+    parameter = document["Parameters"][name]
+    assert [text for text in good if not re.fullmatch(parameter["AllowedPattern"], text)] == []
+    assert [text for text in bad if re.fullmatch(parameter["AllowedPattern"], text)] == []
+    assert parameter["ConstraintDescription"]
+
+
+def test_parameters_are_described_and_grouped(document: dict[str, Any]) -> None:
+    groups = document["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(document["Parameters"])
+    assert [name for name, parameter in document["Parameters"].items() if not parameter.get("Description")] == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({"Front": "edge"}, "/edgecors/sites/<Distribution>"),
+        ({"Front": "edge-function", "DistributionId": "E1"}, "/edgecors/sites/E1"),
+        ({"Front": "alb", "Site": "shop", "RootPrefix": "/mine"}, "/mine/sites/shop"),
+    ],
+)
+def test_output_is_the_command_that_adds_the_first_origin(
+    parameters: dict[str, str], name: str, document: dict[str, Any]
+) -> None:
+    words = shlex.split(Stack(document, **parameters).outputs["FirstOrigin"])
+    assert words[:5] == ["aws", "ssm", "put-parameter", "--region", "us-east-1"]
+    assert words[5] == "--cli-input-json"
+    assert json.loads(words[6]) == {"Name": name, "Type": "StringList", "Value": "https://app.example.com"}
+    assert len(words) == 7
+
+
+def test_output_statement_opens_the_bucket_to_this_distribution_alone(document: dict[str, Any]) -> None:
+    statement = json.loads(Stack(document, Front="edge", OriginType="s3").outputs["BucketPolicyStatement"])
+    assert statement["Action"] == "s3:GetObject"
+    arn = "arn:aws:cloudfront::123456789012:distribution/<Distribution>"
+    assert statement["Condition"] == {"StringEquals": {"AWS:SourceArn": arn}}
+
+
+@pytest.mark.parametrize("parameters", [{"Front": "edge"}, {"Front": "http-api", "Site": "shop"}])
+def test_dashboard_is_json_and_shows_the_metrics(parameters: dict[str, str], document: dict[str, Any]) -> None:
+    body = json.loads(Stack(document, **parameters).resources["SiteDashboard"]["Properties"]["DashboardBody"])
+    site = parameters.get("Site", "<Distribution>")
+    seen: dict[str, set[str]] = {}
+    for widget in body["widgets"]:
+        assert widget["x"] + widget["width"] <= 24
+        for (metric, *_), *_ in [(row, None) for row in widget["properties"].get("metrics", [])]:
+            if isinstance(metric, dict) and "MetricName=" in metric["expression"]:
+                assert f'site="{site}"' in metric["expression"]
+                schema = re.search(r"\{edgecors,([a-z,]+)\}", metric["expression"])
+                assert schema is not None
+                for name in re.findall(r'"([A-Z][A-Za-z]+)"', metric["expression"]):
+                    seen.setdefault(name, set()).update(schema[1].split(","))
+    assert seen == checks.METRICS
+
+
+@pytest.mark.usefixtures("with_sam")
+def test_sam_validate_with_lint() -> None:
+    command = [str(sam.BIN / "sam"), "validate", "--lint", "--template", str(ROOT / "template.yaml")]
+    done = subprocess.run(command, cwd=ROOT, env=sam.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is a valid SAM Template" in done.stdout
+
+
+@pytest.mark.usefixtures("with_sam")
+def test_transformed(document: dict[str, Any]) -> None:
+    """What SAM makes of the template keeps to the edge's restrictions, and refers to nothing that is not deployed."""
+    (made,) = sam.transform((document, {}))
+    for setup in checks.SETUPS:
+        for front in checks.FRONTS:
+            stack = Stack(made, **checks.FULL, Front=front, EdgeSetup=setup)
+            assert stack.dangling == set()
+            functions = stack.of_type("AWS::Lambda::Function")
+            assert functions.keys() == {
+                "GuardFunction",
+                *(["EdgeFunction"] if front.startswith("edge") else []),
+                *(["GatewayFunction"] if front in checks.GATEWAY_FRONTS else []),
+            }
+    stack = Stack(made, **checks.FULL, Front="edge")
+    edge = stack.resources["EdgeFunction"]["Properties"]
+    wanted = "Architectures Code Description Handler LoggingConfig MemorySize Role Runtime Tags Timeout"
+    assert sorted(edge) == wanted.split()
+    versions = {name: item for name, item in stack.resources.items() if item["Type"] == "AWS::Lambda::Version"}
+    assert len(versions) == 1
+    ((version, published),) = versions.items()
+    assert published["DeletionPolicy"] == published["UpdateReplacePolicy"] == "Retain"
+    assert published["Properties"]["Description"] == "viewer set-up"
+    associations = checks.behavior(stack)["LambdaFunctionAssociations"]
+    assert {item["LambdaFunctionARN"] for item in associations} == {Pointer(version)}
+
+
+@pytest.mark.usefixtures("with_sam")
+def test_default_authorizer_of_a_user_leaves_options_open(document: dict[str, Any]) -> None:
+    user = copy.deepcopy(document)
+    pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_example"
+    user["Resources"]["RestApi"]["Properties"]["Auth"] |= {
+        "DefaultAuthorizer": "Users",
+        "Authorizers": {"Users": {"UserPoolArn": pool}},
+    }
+    user["Resources"]["HttpApi"]["Properties"]["Auth"] = {
+        "DefaultAuthorizer": "Users",
+        "Authorizers": {
+            "Users": {
+                "IdentitySource": "$request.header.Authorization",
+                "JwtConfiguration": {"issuer": "https://issuer.example", "audience": ["a"]},
+            }
+        },
+    }
+    (made,) = sam.transform((user, {}))
+    for name in ("RestApi", "HttpApi"):
+        for methods in made["Resources"][name]["Properties"]["Body"]["paths"].values():
+            assert methods["x-amazon-apigateway-any-method"]["security"] == [{"Users": []}]
+            assert not methods["options"].get("security")
