@@ -136,8 +136,14 @@ class CredentialSource:
         if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
             token = environ.get("AWS_SESSION_TOKEN", "")
             return Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
-        if self._kept is None or self._clock() > self._kept.expires - _EXPIRY_MARGIN:
-            self._kept = self._fetch(deadline)
+        now = self._clock()
+        if self._kept is None or now > self._kept.expires - _EXPIRY_MARGIN:
+            try:
+                self._kept = self._fetch(deadline)
+            except ParameterStoreError:
+                # They are renewed ahead of time, so that a failure does no harm while the old ones last.
+                if self._kept is None or now >= self._kept.expires:
+                    raise
         return self._kept
 
     def _fetch(self, deadline: float) -> Credentials:
@@ -149,13 +155,15 @@ class CredentialSource:
             headers = {"host": endpoint.netloc, "accept": "application/json"}
             if token := self._token():
                 headers["authorization"] = token
-            status, _, body = Connection(endpoint).exchange("GET", headers, b"", deadline)
-            data = json.loads(body)
+            connection = Connection(endpoint)
+            try:
+                status, _, body = connection.exchange("GET", headers, b"", deadline)
+            finally:
+                connection.close()
             if status != 200:
                 raise ParameterStoreError("no-credentials", f"the credentials endpoint answered {status}")
-            expires = _parse_time(data["Expiration"]) if data.get("Expiration") else float("inf")
-            return Credentials(data["AccessKeyId"], data["SecretAccessKey"], data.get("Token") or "", expires)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return _credentials(json.loads(body))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise ParameterStoreError("no-credentials", f"the credentials endpoint failed: {error!r}") from None
 
     def _token(self) -> str:
@@ -165,6 +173,14 @@ class CredentialSource:
             with open(path, encoding="utf-8") as file:
                 return file.read().strip()
         return self._environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
+
+
+def _credentials(data: Any) -> Credentials:
+    """Raises LookupError, TypeError, AttributeError or ValueError for what holds none."""
+    key, secret, token = data["AccessKeyId"], data["SecretAccessKey"], data.get("Token") or ""
+    if not all(isinstance(part, str) for part in (key, secret, token)):
+        raise TypeError("a credential that is no text")
+    return Credentials(key, secret, token, _parse_time(data["Expiration"]) if data.get("Expiration") else float("inf"))
 
 
 def _parse_time(text: str) -> float:
@@ -381,7 +397,8 @@ def _resolve(host: str, port: int, deadline: float) -> list[Any]:
     def look_up() -> None:
         try:
             found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # What is no host name at all fails while it is encoded.
             found.append(error)
 
     thread = threading.Thread(target=look_up, daemon=True)
@@ -389,8 +406,8 @@ def _resolve(host: str, port: int, deadline: float) -> list[Any]:
     thread.join(_remaining(deadline))
     if not found:
         raise TimeoutError(f"{host} was not resolved in time")
-    if isinstance(found[0], OSError):
-        raise found[0]
+    if isinstance(found[0], Exception):
+        raise OSError(f"{host}: {found[0]}") from found[0]
     return list(found[0])
 
 

@@ -1,0 +1,924 @@
+"""The Parameter Store client, against a store that checks signatures and against servers that misbehave."""
+
+import hashlib
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import botocore
+import edgecors
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from edgecors import parameters
+from edgecors.parameters import (
+    MAX_RESPONSE,
+    Connection,
+    CredentialSource,
+    Endpoint,
+    Parameter,
+    ParameterStore,
+    ParameterStoreError,
+)
+
+from tests.library.scripted import Peer, Script, ScriptedServer, found, http
+from tests.support.parameter_store import ParameterStoreServer, ParameterType
+
+NAME = "/edgecors/sites/shop"
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+LONG = 20.0
+"""Seconds of a deadline that a test does not mean to reach."""
+SHORT = 0.3
+LATE = 3.0
+"""What a deadline may be exceeded by, in seconds, on a machine that has other things to do."""
+
+
+def soon(seconds: float = LONG) -> float:
+    return time.monotonic() + seconds
+
+
+def store_at(url: str, **environ: str) -> ParameterStore:
+    return ParameterStore("us-east-1", environ={"AWS_ENDPOINT_URL_SSM": url, **KEYS, **environ})
+
+
+def value(parameter: Parameter | None) -> str | None:
+    return None if parameter is None else parameter.value
+
+
+def failure(read: Callable[[], object]) -> str:
+    """The code of the error that a read ends with."""
+    with pytest.raises(ParameterStoreError) as caught:
+        read()
+    return caught.value.code
+
+
+# Against moto, which checks signatures as AWS does.
+
+
+@pytest.fixture
+def client(parameter_store: ParameterStoreServer) -> Iterator[ParameterStore]:
+    client = ParameterStore("us-east-1", environ=parameter_store.environment())
+    yield client
+    client.close()
+
+
+@pytest.mark.parametrize("kind", ["String", "StringList", "SecureString"])
+def test_a_parameter_of_each_type(
+    parameter_store: ParameterStoreServer, client: ParameterStore, kind: ParameterType
+) -> None:
+    text = "https://a.example,https://b.example"
+    parameter_store.put(NAME, "something older", kind)
+    parameter_store.put(NAME, text, kind)
+    parameter = client.get_parameter(NAME, soon())
+    assert parameter is not None
+    assert (parameter.value, parameter.version) == (text, 2)
+    assert {name: p.value for name, p in client.get_parameters([NAME], soon()).items()} == {NAME: text}
+
+
+def test_a_value_comes_back_as_it_was_written(parameter_store: ParameterStoreServer, client: ParameterStore) -> None:
+    text = '{"rules":\n [{"allow_origins": ["https://bücher.example"]}]}\t\U0001f600 "' + "x" * 4000
+    parameter_store.put(NAME, text)
+    assert value(client.get_parameter(NAME, soon())) == text
+
+
+def test_what_is_not_there(parameter_store: ParameterStoreServer, client: ParameterStore) -> None:
+    assert client.get_parameter(NAME, soon()) is None
+    assert client.get_parameters([NAME], soon()) == {}
+
+
+def test_ten_names_in_one_call(parameter_store: ParameterStoreServer, client: ParameterStore) -> None:
+    names = [f"/edgecors/lists/{number}" for number in range(parameters.MAX_NAMES)]
+    for name in names[:-1]:
+        parameter_store.put(name, f"https://{name[-1]}.example")
+    answer = client.get_parameters(names, soon())
+    assert {name: p.value for name, p in answer.items()} == {name: f"https://{name[-1]}.example" for name in names[:-1]}
+
+
+def test_each_region_is_its_own(parameter_store: ParameterStoreServer) -> None:
+    parameter_store.put(NAME, "https://eu.example", region="eu-west-1")
+    environ = parameter_store.environment()
+    here, there = (ParameterStore(region, environ=environ) for region in ("us-east-1", "eu-west-1"))
+    assert here.get_parameter(NAME, soon()) is None
+    assert value(there.get_parameter(NAME, soon())) == "https://eu.example"
+    here.close()
+    there.close()
+
+
+def test_a_wrong_secret_is_refused(parameter_store: ParameterStoreServer) -> None:
+    client = ParameterStore("us-east-1", environ={**parameter_store.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"})
+    # AWS says InvalidSignatureException in JSON; moto has one form of this for all its services, XML.
+    assert failure(lambda: client.get_parameter(NAME, soon())) == "http-403"
+    client.close()
+
+
+def test_a_role_s_credentials_carry_their_token(parameter_store: ParameterStoreServer) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    statement = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}
+    given = parameter_store.temporary_credentials(statement)
+    client = ParameterStore("us-east-1", environ=parameter_store.environment(credentials=given))
+    assert value(client.get_parameter(NAME, soon())) == "https://a.example"
+    assert failure(lambda: client.get_parameters([NAME], soon())) == "http-403"
+    client.close()
+
+
+# What is sent.
+
+
+def test_the_request_and_nothing_else() -> None:
+    received: list[bytes] = []
+
+    def script(peer: Peer) -> None:
+        received.append(peer.request())
+        peer.send(found("https://a.example"))
+
+    with ScriptedServer(script) as server:
+        client = ParameterStore(
+            "eu-west-1",
+            environ={"AWS_ENDPOINT_URL": f"{server.url}/prefix", **KEYS, "AWS_SESSION_TOKEN": "token"},
+            wall_clock=lambda: 1_700_000_000.0,
+        )
+        assert value(client.get_parameter(NAME, soon())) == "https://a.example"
+        client.close()
+    head, _, body = received[0].decode().partition("\r\n\r\n")
+    first, *lines = head.split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    signature = headers.pop("authorization")
+    assert first == "POST /prefix HTTP/1.1"
+    assert headers == {
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": "AmazonSSM.GetParameter",
+        "host": f"127.0.0.1:{server.port}",
+        "x-amz-date": "20231114T221320Z",
+        "x-amz-security-token": "token",
+        "content-length": str(len(body)),
+    }
+    assert re.fullmatch(
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/eu-west-1/ssm/aws4_request, "
+        "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target, Signature=[0-9a-f]{64}",
+        signature,
+    )
+    assert json.loads(body) == {"Name": NAME, "WithDecryption": True}
+
+
+# One connection, kept.
+
+
+def test_one_connection_serves_many_reads() -> None:
+    def script(peer: Peer) -> None:
+        for number in range(3):
+            peer.answer(found(str(number)))
+        peer.hang()
+
+    with ScriptedServer(script) as server:
+        client = store_at(server.url)
+        client.connect(soon())
+        assert [value(client.get_parameter(NAME, soon())) for _ in range(3)] == ["0", "1", "2"]
+        assert server.connections == 1
+        client.close()
+        client.close()
+
+
+def test_closed_by_hand_it_is_opened_again() -> None:
+    with ScriptedServer(*[lambda peer: peer.answer(found("x"))] * 2) as server:
+        client = store_at(server.url)
+        for _ in range(2):
+            assert value(client.get_parameter(NAME, soon())) == "x"
+            client.close()
+        assert server.connections == 2
+
+
+def one_answer(peer: Peer) -> None:
+    peer.answer(found("first"))
+
+
+def answer_and_reset(peer: Peer) -> None:
+    peer.answer(found("first"))
+    peer.request()
+    peer.reset()
+
+
+@pytest.mark.parametrize("first", [one_answer, answer_and_reset])
+def test_a_stale_connection_is_reopened_once(first: Script) -> None:
+    with ScriptedServer(first, lambda peer: peer.answer(found("second"))) as server:
+        client = store_at(server.url)
+        assert value(client.get_parameter(NAME, soon())) == "first"
+        assert value(client.get_parameter(NAME, soon())) == "second"
+        assert server.connections == 2
+        client.close()
+
+
+def test_a_stale_connection_is_reopened_only_once() -> None:
+    with ScriptedServer(one_answer, lambda peer: peer.request(), lambda peer: peer.answer(found("third"))) as server:
+        client = store_at(server.url)
+        assert value(client.get_parameter(NAME, soon())) == "first"
+        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+        assert server.connections == 2
+        # And the next read starts afresh.
+        assert value(client.get_parameter(NAME, soon())) == "third"
+        client.close()
+
+
+def test_a_fresh_connection_that_is_dropped_is_not_tried_again() -> None:
+    with ScriptedServer(lambda peer: peer.request(), one_answer) as server:
+        client = store_at(server.url)
+        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+        assert server.connections == 1
+
+
+def test_an_answer_that_began_is_not_asked_for_again() -> None:
+    def script(peer: Peer) -> None:
+        peer.answer(found("first"))
+        peer.answer(b"HTTP/1.1 200 OK\r\nContent-")
+
+    with ScriptedServer(script, one_answer) as server:
+        client = store_at(server.url)
+        assert value(client.get_parameter(NAME, soon())) == "first"
+        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(http({"Parameter": {"Value": "x"}}, headers=("Connection: close",)), id="it says so"),
+        pytest.param(found("x").replace(b"HTTP/1.1", b"HTTP/1.0"), id="HTTP/1.0"),
+        pytest.param(http({"Parameter": {"Value": "x"}}, length=False), id="no length"),
+    ],
+)
+def test_a_connection_that_ends_is_not_kept(answer: bytes) -> None:
+    with ScriptedServer(*[lambda peer: peer.answer(answer)] * 2) as server:
+        client = store_at(server.url)
+        for number in (1, 2):
+            assert value(client.get_parameter(NAME, soon())) == "x"
+            assert server.connections == number
+
+
+# Forms of an answer.
+
+BODY = b'{"Parameter": {"Value": "x", "Version": 3}}'
+
+
+def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"".join(chunks) + end
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(http(BODY), id="with its length"),
+        pytest.param(http(BODY, status="200"), id="no reason phrase"),
+        pytest.param(http(BODY, headers=("X-Empty:", "x-amzn-requestid:  a  ")), id="blanks around values"),
+        pytest.param(http(BODY, headers=("no colon",)), id="a line without a colon"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + BODY, id="until it closes"),
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + http(BODY), id="100 before it"),
+        pytest.param(b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 199 x\r\n\r\n" + http(BODY), id="two before it"),
+        pytest.param(chunked(b"2b\r\n" + BODY + b"\r\n"), id="one chunk"),
+        pytest.param(chunked(b"5;a=b\r\n" + BODY[:5] + b"\r\n", b"026\r\n" + BODY[5:] + b"\r\n"), id="two chunks"),
+        pytest.param(chunked(b"2B\r\n" + BODY + b"\r\n", end=b"0\r\nA: b\r\nC: d\r\n\r\n"), id="trailers"),
+    ],
+)
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_forms_of_an_answer(answer: bytes, in_pieces: bool) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        if in_pieces:
+            peer.drip(answer, 0.0)
+        else:
+            peer.send(answer)
+
+    with ScriptedServer(script) as server:
+        client = store_at(server.url)
+        parameter = client.get_parameter(NAME, soon())
+        client.close()
+    assert parameter is not None
+    assert (parameter.value, parameter.version) == ("x", 3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param(b"", "connection", id="nothing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", "connection", id="truncated head"),
+        pytest.param(http(BODY)[:-1], "connection", id="truncated body"),
+        pytest.param(chunked(b"2b\r\n" + BODY, end=b""), "connection", id="truncated chunk"),
+        pytest.param(chunked(end=b"0\r\n"), "connection", id="truncated trailers"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "bad-response", id="no HTTP"),
+        pytest.param(b"HTTP/1.1 20 OK\r\n\r\n", "bad-response", id="short status"),
+        pytest.param(b"HTTP/1.1 2\xb2\xb3 OK\r\n\r\n", "bad-response", id="status of other digits"),
+        pytest.param(b"HTTP/2 200 OK\r\n\r\n", "bad-response", id="HTTP/2"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, "bad-response", id="endless head"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "bad-response", id="negative length"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nxxxxx", "bad-response", id="two lengths"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\nxx", "bad-response", id="length of other digits"),
+        pytest.param(
+            f"HTTP/1.1 200 OK\r\nContent-Length: {MAX_RESPONSE + 1}\r\n\r\n".encode(), "bad-response", id="too long"
+        ),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", "bad-response", id="absurd"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MAX_RESPONSE + 70_000), "bad-response", id="endless body"),
+        pytest.param(chunked(f"{MAX_RESPONSE + 1:x}\r\n".encode()), "bad-response", id="too large a chunk"),
+        pytest.param(
+            chunked(b"%x\r\n%b\r\n" % (MAX_RESPONSE, b"x" * MAX_RESPONSE), b"1\r\nx\r\n"), "bad-response", id="too many"
+        ),
+        pytest.param(chunked(b"-1\r\n"), "bad-response", id="negative chunk"),
+        pytest.param(chunked(b"zz\r\n"), "bad-response", id="chunk of no length"),
+        pytest.param(chunked(b"0" * 2000), "bad-response", id="endless chunk length"),
+        pytest.param(http(b"<html>"), "bad-response", id="HTML"),
+        pytest.param(http(b""), "bad-response", id="empty"),
+        pytest.param(http(b"[1, 2]"), "bad-response", id="no object"),
+        pytest.param(http(b"[" * 100_000), "bad-response", id="deeper than Python goes"),
+        pytest.param(http(b'{"Parameter": {"Value": "\xff\xfe"}}'), "bad-response", id="no UTF-8"),
+        pytest.param(http({}), "bad-response", id="no parameter"),
+        pytest.param(http({"Parameter": "x"}), "bad-response", id="a parameter that is none"),
+        pytest.param(http({"Parameter": {"Version": 1}}), "bad-response", id="no value"),
+        pytest.param(http({"Parameter": {"Value": 5}}), "bad-response", id="a number for a value"),
+        pytest.param(http({"Parameter": {"Value": "x", "Version": "1"}}), "bad-response", id="text for a version"),
+    ],
+)
+def test_what_is_no_answer(answer: bytes, code: str) -> None:
+    with ScriptedServer(lambda peer: peer.answer(answer)) as server:
+        client = store_at(server.url)
+        assert failure(lambda: client.get_parameter(NAME, soon())) == code
+        assert server.connections == 1
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"Parameters": {}}, {"Parameters": ["x"]}, {"Parameters": [{"Name": 1, "Value": "x"}]}]
+)
+def test_what_is_no_list_of_parameters(answer: dict[str, object]) -> None:
+    with ScriptedServer(lambda peer: peer.answer(http(answer))) as server:
+        client = store_at(server.url)
+        assert failure(lambda: client.get_parameters([NAME], soon())) == "bad-response"
+        client.close()
+
+
+def test_a_broken_answer_ends_the_connection() -> None:
+    """What follows a broken answer must not be taken for the answer to the next request."""
+
+    def script(peer: Peer) -> None:
+        peer.answer(b"HTTP/1.1 what\r\n\r\n" + found("of another"))
+        peer.answer(found("of another"))
+
+    with ScriptedServer(script, one_answer) as server:
+        client = store_at(server.url)
+        assert failure(lambda: client.get_parameter(NAME, soon())) == "bad-response"
+        assert value(client.get_parameter(NAME, soon())) == "first"
+        client.close()
+
+
+# AWS's own errors.
+
+NAMESPACE = "com.amazonaws.ssm#"
+URL = ":http://internal.amazon.com/coral/com.amazonaws.ssm/"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "message"),
+    [
+        (http({"__type": "ThrottlingException", "message": "Rate"}, "400 x"), "ThrottlingException", "Rate"),
+        (http({"__type": f"{NAMESPACE}InvalidKeyId", "Message": "Key"}, "400 x"), "InvalidKeyId", "Key"),
+        (http(b"", "403 x", (f"x-amzn-ErrorType: AccessDeniedException{URL}",)), "AccessDeniedException", None),
+        (http({"message": "m"}, "400 x", (f"X-Amzn-Errortype: ExpiredToken{URL}",)), "ExpiredToken", "m"),
+        (http({"__type": 5, "message": {"a": 1}}, "400 x"), "5", "{'a': 1}"),
+        (http(b'["x"]', "429 Too Many Requests"), "http-429", None),
+        (http(b"<html><body>Internal Error</body></html>", "500 Internal Server Error"), "http-500", None),
+        (http(b"", "503 Service Unavailable"), "http-503", None),
+        (http(b"", "301 Moved", ("Location: http://elsewhere.example/",)), "http-301", None),
+        (http({"__type": "InternalServerError", "message": "x" * 5000}, "500 x"), "InternalServerError", "x" * 300),
+    ],
+)
+def test_an_error_keeps_its_code(answer: bytes, code: str, message: str | None) -> None:
+    with ScriptedServer(lambda peer: peer.answer(answer)) as server:
+        client = store_at(server.url)
+        with pytest.raises(ParameterStoreError) as caught:
+            client.get_parameter(NAME, soon())
+        client.close()
+    assert caught.value.code == code
+    assert str(caught.value) == (code if message is None else f"{code}: {message}")
+
+
+def test_an_error_leaves_the_connection_open() -> None:
+    def script(peer: Peer) -> None:
+        peer.answer(http({"__type": "ThrottlingException"}, "400 Bad Request"))
+        peer.answer(found("x"))
+
+    with ScriptedServer(script) as server:
+        client = store_at(server.url)
+        assert failure(lambda: client.get_parameter(NAME, soon())) == "ThrottlingException"
+        assert value(client.get_parameter(NAME, soon())) == "x"
+        assert server.connections == 1
+        client.close()
+
+
+@pytest.mark.parametrize("kind", ["ParameterNotFound", f"{NAMESPACE}ParameterNotFound"])
+def test_parameter_not_found_is_no_error(kind: str) -> None:
+    with ScriptedServer(lambda peer: peer.answer(http({"__type": kind}, "400 Bad Request"))) as server:
+        client = store_at(server.url)
+        assert client.get_parameter(NAME, soon()) is None
+        client.close()
+
+
+# Deadlines.
+
+
+def drip_head(peer: Peer) -> None:
+    peer.request()
+    peer.drip(http(BODY), 0.05)
+
+
+def drip_body(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")
+    peer.drip(b"x" * 500, 0.05)
+
+
+def drip_chunks(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    peer.drip(b"1\r\nx\r\n" * 100, 0.05)
+
+
+def drip_until_closed(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+    peer.drip(b"x" * 500, 0.05)
+
+
+def hang_within(peer: Peer) -> None:
+    peer.answer(http(BODY)[:-1])
+    peer.hang()
+
+
+@pytest.mark.parametrize("script", [Peer.hang, drip_head, drip_body, drip_chunks, drip_until_closed, hang_within])
+def test_a_deadline_holds(script: Script) -> None:
+    with ScriptedServer(script) as server:
+        client = store_at(server.url)
+        deadline = soon(SHORT)
+        assert failure(lambda: client.get_parameter(NAME, deadline)) == "timeout"
+        assert deadline <= time.monotonic() < deadline + LATE
+        assert server.connections == 1
+
+
+def test_a_kept_connection_that_hangs_is_not_tried_again() -> None:
+    def script(peer: Peer) -> None:
+        peer.answer(found("first"))
+        peer.hang()
+
+    with ScriptedServer(script, one_answer) as server:
+        client = store_at(server.url)
+        assert value(client.get_parameter(NAME, soon())) == "first"
+        assert failure(lambda: client.get_parameter(NAME, soon(SHORT))) == "timeout"
+        assert server.connections == 1
+        # A late answer to the old request must never be read as the new one's.
+        assert value(client.get_parameter(NAME, soon())) == "first"
+        assert server.connections == 2
+        client.close()
+
+
+def test_a_deadline_that_has_passed_asks_nobody() -> None:
+    with ScriptedServer() as server:
+        client = store_at(server.url)
+        assert failure(lambda: client.get_parameter(NAME, soon(-1))) == "timeout"
+        assert server.connections == 0
+
+
+def test_a_server_that_takes_nothing() -> None:
+    """A connection that is accepted by the kernel alone, and a request larger than its buffers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = store_at(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        deadline = soon(SHORT)
+        assert failure(lambda: client.get_parameters(["x" * 20_000_000], deadline)) == "timeout"
+        assert deadline <= time.monotonic() < deadline + LATE
+
+
+def test_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    client = store_at(f"http://127.0.0.1:{port}")
+    assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+
+
+def test_reset() -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.reset()
+
+    with ScriptedServer(script) as server:
+        assert failure(lambda: store_at(server.url).get_parameter(NAME, soon())) == "connection"
+
+
+# Names and addresses.
+
+
+def resolver(*addresses: tuple[str, int]) -> Callable[..., list[Any]]:
+    """A getaddrinfo with these answers."""
+
+    def look_up(host: str, port: int, **options: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    return look_up
+
+
+def test_each_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = listener.getsockname()[1]
+    with ScriptedServer(one_answer) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", resolver(("127.0.0.1", closed), ("127.0.0.1", server.port)))
+        client = store_at("http://store.example")
+        assert value(client.get_parameter(NAME, soon())) == "first"
+        client.close()
+
+
+@pytest.mark.parametrize("addresses", [0, 1, 3])
+def test_no_address_answers(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = listener.getsockname()[1]
+    monkeypatch.setattr(socket, "getaddrinfo", resolver(*[("127.0.0.1", closed)] * addresses))
+    assert failure(lambda: store_at("http://store.example").get_parameter(NAME, soon())) == "connection"
+
+
+def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*arguments: object, **options: object) -> object:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert failure(lambda: store_at("http://store.example").get_parameter(NAME, soon())) == "connection"
+
+
+def test_a_name_that_no_resolver_takes() -> None:
+    """Python itself refuses a label of more than 63 characters, with a ValueError."""
+    assert failure(lambda: store_at(f"http://{'x' * 64}.example").get_parameter(NAME, soon())) == "connection"
+
+
+def test_a_resolver_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def look_up(*arguments: object, **options: object) -> list[Any]:
+        go_on.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    deadline = soon(SHORT)
+    try:
+        assert failure(lambda: store_at("http://store.example").get_parameter(NAME, deadline)) == "timeout"
+        assert deadline <= time.monotonic() < deadline + LATE
+    finally:
+        go_on.set()
+
+
+# TLS.
+
+
+class Authority:
+    """A certification authority of this test run."""
+
+    def __init__(self, directory: Path, name: str = "test") -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} authority")])
+        self.directory = directory
+        constraints = x509.BasicConstraints(ca=True, path_length=None)
+        self.certificate = self._builder(self.name, self.key).add_extension(constraints, critical=True)
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        signed = self.certificate.add_extension(usage, critical=True).sign(self.key, hashes.SHA256())
+        self.bundle = directory / f"{name}.pem"
+        self.bundle.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(identifier, critical=False)
+            .add_extension(authority, critical=False)
+        )
+
+    def server(self, *names: str) -> ssl.SSLContext:
+        """A server's context with a certificate for these names."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        alternatives: list[x509.GeneralName] = [
+            x509.IPAddress(ip_address(name)) if name[0].isdigit() else x509.DNSName(name) for name in names
+        ]
+        builder = self._builder(x509.Name([]), key)
+        certificate = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=True)
+        path = self.directory / "server.pem"
+        path.write_bytes(
+            certificate.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def test_tls_with_a_bundle_of_ones_own(authority: Authority) -> None:
+    def script(peer: Peer) -> None:
+        peer.answer(found("1"))
+        peer.answer(found("2"))
+
+    with ScriptedServer(script, one_answer, context=authority.server("127.0.0.1")) as server:
+        client = store_at(server.url, AWS_CA_BUNDLE=str(authority.bundle))
+        values = [value(client.get_parameter(NAME, soon())) for _ in range(3)]
+        client.close()
+    # The third read found the connection closed, and opened another with the context it had.
+    assert values == ["1", "2", "first"]
+
+
+@pytest.mark.parametrize(
+    ("names", "bundle"),
+    [
+        pytest.param(["127.0.0.2"], True, id="another's name"),
+        pytest.param(["127.0.0.1"], False, id="an authority that nobody knows"),
+    ],
+)
+def test_tls_is_verified(authority: Authority, names: list[str], bundle: bool) -> None:
+    with ScriptedServer(one_answer, one_answer, context=authority.server(*names)) as server:
+        client = store_at(server.url, **({"AWS_CA_BUNDLE": str(authority.bundle)} if bundle else {}))
+        with pytest.raises(ParameterStoreError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+            client.get_parameter(NAME, soon())
+        assert (caught.value.code, server.connections) == ("connection", 1)
+
+
+def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
+    with ScriptedServer(one_answer) as server:
+        client = store_at(server.url.replace("http:", "https:"), AWS_CA_BUNDLE=str(tmp_path / "none.pem"))
+        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+
+
+def test_a_handshake_that_hangs(authority: Authority) -> None:
+    with ScriptedServer(Peer.hang) as server:
+        client = store_at(server.url.replace("http:", "https:"), AWS_CA_BUNDLE=str(authority.bundle))
+        deadline = soon(SHORT)
+        assert failure(lambda: client.get_parameter(NAME, deadline)) == "timeout"
+        assert deadline <= time.monotonic() < deadline + LATE
+
+
+AMAZON = "ssm.us-east-1.amazonaws.com"
+
+
+@pytest.fixture
+def amazon(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A server under Amazon's name, with a certificate of our own authority."""
+    with ScriptedServer(*[one_answer] * 3, context=authority.server(AMAZON)) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", resolver(("127.0.0.1", server.port)))
+        yield server
+
+
+def test_where_our_roots_do_not_do_the_systems_are_asked(
+    amazon: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    client = ParameterStore("us-east-1", environ=KEYS)
+    assert value(client.get_parameter(NAME, soon())) == "first"
+    assert amazon.connections == 2
+    # And from then on they are asked at once.
+    client.close()
+    assert value(client.get_parameter(NAME, soon())) == "first"
+    assert amazon.connections == 3
+    client.close()
+
+
+def test_where_the_systems_roots_do_not_do_either(amazon: ScriptedServer) -> None:
+    client = ParameterStore("us-east-1", environ=KEYS)
+    with pytest.raises(ParameterStoreError, match="CERTIFICATE_VERIFY_FAILED"):
+        client.get_parameter(NAME, soon())
+    assert amazon.connections == 2
+
+
+def test_our_roots_do_where_they_should(
+    amazon: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the test's authority as roots.pem the first connection is good: the small context verifies as it should."""
+    monkeypatch.setattr(parameters, "__file__", str(authority.directory / "parameters.py"))
+    (authority.directory / "roots.pem").write_bytes(authority.bundle.read_bytes())
+    client = ParameterStore("us-east-1", environ=KEYS)
+    assert value(client.get_parameter(NAME, soon())) == "first"
+    assert amazon.connections == 1
+    client.close()
+
+
+def test_a_bundle_of_ones_own_is_the_only_one(
+    amazon: ScriptedServer, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    other = Authority(tmp_path, "other")
+    client = ParameterStore("us-east-1", environ={**KEYS, "AWS_CA_BUNDLE": str(other.bundle)})
+    assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+    assert amazon.connections == 1
+
+
+ROOTS = {
+    # https://www.amazontrust.com/repository/, SHA-256 of each certificate
+    "Amazon Root CA 1": "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+    "Amazon Root CA 2": "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+    "Amazon Root CA 3": "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+    "Amazon Root CA 4": "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+    "Starfield Services Root Certificate Authority - G2": (
+        "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5"
+    ),
+}
+
+
+def digests(path: str) -> list[str]:
+    """SHA-256 of each certificate in a file."""
+    blocks = re.findall("-----BEGIN.*?END CERTIFICATE-----", Path(path).read_text("ascii"), re.DOTALL)
+    return [hashlib.sha256(ssl.PEM_cert_to_DER_cert(block)).hexdigest() for block in blocks]
+
+
+def roots() -> list[dict[str, Any]]:
+    """What our file holds, as OpenSSL reads it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(f"{edgecors.__path__[0]}/roots.pem")
+    return context.get_ca_certs()
+
+
+def test_roots_are_amazons_five_and_no_other() -> None:
+    names = [name for root in roots() for ((kind, name),) in root["subject"] if kind == "commonName"]
+    assert sorted(names) == sorted(ROOTS)
+    assert sorted(digests(f"{edgecors.__path__[0]}/roots.pem")) == sorted(ROOTS.values())
+    # botocore's bundle is Mozilla's: the very same certificates stand there.
+    assert set(digests(f"{botocore.__path__[0]}/cacert.pem")) >= set(ROOTS.values())
+
+
+def test_roots_last_for_more_than_a_year() -> None:
+    ends = [ssl.cert_time_to_seconds(root["notAfter"]) for root in roots()]
+    assert min(ends) > time.time() + 366 * 86400
+
+
+# Credentials.
+
+TIME = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+class Clock:
+    """A clock to set by hand."""
+
+    def __init__(self) -> None:
+        self.now = TIME.timestamp()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def given(number: int, **changed: object) -> bytes:
+    expires = (TIME + timedelta(hours=number)).isoformat().replace("+00:00", "Z")
+    body = {"AccessKeyId": f"AKID{number}", "SecretAccessKey": "s", "Token": f"t{number}", "Expiration": expires}
+    return http({**body, **changed})
+
+
+def source(url: str, clock: Callable[[], float] = TIME.timestamp, **environ: str) -> CredentialSource:
+    return CredentialSource({"AWS_CONTAINER_CREDENTIALS_FULL_URI": url, **environ}, clock)
+
+
+def test_the_environments_credentials_are_read_each_time() -> None:
+    environ = dict(KEYS)
+    credentials = CredentialSource(environ)
+    first = credentials.get(soon())
+    environ |= {"AWS_ACCESS_KEY_ID": "AKID2", "AWS_SESSION_TOKEN": "token"}
+    second = credentials.get(soon())
+    assert (first.access_key, first.secret_key, first.token) == ("AKIDEXAMPLE", "secret", "")
+    assert (second.access_key, second.secret_key, second.token) == ("AKID2", "secret", "token")
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"AWS_ACCESS_KEY_ID": "AKID"}, {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "x"}]
+)
+def test_no_credentials(environ: dict[str, str]) -> None:
+    assert failure(lambda: CredentialSource(environ).get(soon())) == "no-credentials"
+    client = ParameterStore("us-east-1", environ=environ)
+    assert failure(lambda: client.get_parameter(NAME, soon())) == "no-credentials"
+
+
+@pytest.mark.parametrize("form", ["variable", "file", "none", "empty file"])
+def test_the_endpoint_is_asked_with_its_token(tmp_path: Path, form: str) -> None:
+    received: list[bytes] = []
+
+    def script(peer: Peer) -> None:
+        received.append(peer.request())
+        peer.send(given(1))
+
+    token_file = tmp_path / "token"
+    token_file.write_text("from the file\n" if form == "file" else "\n")
+    environ = {
+        "variable": {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "from the variable"},
+        "file": {
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file),
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "from the variable",
+        },
+        "none": {},
+        "empty file": {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file)},
+    }[form]
+    with ScriptedServer(script) as server:
+        credentials = source(f"{server.url}/v1/credentials", TIME.timestamp, **environ).get(soon())
+    assert (credentials.access_key, credentials.secret_key, credentials.token) == ("AKID1", "s", "t1")
+    assert credentials.expires == (TIME + timedelta(hours=1)).timestamp()
+    lines = received[0].decode().split("\r\n")
+    tokens = [line for line in lines if line.startswith("authorization")]
+    expected = {"variable": ["authorization: from the variable"], "file": ["authorization: from the file"]}
+    assert (lines[0], tokens) == ("GET /v1/credentials HTTP/1.1", expected.get(form, []))
+
+
+def test_they_are_kept_until_shortly_before_their_end() -> None:
+    clock = Clock()
+    with ScriptedServer(*[lambda peer, n=n: peer.answer(given(n)) for n in (1, 2)]) as server:
+        credentials = source(server.url, clock)
+
+        def key_after(minutes: float) -> str:
+            clock.now = (TIME + timedelta(minutes=minutes)).timestamp()
+            return credentials.get(soon()).access_key
+
+        assert [key_after(minutes) for minutes in (0, 1, 55)] == ["AKID1"] * 3
+        assert server.connections == 1
+        assert [key_after(minutes) for minutes in (55.1, 115)] == ["AKID2"] * 2
+        assert server.connections == 2
+
+
+def test_while_they_last_a_failing_renewal_does_no_harm() -> None:
+    clock = Clock()
+    with ScriptedServer(lambda peer: peer.answer(given(1)), lambda peer: peer.answer(http(b"", "500 x"))) as server:
+        credentials = source(server.url, clock)
+        assert credentials.get(soon()).access_key == "AKID1"
+        clock.now += 3600 - 60
+        assert credentials.get(soon()).access_key == "AKID1"
+        clock.now += 60
+        assert failure(lambda: credentials.get(soon())) == "no-credentials"
+        assert server.connections == 3
+
+
+def test_credentials_without_an_end_or_token() -> None:
+    clock = Clock()
+    with ScriptedServer(lambda peer: peer.answer(given(1, Expiration=None, Token=None))) as server:
+        credentials = source(server.url, clock)
+        assert (credentials.get(soon()).token, credentials.get(soon()).expires) == ("", float("inf"))
+        clock.now += 1e9
+        assert credentials.get(soon()).access_key == "AKID1"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(lambda peer: peer.request(), id="closed"),
+        pytest.param(lambda peer: peer.answer(http({"code": "x"}, "400 Bad Request")), id="400"),
+        pytest.param(lambda peer: peer.answer(given(1).replace(b"200 OK", b"500 Oh")), id="500 with credentials"),
+        pytest.param(lambda peer: peer.answer(http(b"<html>")), id="no JSON"),
+        pytest.param(lambda peer: peer.answer(http(b"\xff")), id="no UTF-8"),
+        pytest.param(lambda peer: peer.answer(http(b"[" * 100_000)), id="deeper than Python goes"),
+        pytest.param(lambda peer: peer.answer(http(b"[]")), id="no object"),
+        pytest.param(lambda peer: peer.answer(http(b"null")), id="null"),
+        pytest.param(lambda peer: peer.answer(http({})), id="empty"),
+        pytest.param(lambda peer: peer.answer(http({"AccessKeyId": "a"})), id="no secret"),
+        pytest.param(lambda peer: peer.answer(given(1, SecretAccessKey=None)), id="null for a secret"),
+        pytest.param(lambda peer: peer.answer(given(1, AccessKeyId=5)), id="a number for a key"),
+        pytest.param(lambda peer: peer.answer(given(1, Token=["x"])), id="a list for a token"),
+        pytest.param(lambda peer: peer.answer(given(1, Expiration="soon")), id="no time"),
+        pytest.param(lambda peer: peer.answer(given(1, Expiration=5)), id="a number for a time"),
+    ],
+)
+def test_an_endpoint_that_fails(script: Script) -> None:
+    with ScriptedServer(script) as server:
+        assert failure(lambda: source(server.url).get(soon())) == "no-credentials"
+
+
+def test_an_endpoint_that_hangs() -> None:
+    with ScriptedServer(Peer.hang) as server:
+        deadline = soon(SHORT)
+        assert failure(lambda: source(server.url).get(deadline)) == "no-credentials"
+        assert deadline <= time.monotonic() < deadline + LATE
+
+
+def test_a_token_file_that_is_not_there(tmp_path: Path) -> None:
+    credentials = source("http://127.0.0.1:1", AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=str(tmp_path / "none"))
+    assert failure(lambda: credentials.get(soon())) == "no-credentials"
+
+
+def test_an_endpoint_that_is_none() -> None:
+    assert failure(lambda: source("169.254.170.2/credentials").get(soon())) == "no-credentials"
+
+
+def test_a_connection_knows_no_more_than_it_is_told() -> None:
+    """Only Amazon's own hosts are verified by Amazon's own roots."""
+    for host, small in ((AMAZON, True), ("ssm.cn-north-1.amazonaws.com.cn", True), ("amazonaws.com.evil.io", False)):
+        assert Connection(Endpoint(f"https://{host}"))._small_roots is small
