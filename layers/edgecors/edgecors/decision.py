@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .origin import DEFAULT_PORTS, parse_origin
 from .paths import normalise_path
-from .policy import FORBIDDEN_METHODS, is_token
+from .policy import FORBIDDEN_METHODS, TOKEN, is_token, preflight_headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ _NO_STORE = (("Cache-Control", "no-store"),)
 _REFUSED_WITH_TEXT = (*_NO_STORE, ("Content-Type", "text/plain; charset=utf-8"))
 _UNAVAILABLE = (("Retry-After", "1"), *_NO_STORE)
 _TIMING = ("timing-allow-origin",)
+_TOKENS = TOKEN + ","
 
 
 class Request:
@@ -267,41 +268,37 @@ def parse_header_names(value: str) -> list[str] | None:
 
 def _preflight_headers(rule: Rule, request: Request, names: list[str]) -> tuple[tuple[str, str], ...]:
     """The whole lists of the rule, so that one preflight serves the page's later requests too."""
-    methods, allowed = rule.methods_value, rule.headers_value
-    if rule.credentials:
-        # With credentials the wildcard is a name like any other (Fetch, "CORS protocol and credentials").
-        if rule.methods is None:
-            methods = request.request_method or ""
-        if rule.headers is None:
-            allowed = ", ".join(dict.fromkeys(names))
-    if rule.headers is not None and not rule.headers.issuperset(names):
-        # Safelisted names are allowed without being listed, but a browser asks only where the value is not safe.
-        extra = [name for name in dict.fromkeys(names) if name not in rule.headers]
-        allowed = ", ".join([allowed, *extra] if allowed else extra)
     origin = "*" if rule.origins is None else request.origin or ""
-    headers = [("Access-Control-Allow-Origin", origin)]
-    if rule.credentials:
-        headers.append(("Access-Control-Allow-Credentials", "true"))
-    if methods:
-        headers.append(("Access-Control-Allow-Methods", methods))
-    if allowed:
-        headers.append(("Access-Control-Allow-Headers", allowed))
-    headers.append(("Access-Control-Max-Age", rule.max_age))
+    headers = (("Access-Control-Allow-Origin", origin), *rule.preflight_headers)
+    listed = rule.headers.issuperset(names) if rule.headers is not None else not rule.credentials
+    if not listed or (rule.methods is None and rule.credentials):
+        headers = (headers[0], *_asked_headers(rule, request, names))
     if rule.private_network and request.private_network == "true":
-        headers.append(("Access-Control-Allow-Private-Network", "true"))
-    return tuple(headers)
+        headers = (*headers, ("Access-Control-Allow-Private-Network", "true"))
+    return headers
+
+
+def _asked_headers(rule: Rule, request: Request, names: list[str]) -> tuple[tuple[str, str], ...]:
+    """The headers where the rule's own lists do not say all.
+
+    With credentials the wildcard is a name like any other (Fetch, "CORS protocol and credentials"), so what was asked
+    for is listed. Safelisted names are allowed without being in the rule's list, but a browser asks for them only
+    where their value is not safe, and then wants to see them in the answer.
+    """
+    methods, listed = rule.methods_value, []
+    if rule.methods is None and rule.credentials:
+        methods = request.request_method or ""
+    if rule.headers is not None:
+        listed = [rule.headers_value] if rule.headers_value else []
+        names = [name for name in names if name not in rule.headers]
+    elif not rule.credentials:
+        listed, names = [rule.headers_value], []
+    return preflight_headers(rule, methods, ", ".join([*listed, *dict.fromkeys(names)]))
 
 
 def _actual_headers(rule: Rule, origin: str) -> tuple[tuple[str, str], ...]:
-    headers = [("Access-Control-Allow-Origin", origin)]
-    if rule.credentials:
-        headers.append(("Access-Control-Allow-Credentials", "true"))
-    if rule.expose:
-        headers.append(("Access-Control-Expose-Headers", rule.expose))
-    if rule.timing:
-        headers.append(("Timing-Allow-Origin", origin))
-    headers.extend(_resource_policy(rule))
-    return tuple(headers)
+    headers = (("Access-Control-Allow-Origin", origin), *rule.actual_headers)
+    return (*headers, ("Timing-Allow-Origin", origin)) if rule.timing else headers
 
 
 def _resource_policy(rule: Rule) -> tuple[tuple[str, str], ...]:

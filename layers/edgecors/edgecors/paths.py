@@ -12,8 +12,6 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _HEX = "0123456789abcdefABCDEF"
 _AMBIGUOUS = frozenset((0x00, 0x2F, 0x5C))
 
-# Most paths hold none of these and are their own normal form.
-_UNUSUAL = re.compile(r"[\x00-\x20%\\\x7f]|/\.")
 _BAD_CHARACTER = re.compile(r"[\x00-\x20\\\x7f]")
 
 
@@ -23,7 +21,9 @@ def normalise_path(path: str) -> str | None:
     Two spellings that every server reads alike become one (RFC 3986, section 6.2.2). What servers disagree about (an
     encoded slash, a backslash, NUL, a bad escape, control characters) has no normal form: no rule may match it.
     """
-    if path[:1] == "/" and _UNUSUAL.search(path) is None:
+    # Most paths hold nothing that needs a closer look and are their own normal form; five scans at the speed of C.
+    plain = path.isprintable() and not ("%" in path or "/." in path or " " in path or "\\" in path)
+    if plain and path[:1] == "/":
         return path
     if not path:
         return "/"

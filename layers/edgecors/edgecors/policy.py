@@ -127,6 +127,7 @@ class Rule:
 
     __slots__ = (
         "accepted_headers",
+        "actual_headers",
         "block",
         "credentials",
         "debug",
@@ -140,6 +141,7 @@ class Rule:
         "methods_value",
         "origins",
         "paths",
+        "preflight_headers",
         "private_network",
         "resource_policy",
         "timing",
@@ -162,12 +164,36 @@ class Rule:
     timing: bool
     resource_policy: str
     debug: bool
+    preflight_headers: tuple[tuple[str, str], ...]
+    """What follows Access-Control-Allow-Origin in the answer to an allowed preflight that asks for nothing special."""
+    actual_headers: tuple[tuple[str, str], ...]
+    """What follows it in the response to an allowed actual request."""
 
     def matches(self, host: str | None, path: str) -> bool:
         """Whether the rule is about this resource. ``path`` is normalised; an unknown host matches no named one."""
         if self.paths is not None and not self.paths.match(path):
             return False
         return self.hosts is None or (host is not None and self.hosts.match(_bare_host(host)))
+
+
+def preflight_headers(rule: Rule, methods: str, headers: str) -> tuple[tuple[str, str], ...]:
+    """All of an allowed preflight's headers that do not depend on its origin."""
+    found = [
+        ("Access-Control-Allow-Credentials", "true" if rule.credentials else ""),
+        ("Access-Control-Allow-Methods", methods),
+        ("Access-Control-Allow-Headers", headers),
+        ("Access-Control-Max-Age", rule.max_age),
+    ]
+    return tuple((name, value) for name, value in found if value)
+
+
+def _actual_headers(rule: Rule) -> tuple[tuple[str, str], ...]:
+    found = [
+        ("Access-Control-Allow-Credentials", "true" if rule.credentials else ""),
+        ("Access-Control-Expose-Headers", rule.expose),
+        ("Cross-Origin-Resource-Policy", rule.resource_policy),
+    ]
+    return tuple((name, value) for name, value in found if value)
 
 
 def _bare_host(host: str) -> str:
@@ -427,6 +453,8 @@ class _Draft:
         rule.timing = get("timing_allow_origin", False)
         rule.resource_policy = get("resource_policy", "")
         rule.debug = get("debug", False)
+        rule.preflight_headers = preflight_headers(rule, rule.methods_value, rule.headers_value)
+        rule.actual_headers = _actual_headers(rule)
         return rule
 
     def _origins(self, lists: Mapping[str, Entries], findings: list[Finding]) -> OriginSet:
@@ -604,8 +632,8 @@ class _Reader:
                 self.error("forbidden-method", at, f"browsers never send {_shown(text)}", "Remove it.")
             else:
                 names.append(text)
-                if text == "GET":
-                    names.append("HEAD")
+        if "GET" in names and "HEAD" not in names:
+            names.insert(names.index("GET") + 1, "HEAD")
         return tuple(dict.fromkeys(names))
 
     def names(

@@ -52,21 +52,23 @@ class Record:
 
 
 def to_request(record: Record) -> Request:
-    """What the protocol needs of the record's request."""
+    """What the protocol needs of the record's request. Viewer events do not tell the viewer's scheme: it is None."""
     request = record.request
     headers = _lower(request.get("headers") or {})
-    return Request(
+    made = Request(
         request.get("method") or "GET",
         request.get("uri") or "/",
         _host(record, headers),
-        # Viewer events do not tell the viewer's scheme.
         None,
         _value(headers, "origin"),
-        _value(headers, "access-control-request-method"),
-        _value(headers, "access-control-request-headers"),
-        _value(headers, "access-control-request-private-network"),
-        _value(headers, "sec-fetch-site"),
     )
+    if "sec-fetch-site" in headers:
+        made.fetch_site = _value(headers, "sec-fetch-site")
+    if made.method == "OPTIONS":
+        made.request_method = _value(headers, "access-control-request-method")
+        made.request_headers = _value(headers, "access-control-request-headers")
+        made.private_network = _value(headers, "access-control-request-private-network")
+    return made
 
 
 def has_origin(record: Record) -> bool:
@@ -144,7 +146,8 @@ def status_of(response: dict[str, Any]) -> int:
 
 def _lower(headers: Headers) -> Headers:
     """The headers by lower-case name. Documented events have no others, so this is nearly always the object itself."""
-    if not headers or "".join(headers).islower():
+    names = "".join(headers)
+    if names == names.lower():
         return headers
     lowered: Headers = {}
     for name, entries in headers.items():
@@ -169,7 +172,7 @@ def _host(record: Record, headers: Headers) -> str | None:
     """
     host = _value(headers, "host")
     origin = record.request.get("origin")
-    if origin and host is not None:
+    if origin and host:
         for settings in origin.values():
             if host.lower() == str(settings.get("domainName", "")).lower():
                 return None
