@@ -15,15 +15,15 @@ from edgecors_cli.local.http import Exchange, Headers, HttpRequest, HttpResponse
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Say = Callable[[str], None]
+Listener = Callable[[HttpRequest, Exchange, float], None]
 
 
 class EdgeApp:
-    """Hands each request to ``front`` and tells ``say`` what became of it."""
+    """Hands each request to ``front`` and tells ``listeners`` what became of it and in how many seconds."""
 
-    def __init__(self, front: Front, say: Say) -> None:
+    def __init__(self, front: Front, *listeners: Listener) -> None:
         self._front = front
-        self._say = say
+        self._listeners = listeners
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """ASGI's entry."""
@@ -38,7 +38,9 @@ class EdgeApp:
             trouble = f"the local edge failed:\n{traceback.format_exc()}"
             exchange = Exchange(HttpResponse(500, (), b"The local edge failed.\n"), troubles=[trouble])
         await _send(request.method, exchange.response, send)
-        self._say(line(self._front.name, request, exchange, time.perf_counter() - started))
+        seconds = time.perf_counter() - started
+        for listener in self._listeners:
+            listener(request, exchange, seconds)
 
 
 def line(front: str, request: HttpRequest, exchange: Exchange, seconds: float) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecors_cli.local.behavior import Behavior, built_in, from_template
-from edgecors_cli.local.invoke import Handler, on_decision
+from edgecors_cli.local.invoke import Handler, Say, on_decision
 
 if TYPE_CHECKING:
     from edgecors.decision import Decision, Request
     from edgecors.telemetry import Telemetry
-
-Say = Callable[[str], None]
 
 
 def edge_handler(setup: str, say: Say) -> Handler:

@@ -8,13 +8,15 @@ import json
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 Event = dict[str, Any]
 Handler = Callable[[Event, Any], Any]
+Say = Callable[[str], None]
+"""Prints a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,3 @@ def _sentence(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}: {error}{place}"
-
-
-def is_object(value: object) -> bool:
-    """Whether a handler's answer is a JSON object."""
-    return isinstance(value, Mapping)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from edgecors_cli.local.errors import LocalError
+from edgecors_cli.local.invoke import Say
 from edgecors_cli.local.parameter_store import DEMO_SITE, REGION, EmbeddedStore
 
 LOOK_SECONDS: Final = 0.5
 """How often a policy file is looked at for changes."""
-
-Say = Callable[[str], None]
 
 
 class Source:

@@ -15,11 +15,12 @@ from edgecors_cli.local import handlers, policy_source
 from edgecors_cli.local.banner import banner
 from edgecors_cli.local.cloudfront import CloudFront
 from edgecors_cli.local.cloudfront_events import Distribution
-from edgecors_cli.local.edge_app import EdgeApp, Say
+from edgecors_cli.local.edge_app import EdgeApp, line
 from edgecors_cli.local.errors import LocalError
 from edgecors_cli.local.forwarding import Upstream
 from edgecors_cli.local.front import Front
-from edgecors_cli.local.invoke import Handler, InProcess
+from edgecors_cli.local.http import Exchange, HttpRequest
+from edgecors_cli.local.invoke import Handler, InProcess, Say
 from edgecors_cli.local.serving import AppServer, bind
 
 FRONTS: Final = ("cloudfront-viewer", "cloudfront-origin")
@@ -84,7 +85,11 @@ async def local_edge(plan: Plan, say: Say, handler: Handler | None = None) -> As
         upstream_url = plan.upstream or await _demo_upstream(stack)
         front = _front(plan, source.site, upstream_url, handler, say, stack)
         stack.push_async_callback(front.close)
-        server = AppServer(EdgeApp(front, say), sockets)
+
+        def printed(request: HttpRequest, exchange: Exchange, seconds: float) -> None:
+            say(line(front.name, request, exchange, seconds))
+
+        server = AppServer(EdgeApp(front, printed), sockets)
         await server.start()
         stack.push_async_callback(server.stop)
         yield Running(plan, server.port, front, upstream_url, source)

@@ -1,0 +1,164 @@
+"""``edgecors local`` as it is started: what it prints, how it ends, and what it says when it can't run."""
+
+import importlib.util
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from edgecors_cli.local.cloudfront import ASSUMED, NOT_EMULATED
+from edgecors_cli.main import app
+from typer.testing import CliRunner, Result
+
+from tests.support.require import require
+from tests.support.wait import accepts_connections, wait_until
+
+
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["local", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (
+            '{"rules": [{"allow_orgins": []}]}',
+            ["rules[0].allow_orgins:", "Did you mean 'allow_origins'?", "rules[0].allow_origins:"],
+        ),
+        ("{", ["is broken:"]),
+        (None, ["can't be read: No such file or directory."]),
+    ],
+)
+def test_a_policy_that_can_t_be_used_is_told_with_all_its_errors(
+    tmp_path: Path, text: str | None, sentences: list[str]
+) -> None:
+    policy = tmp_path / "policy.json"
+    if text is not None:
+        policy.write_text(text)
+    result = command("--port", "0", "--policy", str(policy))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    for sentence in (f"The policy {policy} ", *sentences):
+        assert sentence in result.stderr
+
+
+def test_a_busy_port_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = command("--port", str(port))
+    assert result.exit_code == 1
+    assert result.stderr == (f"Port {port} is in use by another program. End that, or choose another port: --port N.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--upstream", "nonsense"], "'nonsense' is no URL to forward to."),
+        (["--template", "/nowhere/template.yaml"], "/nowhere/template.yaml can't be read"),
+        (["--policy", "p.json", "--site", "shop"], "give --policy or --site, not both"),
+        (["--front", "carrier-pigeon"], "carrier-pigeon"),
+    ],
+)
+def test_arguments_that_can_t_be_meant_are_told(arguments: list[str], sentence: str) -> None:
+    result = command("--port", "0", *arguments)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("moto", "uvicorn") else found(name))
+    result = command()
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "The local edge needs packages that are not installed (moto, uvicorn).\n"
+        "Install them with: pip install 'edgecors[local]'\n"
+    )
+
+
+def test_differences_lists_all_that_is_not_emulated_or_assumed() -> None:
+    result = command("--differences")
+    assert result.exit_code == 0
+    assert [line[2:] for line in result.stdout.splitlines() if line.startswith("- ")] == [*NOT_EMULATED, *ASSUMED]
+
+
+@pytest.fixture
+def demonstration() -> Iterator["subprocess.Popen[str]"]:
+    """A process as `make run` starts it, ended if the test has not done so."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgecors_cli", "local", "--demo", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def banner_of(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C ends it." in line:
+            break
+    return "".join(lines)
+
+
+def test_the_printed_lines_can_be_pasted_and_ctrl_c_ends_everything(demonstration: "subprocess.Popen[str]") -> None:
+    require(sys.platform != "win32", "Ctrl-C is sent with a signal")
+    require(shutil.which("curl"), "the printed lines need curl")
+    banner = banner_of(demonstration)
+    curls = [shlex.split(line) for line in banner.splitlines() if line.startswith("  curl ")]
+    assert len(curls) == 3, banner
+    replies = []
+    for curl in curls:
+        done = subprocess.run(curl, capture_output=True, text=True, timeout=30, check=True)
+        replies.append(done.stdout)
+    assert [reply.split()[1] for reply in replies] == ["204", "403", "200"]
+    assert ["Access-Control-Allow-Origin: https://app.example.com" in reply for reply in replies] == [True, False, True]
+
+    ports = {int(port) for port in re.findall(r"http://(?:localhost|127\.0\.0\.1):(\d+)", banner)}
+    assert len(ports) == 3
+    demonstration.send_signal(signal.SIGINT)
+    assert demonstration.wait(30) == 0
+    wait_until(lambda: not any(accepts_connections(port) for port in ports), "all ports are closed")
+
+
+def test_the_printed_change_allows_the_refused_origin_as_well(demonstration: "subprocess.Popen[str]") -> None:
+    """The `aws` line, carried out with boto3: the AWS CLI is not among what the tests need."""
+    import json
+
+    import boto3
+
+    require(shutil.which("curl"), "the printed lines need curl")
+    banner = banner_of(demonstration)
+    (line,) = (line for line in banner.splitlines() if " aws ssm put-parameter " in line)
+    words = shlex.split(line)
+    settings = dict(word.split("=", 1) for word in words[: words.index("aws")])
+    client = boto3.client(
+        "ssm",
+        endpoint_url=words[words.index("--endpoint-url") + 1],
+        region_name=settings["AWS_DEFAULT_REGION"],
+        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+    )
+    client.put_parameter(**json.loads(words[words.index("--cli-input-json") + 1]))
+    refused = [shlex.split(line) for line in banner.splitlines() if line.startswith("  curl ")][1]
+
+    def status() -> str:
+        done = subprocess.run(refused, capture_output=True, text=True, timeout=30, check=True)
+        return done.stdout.split()[1]
+
+    wait_until(lambda: status() == "204", "the change counts")
