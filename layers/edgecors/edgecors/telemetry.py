@@ -56,12 +56,13 @@ class Telemetry:
         key = (site, decision.reason)
         counts = self._counts
         counts[key] = counts.get(key, 0) + 1
-        if decision.reason in _REFUSALS:
-            self._log_refusal(site, request, decision)
         now = self._clock()
         # A clock that was set back must not silence the counts until it has caught up.
         if now >= self._due or now < self._due - self._interval or len(counts) > MAX_COUNTS:
             self.flush(now)
+        # After the flush, which forgets what was logged: else the first refusal of all would be logged twice.
+        if decision.reason in _REFUSALS:
+            self._log_refusal(site, request, decision)
 
     def flush(self, now: float | None = None) -> None:
         """Write the counts and start the next interval."""
@@ -70,7 +71,8 @@ class Telemetry:
         self._refused.clear()
         self._due = now + self._interval
         for (site, reason), count in counts.items():
-            self.metrics({"Decisions": (count, "Count")}, site=site, reason=reason)
+            # CloudWatch takes no empty dimension, and with it the whole record is lost.
+            self.metrics({"Decisions": (count, "Count")}, site=site or "unknown", reason=reason)
 
     def metrics(self, values: dict[str, tuple[float, str]], **dimensions: str) -> None:
         """Write one record of metrics, each a value and CloudWatch's name of its unit."""

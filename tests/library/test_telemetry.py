@@ -1,0 +1,364 @@
+"""What is written to the log: one line shape, one metric shape, and not a line a request."""
+
+import json
+import re
+import sys
+from typing import Any
+
+import pytest
+from edgecors.decision import REASONS, Decision, Request, decide
+from edgecors.policy import load_policy
+from edgecors.telemetry import INTERVAL, MAX_COUNTS, MAX_LOGGED, MAX_REFUSED, Telemetry
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+SITE = "E2EXAMPLE123ABC"
+
+name = {"type": "string", "minLength": 1, "maxLength": 1024}
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+METRIC = {
+    "type": "object",
+    "required": ["Name"],
+    "properties": {"Name": name, "Unit": {"enum": ["Count", "Seconds", "Milliseconds", "None"]}},
+    "additionalProperties": False,
+}
+DIRECTIVE = {
+    "type": "object",
+    "required": ["Namespace", "Dimensions", "Metrics"],
+    "properties": {
+        "Namespace": name,
+        "Dimensions": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "array", "maxItems": 30, "items": {"type": "string", "minLength": 1, "maxLength": 250}},
+        },
+        "Metrics": {"type": "array", "maxItems": 100, "items": METRIC},
+    },
+    "additionalProperties": False,
+}
+EMF = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["_aws"],
+        "properties": {
+            "_aws": {
+                "type": "object",
+                "required": ["Timestamp", "CloudWatchMetrics"],
+                "properties": {
+                    "Timestamp": {"type": "integer", "minimum": 0},
+                    "CloudWatchMetrics": {"type": "array", "items": DIRECTIVE},
+                },
+            }
+        },
+    }
+)
+
+
+def check_metrics(record: dict[str, Any]) -> None:
+    """What the schema can't say: the names lead to members of the record, of the right kind."""
+    EMF.validate(record)
+    for directive in record["_aws"]["CloudWatchMetrics"]:
+        for dimension in (found for found_set in directive["Dimensions"] for found in found_set):
+            assert isinstance(record[dimension], str)
+            assert 0 < len(record[dimension]) <= 1024
+        for metric in directive["Metrics"]:
+            assert isinstance(record[metric["Name"]], int | float)
+
+
+class Log:
+    """A telemetry with a clock set by hand, and the lines it wrote."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        self.now = now
+        self.raw: list[str] = []
+        self.telemetry = Telemetry(self.raw.append, clock=lambda: self.now)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.raw]
+
+    @property
+    def refused(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line.get("message") == "refused"]
+
+    def counts(self) -> list[tuple[str, str, int]]:
+        """Site, reason and count of each record so far, which are then forgotten."""
+        records = [line for line in self.lines if "Decisions" in line]
+        self.raw.clear()
+        return [(record["site"], record["reason"], record["Decisions"]) for record in records]
+
+    def decided(self, reason: str = "allowed", site: str = SITE, origin: str | None = "https://a.example") -> None:
+        self.telemetry.decided(site, Request("GET", "/", origin=origin), Decision(reason))
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+# Lines.
+
+
+def test_a_line_has_the_fields_of_powertools_logger(log: Log) -> None:
+    log.now = 1_700_000_000.0625
+    log.telemetry.log("INFO", "policy loaded", site=SITE, version=3, findings=[])
+    assert log.lines == [
+        {
+            "level": "INFO",
+            "message": "policy loaded",
+            "timestamp": "2023-11-14T22:13:20.062Z",
+            "service": "edgecors",
+            "site": SITE,
+            "version": 3,
+            "findings": [],
+        }
+    ]
+
+
+@pytest.mark.parametrize(("now", "end"), [(0.0, "00.000Z"), (59.9999, "59.999Z"), (1.001, "01.001Z")])
+def test_milliseconds_are_cut_not_rounded(log: Log, now: float, end: str) -> None:
+    log.now = 1_699_999_980.0 + now + 1e-6
+    log.telemetry.log("INFO", "x")
+    assert log.lines[0]["timestamp"].endswith(f":{end}")
+
+
+def test_what_json_does_not_know_is_written_as_text(log: Log) -> None:
+    log.telemetry.log("INFO", "x", error=ValueError("why"), names={"a"})
+    assert (log.lines[0]["error"], log.lines[0]["names"]) == ("why", "{'a'}")
+
+
+def test_lines_go_to_standard_output_each_in_one_piece(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[str] = []
+    original = sys.stdout.write
+
+    def write(text: str) -> int:
+        pieces.append(text)
+        return original(text)
+
+    monkeypatch.setattr(sys.stdout, "write", write)
+    Telemetry().log("INFO", "x")
+    assert json.loads(capsys.readouterr().out)["message"] == "x"
+    assert len(pieces) == 1
+    assert pieces[0].endswith("}\n")
+
+
+# Any text, with what could end a line or a JSON value in front of the rest.
+nasty = st.one_of(
+    st.sampled_from(["\n", "\r\n", '"}\n{"level":"ERROR"', "\u2028", "\u0085", "\x00", "\ud800", "\x1b[2J"]), st.text()
+)
+
+
+@given(texts=st.tuples(*[nasty] * 5))
+def test_no_value_can_forge_a_line(texts: tuple[str, str, str, str, str]) -> None:
+    log = Log()
+    site, origin, method, wanted, headers = texts
+    for request in (Request(method, "/", origin=origin), Request("OPTIONS", "/", None, None, origin, wanted, headers)):
+        for reason in REASONS:
+            log.telemetry.decided(site, request, Decision(reason))
+    for line in log.raw:
+        assert line.isascii()
+        assert line.isprintable()
+        assert line.splitlines() == [line]
+        assert set(json.loads(line)) >= {"service"}
+
+
+# Metrics.
+
+
+def test_a_record_of_metrics(log: Log) -> None:
+    log.now = 1_700_000_000.0625
+    log.telemetry.metrics({"RefreshFailures": (1, "Count"), "PolicyAge": (61.5, "Seconds")}, site=SITE)
+    assert log.lines == [
+        {
+            "_aws": {
+                "Timestamp": 1_700_000_000_062,
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": "edgecors",
+                        "Dimensions": [["site"]],
+                        "Metrics": [
+                            {"Name": "RefreshFailures", "Unit": "Count"},
+                            {"Name": "PolicyAge", "Unit": "Seconds"},
+                        ],
+                    }
+                ],
+            },
+            "service": "edgecors",
+            "site": SITE,
+            "RefreshFailures": 1,
+            "PolicyAge": 61.5,
+        }
+    ]
+    check_metrics(log.lines[0])
+
+
+@pytest.mark.parametrize("site", [SITE, "", "x" * 256])
+def test_every_record_is_valid(log: Log, site: str) -> None:
+    """An event without a distribution id has an empty site, which CloudWatch would take for no dimension."""
+    for reason in REASONS:
+        log.decided(reason, site=site)
+    log.telemetry.flush()
+    records = [line for line in log.lines if "_aws" in line]
+    assert {record["reason"] for record in records} == set(REASONS)
+    assert {record["site"] for record in records} == {site or "unknown"}
+    for record in records:
+        check_metrics(record)
+
+
+# Counting.
+
+
+def test_the_first_decision_is_counted_at_once_and_the_others_once_an_interval(log: Log) -> None:
+    log.decided()
+    assert log.counts() == [(SITE, "allowed", 1)]
+    for _ in range(5):
+        log.decided()
+    log.decided("not-cors", origin=None)
+    log.decided(site="other")
+    log.now += INTERVAL - 0.01
+    log.decided()
+    assert log.counts() == []
+    log.now += 0.01
+    log.decided("not-managed")
+    expected = [(SITE, "allowed", 6), (SITE, "not-cors", 1), (SITE, "not-managed", 1), ("other", "allowed", 1)]
+    assert sorted(log.counts()) == expected
+    # All that were counted are written, and none twice.
+    log.now += INTERVAL
+    log.decided()
+    assert log.counts() == [(SITE, "allowed", 1)]
+
+
+def test_flush_writes_what_there_is(log: Log) -> None:
+    log.decided()
+    log.decided()
+    log.counts()
+    log.decided()
+    log.telemetry.flush()
+    assert log.counts() == [(SITE, "allowed", 2)]
+    log.telemetry.flush()
+    assert log.counts() == []
+
+
+def test_a_clock_that_was_set_back_does_not_silence(log: Log) -> None:
+    log.decided()
+    log.counts()
+    log.now -= 3600
+    log.decided()
+    assert log.counts() == [(SITE, "allowed", 1)]
+    log.decided()
+    assert log.counts() == []
+
+
+def test_the_number_of_counts_is_bounded(log: Log) -> None:
+    log.decided()
+    log.counts()
+    for number in range(MAX_COUNTS):
+        log.decided(site=f"site{number}")
+    assert log.counts() == []
+    log.decided(site="one more")
+    assert len(log.counts()) == MAX_COUNTS + 1
+
+
+# Refusals.
+
+POLICY = load_policy(
+    json.dumps(
+        {"version": 1, "rules": [{"paths": ["/x"], "allow_origins": "*"}, {"allow_origins": ["https://a.example"]}]}
+    )
+)
+EVIL = "https://evil.example"
+
+
+def refuse(log: Log, request: Request) -> None:
+    log.telemetry.decided(SITE, request, decide(POLICY, request))
+
+
+def test_a_refused_request(log: Log) -> None:
+    refuse(log, Request("GET", "/", origin=EVIL))
+    (line,) = log.refused
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("timestamp"))
+    assert line == {
+        "level": "INFO",
+        "message": "refused",
+        "service": "edgecors",
+        "site": SITE,
+        "reason": "origin-not-allowed",
+        "origin": EVIL,
+        "method": "GET",
+        "rule": 1,
+    }
+
+
+def test_a_refused_preflight_says_what_was_asked_for(log: Log) -> None:
+    refuse(log, Request("OPTIONS", "/", None, None, "https://a.example", "PURGE", "x-a,x-b"))
+    (line,) = log.refused
+    assert (line["reason"], line["request_method"], line["request_headers"]) == (
+        "method-not-allowed",
+        "PURGE",
+        "x-a,x-b",
+    )
+    refuse(log, Request("OPTIONS", "/", None, None, EVIL, "GET"))
+    assert log.refused[1]["request_headers"] == ""
+
+
+def test_long_values_are_cut(log: Log) -> None:
+    refuse(log, Request("OPTIONS", "/", None, None, "https://" + "x" * 9000, "M" * 9000, "h" * 9000))
+    (line,) = log.refused
+    assert [len(line[field]) for field in ("origin", "request_method", "request_headers")] == [
+        MAX_LOGGED,
+        32,
+        MAX_LOGGED,
+    ]
+    refuse(log, Request("M" * 9000, "/", origin="https://y.example"))
+    assert len(log.refused[1]["method"]) == 32
+    assert max(map(len, log.raw)) < 2000
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_only_refusals_are_logged(log: Log, reason: str) -> None:
+    log.decided(reason)
+    refusals = {reason for reason in REASONS if reason.endswith(("-not-allowed", "-malformed"))}
+    assert [line["reason"] for line in log.refused] == ([reason] if reason in refusals else [])
+    assert len(refusals) == 5
+
+
+def test_the_same_refusal_is_logged_once_an_interval(log: Log) -> None:
+    for _ in range(5):
+        refuse(log, Request("GET", "/", origin=EVIL))
+        log.now += INTERVAL / 6
+    assert len(log.refused) == 1
+    log.now += INTERVAL / 6
+    refuse(log, Request("GET", "/", origin=EVIL))
+    assert len(log.refused) == 2
+    refuse(log, Request("GET", "/", origin=EVIL))
+    assert len(log.refused) == 2
+
+
+def test_each_origin_site_and_reason_is_a_refusal_of_its_own(log: Log) -> None:
+    for site in ("one", "two"):
+        for origin in (EVIL, "https://other.example"):
+            for reason in ("origin-not-allowed", "method-not-allowed"):
+                for _ in range(2):
+                    log.decided(reason, site=site, origin=origin)
+    assert len(log.refused) == 8
+
+
+def test_a_flood_of_origins_ends_in_silence(log: Log) -> None:
+    for number in range(MAX_REFUSED + 500):
+        refuse(log, Request("GET", "/", origin=f"https://x{number}.example"))
+    assert len(log.refused) == MAX_REFUSED
+    # Counted are they all.
+    log.counts()
+    log.telemetry.flush()
+    assert log.counts() == [(SITE, "origin-not-allowed", MAX_REFUSED + 499)]
+
+
+def test_no_line_a_request(log: Log) -> None:
+    for _ in range(1000):
+        log.decided()
+        log.decided("not-cors", origin=None)
+        refuse(log, Request("GET", "/", origin=EVIL))
+    assert len(log.raw) <= 4
