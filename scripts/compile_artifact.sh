@@ -11,5 +11,4 @@ python=$("$(dirname "$0")/find_python.sh" 3.13) || {
     echo "no python3.13 here: $directory keeps its sources only, and compiles them at each cold start" >&2
     exit 0
 }
-# -s takes this machine's path out of tracebacks; -p puts the place in Lambda there. Optimisation level as in Lambda.
-exec "$python" -m compileall -q -f --invalidation-mode unchecked-hash -s "$directory" -p "${2:-/var/task}" "$directory"
+exec "$python" -X no_debug_ranges "$(dirname "$0")/compile_artifact.py" "$directory" "${2:-/var/task}"

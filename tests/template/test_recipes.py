@@ -14,7 +14,10 @@ import pytest
 from tests.template.document import ROOT
 
 LEFTOVERS = ("__pycache__/app.cpython-311.pyc", ".DS_Store", "app.py~", "tests/test_app.py", "stale.pyc")
-LEFT_OUT_AT_THE_EDGE = {"decorator.py", "powertools.py", "testing.py", "policy.schema.json"}
+LEFT_OUT_AT_THE_EDGE = {
+    *("decorator.py", "powertools.py", "testing.py", "policy.schema.json"),
+    *("events/source.py", "events/rest.py", "events/http.py", "events/alb.py"),
+}
 
 
 @pytest.fixture(params=["project", "a project"], ids=["plain path", "path with a blank"])
