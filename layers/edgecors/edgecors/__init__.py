@@ -1,1 +1,51 @@
 """edgecors: correct CORS headers from one allowlist, at CloudFront's edge and behind every AWS front."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .decision import Decision, Request, decide
+    from .decorator import cors
+    from .findings import Finding
+    from .origin import parse_origin
+    from .policy import Policy, PolicyError, load_policy
+
+__all__ = [
+    "Decision",
+    "Finding",
+    "Policy",
+    "PolicyError",
+    "Request",
+    "cors",
+    "decide",
+    "load_policy",
+    "parse_origin",
+]
+
+# Imported when first asked for: an edge function pays for each import at every cold start, and asks for none of these.
+_HOMES = {
+    "Decision": "decision",
+    "Finding": "findings",
+    "Policy": "policy",
+    "PolicyError": "policy",
+    "Request": "decision",
+    "cors": "decorator",
+    "decide": "decision",
+    "load_policy": "policy",
+    "parse_origin": "origin",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
