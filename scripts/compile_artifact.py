@@ -1,6 +1,6 @@
 """compile_artifact.py DIRECTORY PLACE: bytecode for every module of an artifact, beside its source.
 
-Run by Lambda's own Python (see compile_artifact.sh). PLACE is the directory's place in Lambda, for tracebacks. Docstrings
+Run by Lambda's own Python (see compile_artifact.sh). PLACE is where the directory lies in Lambda, for tracebacks. Docstrings
 stay in the sources only, and `-X no_debug_ranges` leaves out column positions: half of the bytes, all of the lines.
 """
 
