@@ -107,6 +107,7 @@ def test_findings_stay_on_one_line_and_short_whatever_the_document_holds() -> No
         load_policy(json.dumps(document))
     texts = [str(finding) for finding in caught.value.findings]
     texts += [str(finding) for finding in load_policy("@" + long + "!").findings]
+    texts += [str(finding) for finding in parse_pattern(" A\b" + long)[1]]
     twice = f'{{"{long}": 1, "{long}": 2, "rules": []}}'
     with pytest.raises(PolicyError) as caught:
         load_policy(twice)

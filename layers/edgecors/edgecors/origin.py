@@ -165,7 +165,7 @@ def _read_pattern(text: str, place: str, findings: list[Finding]) -> Pattern | N
         findings.append(Finding(ERROR, code, place, f"{_shown(text)} {message}", remedy))
 
     def repaired(code: str, what: str, value: str) -> None:
-        findings.append(Finding(REPAIRED, code, place, f"{_shown(text)} has {what}", f"Write {value}."))
+        findings.append(Finding(REPAIRED, code, place, f"{_shown(text)} has {what}", f"Write {_shown(value)}."))
 
     value = text.strip()
     if not value.isascii():
