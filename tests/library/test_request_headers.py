@@ -1,0 +1,119 @@
+"""Access-Control-Request-Headers: what is borne, what is refused, and that it costs a bounded time."""
+
+from __future__ import annotations
+
+from typing import Never
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecors.decision import (
+    MAX_REQUEST_HEADERS_EMPTY,
+    MAX_REQUEST_HEADERS_LENGTH,
+    MAX_REQUEST_HEADERS_NAMES,
+    parse_header_names,
+)
+from edgecors.policy import TOKEN
+from tests.oracle import decision as oracle
+from tests.oracle import strategies
+
+READ = {
+    "": [],
+    "x-a": ["x-a"],
+    "X-A": ["x-a"],
+    "x-b,x-a": ["x-b", "x-a"],
+    "x-a, x-b": ["x-a", "x-b"],
+    " x-a\t,\t x-b ": ["x-a", "x-b"],
+    "x-a,x-a": ["x-a", "x-a"],
+    ",x-a": ["x-a"],
+    ", , x-a,, x-b,": ["x-a", "x-b"],
+    ",": [],
+    " ": [],
+    "!#$%&'*+-.^_`|~09azAZ": ["!#$%&'*+-.^_`|~09azaz"],
+    "*": ["*"],
+}
+
+
+@pytest.mark.parametrize("value", READ)
+def test_read(value: str) -> None:
+    assert parse_header_names(value) == READ[value]
+
+
+SEPARATORS = [chr(code) for code in range(0x80) if chr(code) not in TOKEN + ", \t"]
+
+
+@pytest.mark.parametrize(
+    "bad", [*SEPARATORS, "\u00e4", "\u212a", "\u0131", "\u00a0", "\u2003", "\ufeff", "\U0001f600", "\ud800"]
+)
+def test_what_no_token_can_hold_is_refused_wherever_it_stands(bad: str) -> None:
+    for value in (
+        bad,
+        f"{bad}x-a",
+        f"x{bad}a",
+        f"x-a{bad}",
+        f"x-a,{bad}",
+        f"{bad},x-a",
+        f"x-a, {bad}x-b",
+        f"x-a,{bad} ,x-b",
+    ):
+        assert parse_header_names(value) is None, value
+
+
+@pytest.mark.parametrize("value", ["x-a x-b", "x-a\tx-b", "x-a ,x-b c", "x -a"])
+def test_a_blank_inside_a_name_is_refused(value: str) -> None:
+    assert parse_header_names(value) is None
+
+
+def test_the_limits_hold_to_the_last_one() -> None:
+    names, empty, length = MAX_REQUEST_HEADERS_NAMES, MAX_REQUEST_HEADERS_EMPTY, MAX_REQUEST_HEADERS_LENGTH
+    assert (names, empty, length) == (64, 16, 4096)
+    assert parse_header_names(",".join(["x"] * names)) == ["x"] * names
+    assert parse_header_names(",".join(["x"] * (names + 1))) is None
+    assert parse_header_names("x" + "," * empty) == ["x"]
+    assert parse_header_names("x" + "," * (empty + 1)) is None
+    assert parse_header_names(",".join(["x"] * names) + "," * empty) == ["x"] * names
+    assert parse_header_names(",".join(["x"] * names) + "," * (empty + 1)) is None
+    assert parse_header_names("x" * length) == ["x" * length]
+    assert parse_header_names("x" * (length + 1)) is None
+    assert parse_header_names("x".ljust(length)) == ["x"]
+    assert parse_header_names("x".ljust(length + 1)) is None
+
+
+class Unread(str):
+    """A text that must not be looked into."""
+
+    __slots__ = ()
+
+    def isascii(self) -> Never:
+        raise AssertionError("looked into")
+
+    lower = split = strip = isascii
+
+
+def test_what_is_too_long_is_not_looked_into() -> None:
+    """So the cost of any value is that of 4096 characters."""
+    assert parse_header_names(Unread("a," * 10_000_000)) is None
+    with pytest.raises(AssertionError):
+        parse_header_names(Unread("a"))
+
+
+alphabet = st.sampled_from(["x-a", "X-B", "a", ",", ", ", " ", "\t", "", "a" * 200, "\u00e4", ";", "\n"])
+soup = st.lists(alphabet, max_size=40).map("".join)
+likely = strategies.rules(False, False).flatmap(strategies.odd_header_lists).filter(lambda value: value is not None)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(soup, likely, st.text(max_size=20)))
+def test_read_as_the_oracle_reads(value: str) -> None:
+    names = parse_header_names(value)
+    assert (None if names is None else list(dict.fromkeys(names))) == oracle.requested_names(value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(soup, soup)
+def test_where_a_proxy_splits_the_header_makes_no_difference(first: str, second: str) -> None:
+    """Several lines are joined with ", ", as the fronts do it."""
+    whole, joined = parse_header_names(f"{first},{second}"), parse_header_names(f"{first}, {second}")
+    if whole is not None and joined is not None:
+        assert whole == joined
