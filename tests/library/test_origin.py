@@ -8,10 +8,10 @@ from typing import Never
 from urllib.parse import urlsplit
 
 import pytest
+from edgecors.origin import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, parse_origin
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edgecors.origin import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, parse_origin
 from tests.oracle import origins as oracle
 from tests.oracle import strategies
 

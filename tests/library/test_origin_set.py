@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+from edgecors.origin import NULL, OriginSet, Pattern, parse_origin, parse_pattern
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecors.origin import NULL, OriginSet, Pattern, parse_origin, parse_pattern
 from tests.oracle import origins as oracle
 from tests.oracle import strategies
 
@@ -225,7 +227,7 @@ def test_look_ups_do_not_grow_with_the_list(origin: str) -> None:
 def test_look_ups_grow_with_the_labels_of_the_host_and_no_faster() -> None:
     origins = many(4_000)
     counts = [look_ups(origins, "https://" + "a." * labels + "example.net") for labels in (10, 20, 40, 80)]
-    differences = [b - a for a, b in zip(counts, counts[1:], strict=False)]
+    differences = [b - a for a, b in pairwise(counts)]
     assert differences == [20, 40, 80]  # two texts a label: with the port, and with `:*`
 
 
@@ -240,9 +242,8 @@ def test_shapes_are_looked_up_and_not_each_label_pattern() -> None:
 
 def test_a_hundred_thousand_origins_and_ten_thousand_patterns() -> None:
     exact = [f"https://shop{number}.example" for number in range(100_000)]
-    origins = OriginSet(
-        exact, [p for p in map(lambda n: parse_pattern(f"https://*.p{n}.example")[0], range(10_000)) if p]
-    )
+    patterns = [parse_pattern(f"https://*.p{number}.example")[0] for number in range(10_000)]
+    origins = OriginSet(exact, [pattern for pattern in patterns if pattern])
     assert len(origins) == 110_000
     assert all(origins.match(origin) == origin for origin in exact[::997])
     assert all(origins.match(f"https://a.p{n}.example") == f"https://*.p{n}.example" for n in range(0, 10_000, 97))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from edgecors.findings import ERROR, REPAIRED
+from edgecors.origin import ANY, NULL, Pattern, parse_origin, parse_pattern
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecors.findings import ERROR, REPAIRED
-from edgecors.origin import ANY, NULL, Pattern, parse_origin, parse_pattern
 from tests.oracle import origins as oracle
 from tests.oracle import strategies
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from edgecors.decision import Request, decide, parse_header_names
 from edgecors.events.vary import merge_vary
 from edgecors.origin import parse_pattern

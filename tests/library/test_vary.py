@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from edgecors.events.vary import merge_vary
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from edgecors.events.vary import merge_vary
 
 TABLE: list[tuple[list[str], tuple[str, ...], str | None]] = [
     ([], ("Origin",), "Origin"),

@@ -1,0 +1,395 @@
+"""Everything that can be wrong with a document: severity, code and place, all at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from edgecors.policy import CODES, PolicyError, load_policy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.library.cases import APP, document, errors_of, found_in
+from tests.oracle import strategies
+
+
+def rule(**fields: Any) -> str:
+    return document(fields)
+
+
+# A document and its errors as (code, place). `R` is the first rule's place.
+R = "rules[0]"
+O = f"{R}.allow_origins"  # noqa: E741
+ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
+    # The document as a whole
+    "no JSON": ("{", [("invalid-json", "")]),
+    "no JSON, a comma too many": ('{"rules": [],}', [("invalid-json", "")]),
+    "no JSON, something behind": (rule() + "x", [("invalid-json", "")]),
+    "no JSON, no number": ('{"max_age": NaN}', [("invalid-json", "")]),
+    "no JSON, infinite": ('{"max_age": -Infinity}', [("invalid-json", "")]),
+    "no JSON, a raw control character": ('{"rules": "\n"}', [("invalid-json", "")]),
+    "no JSON, a number too long to read": ('{"max_age": ' + "9" * 5000 + "}", [("invalid-json", "")]),
+    "no JSON, endless nesting": ("[" * 200_000, [("invalid-json", "")]),
+    "a list": ("[]", [("wrong-type", "")]),
+    "a list of origins as JSON": (json.dumps([APP]), [("wrong-type", "")]),
+    "unpacking fails": ("gz:x", [("unreadable", "")]),
+    "nothing in it": ("{}", [("missing-field", "rules")]),
+    "unknown field": (document({}, rule=[]), [("unknown-field", "rule")]),
+    "unknown field that is no name": (document({}, **{"a b": 1}), [("unknown-field", '"a b"')]),
+    "a rule's field at the top": (document({}, allow_credentials=True), [("unknown-field", "allow_credentials")]),
+    "field twice": ('{"rules": [], "rules": [{"allow_origins": "*"}]}', [("duplicate-field", "rules")]),
+    "field twice in a rule": (
+        '{"rules": [{"allow_origins": [], "allow_origins": "*"}]}',
+        [("duplicate-field", "allow_origins")],
+    ),
+    "version to come": (document({}, version=2), [("unknown-version", "version")]),
+    "version as text": (document({}, version="1"), [("unknown-version", "version")]),
+    "version true": (document({}, version=True), [("unknown-version", "version")]),
+    "version null": (document({}, version=None), [("unknown-version", "version")]),
+    "mode": (document({}, mode="Shadow"), [("unknown-value", "mode")]),
+    "mode null": (document({}, mode=None), [("unknown-value", "mode")]),
+    "refresh, too often": (document({}, refresh_seconds=4), [("out-of-range", "refresh_seconds")]),
+    "refresh, too seldom": (document({}, refresh_seconds=3601), [("out-of-range", "refresh_seconds")]),
+    "refresh as text": (document({}, refresh_seconds="60"), [("wrong-type", "refresh_seconds")]),
+    "refresh, not whole": (document({}, refresh_seconds=60.5), [("wrong-type", "refresh_seconds")]),
+    "refresh true": (document({}, refresh_seconds=True), [("wrong-type", "refresh_seconds")]),
+    "refresh infinite": (
+        '{"refresh_seconds": 1e999, "rules": [{"allow_origins": []}]}',
+        [("wrong-type", "refresh_seconds")],
+    ),
+    "rules, none": ('{"rules": []}', [("empty", "rules")]),
+    "rules, an object": ('{"rules": {}}', [("wrong-type", "rules")]),
+    "rules null": ('{"rules": null}', [("wrong-type", "rules")]),
+    "a rule that is none": ('{"rules": ["*", null]}', [("wrong-type", "rules[0]"), ("wrong-type", "rules[1]")]),
+    # Rules
+    "no origins": ('{"rules": [{}]}', [("missing-field", O)]),
+    "unknown field of a rule": (rule(allow_origin="*"), [("unknown-field", f"{R}.allow_origin")]),
+    "camel case": (rule(maxAge=1), [("unknown-field", f"{R}.maxAge")]),
+    "hosts, none": (rule(hosts=[]), [("empty", f"{R}.hosts")]),
+    "hosts as text": (rule(hosts="a.example"), [("wrong-type", f"{R}.hosts")]),
+    "hosts null": (rule(hosts=None), [("wrong-type", f"{R}.hosts")]),
+    "hosts, strange": (
+        rule(hosts=["", "https://a", "a/b", "a:443", "a b", "a,b", 1, "\u00e4", "u@a"]),
+        [("wrong-type", f"{R}.hosts[6]"), *(("bad-glob", f"{R}.hosts[{n}]") for n in (0, 1, 2, 3, 4, 5, 7, 8))],
+    ),
+    "paths, none": (rule(paths=[]), [("empty", f"{R}.paths")]),
+    "paths as text": (rule(paths="/api/*"), [("wrong-type", f"{R}.paths")]),
+    "paths, strange": (
+        rule(paths=["", "/a%2fb", "/a%", "/a\\b", "/a b", "/../a", "/./a", "/%2e%2e/a", "/a\n", "/a/.."]),
+        [("bad-glob", f"{R}.paths[{n}]") for n in range(10)],
+    ),
+    "paths, everything beside a bad one": (rule(paths=["/*", "/a%"]), [("bad-glob", f"{R}.paths[1]")]),
+    "origins as text": (rule(allow_origins=APP), [("wrong-type", O)]),
+    "origins as padded star": (rule(allow_origins=" *"), [("wrong-type", O)]),
+    "origins null": (rule(allow_origins=None), [("wrong-type", O)]),
+    "origins, no text": (
+        rule(allow_origins=[1, None, [], {}, True]),
+        [("wrong-type", f"{O}[{number}]") for number in range(5)],
+    ),
+    "star beside others": (rule(allow_origins=["*", APP]), [("wildcard-not-alone", f"{O}[0]")]),
+    "star beside a list": (rule(allow_origins=["@a", "*"]), [("wildcard-not-alone", f"{O}[1]")]),
+    "star twice": (
+        rule(allow_origins=["*", "*"]),
+        [("wildcard-not-alone", f"{O}[0]"), ("wildcard-not-alone", f"{O}[1]")],
+    ),
+    "methods, star beside others": (
+        rule(allow_methods=["GET", "*"]),
+        [("wildcard-not-alone", f"{R}.allow_methods[1]")],
+    ),
+    "headers, star beside others": (
+        rule(allow_headers=["*", "authorization"]),
+        [("wildcard-not-alone", f"{R}.allow_headers[0]")],
+    ),
+    "expose, star beside others": (
+        rule(expose_headers=["etag", "*"]),
+        [("wildcard-not-alone", f"{R}.expose_headers[1]")],
+    ),
+    "list names": (
+        rule(allow_origins=["@", "@a b", "@a/b", "@\u00e4"]),
+        [("bad-list-name", f"{O}[{number}]") for number in range(4)],
+    ),
+    "origins, one of each": (
+        rule(
+            allow_origins=[
+                *("https://b\u00fccher.example", "a.example", "file:///", "1a://b", "https://a/b", "https://u@a"),
+                *("https://a:0", "https://1.2.3", "https://a.*", "a" * 600 + "://b"),
+            ]
+        ),
+        [
+            ("origin-not-ascii", f"{O}[0]"),
+            ("origin-no-scheme", f"{O}[1]"),
+            ("origin-file-scheme", f"{O}[2]"),
+            ("origin-bad-scheme", f"{O}[3]"),
+            ("origin-has-path", f"{O}[4]"),
+            ("origin-has-userinfo", f"{O}[5]"),
+            ("origin-bad-port", f"{O}[6]"),
+            ("origin-bad-host", f"{O}[7]"),
+            ("origin-bad-wildcard", f"{O}[8]"),
+            ("origin-too-long", f"{O}[9]"),
+        ],
+    ),
+    "methods, strange": (
+        rule(allow_methods=["", "G T", "GET,PUT", "\u00e4", 1, "connect", "TRACE", "Track"]),
+        [
+            ("wrong-type", f"{R}.allow_methods[4]"),
+            *(("not-a-token", f"{R}.allow_methods[{number}]") for number in range(4)),
+            *(("forbidden-method", f"{R}.allow_methods[{number}]") for number in (5, 6, 7)),
+        ],
+    ),
+    "methods as text": (rule(allow_methods="GET"), [("wrong-type", f"{R}.allow_methods")]),
+    "headers, strange": (
+        rule(
+            allow_headers=[
+                "",
+                "x a",
+                "x:",
+                "Cookie",
+                "host",
+                "Sec-X",
+                "PROXY-y",
+                "access-control-request-method",
+                "Origin",
+            ]
+        ),
+        [
+            *(("not-a-token", f"{R}.allow_headers[{number}]") for number in range(3)),
+            *(("forbidden-header", f"{R}.allow_headers[{number}]") for number in range(3, 9)),
+        ],
+    ),
+    "headers as text": (rule(allow_headers="x-a"), [("wrong-type", f"{R}.allow_headers")]),
+    "expose, strange": (
+        rule(expose_headers=["set-cookie", "Set-Cookie2", "Access-Control-Allow-Origin", "x\n"]),
+        [
+            *(("forbidden-header", f"{R}.expose_headers[{number}]") for number in range(3)),
+            ("not-a-token", f"{R}.expose_headers[3]"),
+        ],
+    ),
+    "switches": (
+        rule(allow_credentials="true", allow_private_network=1, timing_allow_origin=None, debug=[]),
+        [
+            ("wrong-type", f"{R}.allow_credentials"),
+            ("wrong-type", f"{R}.allow_private_network"),
+            ("wrong-type", f"{R}.timing_allow_origin"),
+            ("wrong-type", f"{R}.debug"),
+        ],
+    ),
+    "max_age, below": (rule(max_age=-1), [("out-of-range", f"{R}.max_age")]),
+    "max_age, above": (rule(max_age=86401), [("out-of-range", f"{R}.max_age")]),
+    "max_age as text": (rule(max_age="7200"), [("wrong-type", f"{R}.max_age")]),
+    "max_age false": (rule(max_age=False), [("wrong-type", f"{R}.max_age")]),
+    "on_refused": (rule(on_refused="deny"), [("unknown-value", f"{R}.on_refused")]),
+    "resource policy": (rule(resource_policy=""), [("unknown-value", f"{R}.resource_policy")]),
+    "resource policy, a list": (rule(resource_policy=["same-site"]), [("unknown-value", f"{R}.resource_policy")]),
+    "tolerate": (
+        rule(tolerate=["insecure", "insecure-origin", 1]),
+        [("wrong-type", f"{R}.tolerate[2]"), ("unknown-value", f"{R}.tolerate[0]")],
+    ),
+    "tolerate, one": (rule(tolerate="everything"), [("unknown-value", f"{R}.tolerate")]),
+    "tolerate null": (rule(tolerate=None), [("wrong-type", f"{R}.tolerate")]),
+    # Safety
+    "star with credentials": (
+        rule(allow_origins="*", allow_credentials=True),
+        [("wildcard-with-credentials", O)],
+    ),
+    "star in a list with credentials": (
+        rule(allow_origins=["*"], allow_credentials=True),
+        [("wildcard-with-credentials", O)],
+    ),
+    "padded star with credentials": (
+        rule(allow_origins=["* "], allow_credentials=True),
+        [("wildcard-with-credentials", O)],
+    ),
+    "everything exposed with credentials": (
+        rule(expose_headers="*", allow_credentials=True),
+        [("expose-wildcard-with-credentials", f"{R}.expose_headers")],
+    ),
+    "null with credentials": (
+        rule(allow_origins=[APP, "null"], allow_credentials=True),
+        [("null-with-credentials", f"{O}[1]")],
+    ),
+    "null with credentials can't be tolerated": (
+        rule(allow_origins=["NULL"], allow_credentials=True, tolerate=["insecure-origin", "public-suffix"]),
+        [("null-with-credentials", f"{O}[0]")],
+    ),
+    "http with credentials": (
+        rule(
+            allow_credentials=True,
+            allow_origins=[
+                *(
+                    "http://a",
+                    APP,
+                    "http://*.a",
+                    "http://a-*.b",
+                    "http://localhost",
+                    "HTTP://a:80/",
+                    "http://[::2]:8080",
+                ),
+                *("http://a:*", "http://127.0.0.1:3000", "@http"),
+            ],
+        ),
+        [("insecure-origin", f"{O}[{number}]") for number in (0, 2, 3, 5, 6, 7)],
+    ),
+    "http with credentials, another thing is tolerated": (
+        rule(allow_credentials=True, allow_origins=["http://a"], tolerate="public-suffix"),
+        [("insecure-origin", f"{O}[0]")],
+    ),
+    # All at once
+    "all at once": (
+        json.dumps(
+            {
+                "version": 3,
+                "mod": "shadow",
+                "refresh_seconds": 0,
+                "rules": [
+                    {"allow_origins": ["https://a/b", "http://c"], "allow_credentials": True, "max_age": "1"},
+                    7,
+                    {"paths": [], "allow_methods": ["TRACE"], "expose_headers": "*", "allow_credentials": True},
+                ],
+            }
+        ),
+        [
+            ("unknown-field", "mod"),
+            ("unknown-version", "version"),
+            ("out-of-range", "refresh_seconds"),
+            ("wrong-type", f"{R}.max_age"),
+            ("origin-has-path", f"{O}[0]"),
+            ("insecure-origin", f"{O}[1]"),
+            ("wrong-type", "rules[1]"),
+            ("empty", "rules[2].paths"),
+            ("forbidden-method", "rules[2].allow_methods[0]"),
+            ("missing-field", "rules[2].allow_origins"),
+            ("expose-wildcard-with-credentials", "rules[2].expose_headers"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors(name: str) -> None:
+    text, errors = ERRORS[name]
+    found, message = errors_of(text)
+    assert [entry for entry in found if entry[0] == "error"] == [("error", code, place) for code, place in errors]
+    assert {severity for severity, _, _ in found} <= {"error", "repaired"}
+    for code, place in errors:
+        assert f"({code})" in message
+        assert (place or "document") in message
+
+
+# What is reported of policies that serve, as (severity, code).
+SERVING: dict[str, tuple[str, dict[str, str | None], list[tuple[str, str]]]] = {
+    "list missing": ("@l", {}, [("skipped", "list-missing")]),
+    "everyone in a list": ("@l", {"l": "*"}, [("skipped", "not-in-a-list")]),
+    "blanks": (rule(allow_origins=[" https://a"]), {}, [("repaired", "repaired-blanks")]),
+    "case": ("https://A", {}, [("repaired", "repaired-case")]),
+    "default port": ("https://a:443", {}, [("repaired", "repaired-default-port")]),
+    "trailing slash": ("https://a/", {}, [("repaired", "repaired-trailing-slash")]),
+}
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_what_serves_and_is_reported(name: str) -> None:
+    text, lists, findings = SERVING[name]
+    assert [entry[:2] for entry in found_in(load_policy(text, lists))] == findings
+
+
+def test_every_code_has_a_document_that_shows_it() -> None:
+    shown = {code for _, errors in ERRORS.values() for code, _ in errors}
+    shown |= {code for _, _, findings in SERVING.values() for _, code in findings}
+    assert shown == set(CODES)
+
+
+REMEDIES = {
+    rule(maxage=1): "Did you mean 'max_age'?",
+    rule(allow_credential=True): "Did you mean 'allow_credentials'?",
+    rule(alow_origins=[]): "Did you mean 'allow_origins'?",
+    rule(exposed_headers=[]): "Did you mean 'expose_headers'?",
+    document({}, refresh=5): "Did you mean 'refresh_seconds'?",
+    document({}, zzz=5): "Known are: version, mode, refresh_seconds, rules.",
+    rule(allow_origins=[APP, "*"]): 'Write "allow_origins": "*", or leave it out.',
+    rule(allow_origins=["http://a"], allow_credentials=True): (
+        'Use https, or accept the risk with "tolerate": ["insecure-origin"].'
+    ),
+    rule(max_age=86401): "Write a whole number of seconds from 0 to 86400.",
+    rule(on_refused="deny"): "Write one of: omit, block.",
+    rule(allow_origins=["https://b\u00fccher.example"]): "Write an internationalised name in Punycode (xn--...).",
+}
+
+
+@pytest.mark.parametrize("text", REMEDIES)
+def test_the_remedy_says_what_to_write_instead(text: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(text)
+    (error,) = caught.value.errors
+    assert error.remedy == REMEDIES[text]
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_every_error_has_a_message_and_a_remedy_in_words(name: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(ERRORS[name][0])
+    for finding in caught.value.findings:
+        assert len(finding.message) > 8
+        assert finding.remedy[-1] in ".?"
+        assert str(finding).isprintable()
+        assert len(str(finding)) < 500
+
+
+TOLERATED: list[dict[str, Any]] = [
+    {"allow_origins": ["http://a", "http://*.b"], "tolerate": ["insecure-origin"]},
+    {"allow_origins": ["http://a"], "tolerate": "insecure-origin"},
+    {"allow_origins": ["https://*.co.uk"], "tolerate": ["public-suffix"]},
+    {"allow_origins": ["https://*.github.io"]},  # the data path carries no suffix list
+]
+
+
+@pytest.mark.parametrize("fields", TOLERATED)
+def test_what_is_tolerated_is_no_error(fields: dict[str, Any]) -> None:
+    made = load_policy(rule(allow_credentials=True, **fields))
+    assert list(made.rules[0].origins or ()) == fields["allow_origins"]
+
+
+junk: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["*", "@a", "null", APP]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def spoil(data: dict[str, Any], place: int, value: Any) -> dict[str, Any]:
+    """The document with one of its fields, of the site or of its first rule, replaced by something."""
+    first = data["rules"][0]
+    fields = [(data, name) for name in data] + [(first, name) for name in first]
+    holder, name = fields[place % len(fields)]
+    changed = dict(holder) | {name: value}
+    return changed if holder is data else data | {"rules": [changed, *data["rules"][1:]]}
+
+
+@settings(max_examples=300, deadline=None)
+@given(strategies.documents(), st.integers(0, 30), junk)
+def test_a_spoilt_document_is_read_or_rejected_and_nothing_else(data: dict[str, Any], place: int, value: Any) -> None:
+    check_reading(json.dumps(spoil(data, place, value)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.text(), st.text().map("{".__add__), st.text().map("gz:".__add__), junk.map(json.dumps)))
+def test_any_text_is_read_or_rejected_and_nothing_else(text: str) -> None:
+    check_reading(text)
+
+
+def check_reading(text: str) -> None:
+    try:
+        findings, rejected = load_policy(text).findings, False
+    except PolicyError as error:
+        findings, rejected = error.findings, True
+    assert any(finding.severity == "error" for finding in findings) == rejected
+    for finding in findings:
+        assert finding.code in CODES
+        assert finding.message
+        assert finding.remedy
+        assert str(finding).isprintable()
