@@ -7,6 +7,7 @@ message for whoever passes it on, out; and back a decision or a response in the 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 from ..decision import Request
 from .vary import merge_vary
@@ -31,7 +32,7 @@ _NOT_IN_A_QUERY = re.compile(r"[^!-~]|#")
 _DECODED = re.compile(r"[^!$&'()*+,\-./0-9:;=@A-Z_a-z~%]|%(?![0-9A-Fa-f]{2})")
 
 
-class Source:
+class Source(ABC):
     """One request's event.
 
     ``method``, ``path`` (encoded, without the stage and without query; it begins with a slash), ``host`` and ``scheme``
@@ -74,9 +75,9 @@ class Source:
             self.value("sec-fetch-site"),
         )
 
+    @abstractmethod
     def query(self) -> str:
         """The encoded query without its question mark; empty when there is none."""
-        raise NotImplementedError
 
     def body(self) -> bytes:
         """The request's body. Raises ValueError for broken base64."""
@@ -89,9 +90,9 @@ class Source:
             return a2b_base64(body)
         return str(body).encode()
 
+    @abstractmethod
     def client(self) -> str | None:
         """The viewer's address as the front saw it; None where it is not told."""
-        raise NotImplementedError
 
     def protocol(self) -> str:
         """The version of HTTP that the viewer spoke: ``1.1``, ``2.0``."""
@@ -170,9 +171,9 @@ class Source:
         """Add single headers to a response of somebody else's."""
         response["headers"] = {**(response.get("headers") or {}), **headers}
 
+    @abstractmethod
     def _write(self, response: dict[str, Any], fields: Fields) -> None:
         """Put all header fields into a response of our own."""
-        raise NotImplementedError
 
 
 def read_headers(event: Mapping[str, Any]) -> list[tuple[str, str]]:
