@@ -403,3 +403,15 @@ def test_all_violations_are_told_at_once() -> None:
         "Header via is read-only at viewer-request, but was added.",
         "response.body is int instead of a string.",
     ]
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_control_character_that_only_passed_through_is_nobody_s_mistake(trigger: str) -> None:
+    """A viewer or an upstream may send any byte: the one 0x84 is no UTF-8 and becomes U+0084 in the event."""
+    event = event_of(trigger)
+    part = event["Records"][0]["cf"]["response" if trigger.endswith("response") else "request"]
+    part["headers"]["x-a"] = header("\x84")
+    passed = copy.deepcopy(part)
+    assert violations(trigger, event, passed) == []
+    passed["headers"]["x-b"] = header("\x84")
+    assert any("Header x-b" in line and "control character" in line for line in violations(trigger, event, passed))

@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Final
 
 from edgecors_cli.local.cloudfront_events import hidden
@@ -83,7 +83,7 @@ def _request(trigger: str, given: Mapping[str, Any], result: Mapping[Any, Any]) 
         if result.get(field) != given.get(field):
             yield f"request.{field} is read-only: {given.get(field)!r} became {result.get(field)!r}."
     yield from _url(result.get("uri"), result.get("querystring", ""))
-    yield from _headers("request.headers", result.get("headers", {}))
+    yield from _headers("request.headers", result.get("headers", {}), _values(given))
     yield from _kept(trigger, given, result)
     if trigger == "viewer-request" and _has_value(result, "cloudfront-viewer-country", given):
         yield "Header cloudfront-viewer-country can't be added at viewer-request."
@@ -180,7 +180,7 @@ def _response(trigger: str, given: Mapping[str, Any], result: Mapping[Any, Any])
         yield from _description(result)
     else:
         yield from _status(result)
-    yield from _headers("response.headers", result.get("headers", {}))
+    yield from _headers("response.headers", result.get("headers", {}), _values(given))
     yield from _kept(trigger, given, result)
     if trigger == "viewer-response":
         for field in ("body", "bodyEncoding"):
@@ -246,8 +246,10 @@ def _replaced_body(trigger: str, place: str, body: object, encoding: object, hea
         yield f"{place} is {size} bytes{beside}; at {trigger} {limit} are allowed."
 
 
-def _headers(place: str, headers: object) -> Iterator[str]:
-    """The shape: lower-case names, each with a list of ``{"key", "value"}``; and the total size."""
+def _headers(place: str, headers: object, before: Values | None = None) -> Iterator[str]:
+    """The shape: lower-case names, each with a list of ``{"key", "value"}``; and the total size. What stands in
+    ``before`` came over the wire like that; the function only passed it on.
+    """
     if not isinstance(headers, Mapping):
         yield f"{place} is {_kind(headers)} instead of an object."
         return
@@ -261,13 +263,13 @@ def _headers(place: str, headers: object) -> Iterator[str]:
             yield f"Header {name} in {place} has to be a list with one object or more."
             continue
         for item in items:
-            yield from _header_item(place, name, item)
+            yield from _header_item(place, name, item, (before or {}).get(name.lower(), ()))
     size = _size(_values({"headers": headers}))
     if size > MAX_HEADERS:
         yield f"{place} are {size} bytes together; {MAX_HEADERS} are allowed."
 
 
-def _header_item(place: str, name: str, item: object) -> Iterator[str]:
+def _header_item(place: str, name: str, item: object, before: Container[str]) -> Iterator[str]:
     if not isinstance(item, Mapping):
         yield f"Header {name} in {place} has {_kind(item)} in its list instead of an object."
         return
@@ -278,7 +280,7 @@ def _header_item(place: str, name: str, item: object) -> Iterator[str]:
     value = item.get("value")
     if not isinstance(value, str):
         yield f"Header {name} in {place} has {_kind(value)} as its value instead of a string."
-    elif _bad_text(value):
+    elif value not in before and _bad_text(value):
         yield f"Header {name} in {place} has a control character in its value: {value!r}."
 
 
