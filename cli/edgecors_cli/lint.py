@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from edgecors.findings import ERROR, NOTE, REPAIRED, SKIPPED, WARNING, Finding
-from edgecors.origin import OriginSet, Pattern
 from edgecors.policy import GZIP_PREFIX, Policy, PolicyError, Rule, read_document, read_list
 
+from edgecors_cli.covering import Covering
 from edgecors_cli.globs import rule_covers
 from edgecors_cli.size import ADVANCED, STANDARD, fitted, size
 from edgecors_cli.suffixes import open_to_registrants
@@ -166,52 +166,11 @@ def _covered(entries: Iterable[Entry]) -> Iterator[Finding]:
         if seen is not entry:
             message = f"{entry.text!r} stands at {seen.place} already"
             yield Finding(WARNING, "duplicate-entry", entry.place, message, "Remove one of them.")
-    covering = _Covering(entry.pattern for entry in first.values() if entry.pattern is not None)
+    covering = Covering(entry.pattern for entry in first.values() if entry.pattern is not None)
     for text, entry in first.items():
         if entry.pattern is not None and (by := covering.of(entry.pattern)) is not None:
             message = f"{text!r} is allowed by {by!r} ({first[by].place}) already"
             yield Finding(WARNING, "covered-entry", entry.place, message, "Remove it, or the wider entry.")
-
-
-class _Covering:
-    """Finds the entry that covers another one, with the library's own look-up."""
-
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
-        wild = [p for p in patterns if p.kind in ("subdomain", "label") or (p.kind == "origin" and p.port == "*")]
-        self._all = OriginSet(patterns=wild)
-        self._subdomains = OriginSet(patterns=[p for p in wild if p.kind == "subdomain"])
-        self._labels: dict[str, list[Pattern]] = {}
-        for pattern in wild:
-            if pattern.kind == "label":
-                self._labels.setdefault(pattern.host.partition(".")[2], []).append(pattern)
-
-    def of(self, pattern: Pattern) -> str | None:
-        """The text of another entry that allows all that ``pattern`` does; None when there is none."""
-        # An exact port that nobody writes stands for "any port": only an entry with :* can match it.
-        port = _SOME_PORT if pattern.port == "*" else pattern.port
-        if pattern.kind == "origin":
-            found = self._all.match_pattern(pattern.scheme, pattern.host, port)
-            return (
-                found if found != pattern.text else self._subdomains.match_pattern(pattern.scheme, pattern.host, port)
-            )
-        if pattern.kind not in ("subdomain", "label"):
-            return None
-        label, _, base = pattern.host.partition(".")
-        if pattern.kind == "label":
-            host = f"{label.replace('*', _SOME_LABEL)}.{base}"
-            others = [other for other in self._labels.get(base, ()) if other is not pattern]
-            found = OriginSet(patterns=others).match_pattern(pattern.scheme, host, port)
-            return found or self._subdomains.match_pattern(pattern.scheme, host, port)
-        # Another one with the same base can only be the one with any port; otherwise its base is further up.
-        any_port = f"{pattern.scheme}://*.{base}:*"
-        if pattern.port != "*" and any_port in tuple(self._subdomains):
-            return any_port
-        return self._subdomains.match_pattern(pattern.scheme, base, port)
-
-
-_SOME_PORT = "61347"
-_SOME_LABEL = "0q0z0j0"
-"""Stands for whatever a star may be: only another star can match it."""
 
 
 def _rules(policy: Policy, written: Written) -> Iterator[Finding]:

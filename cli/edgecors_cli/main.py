@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import typer
 
+from edgecors_cli.commands import check, code, edit, versions, view
 from edgecors_cli.local.command import local
 
 app = typer.Typer(
     name="edgecors",
-    help="CORS for CloudFront and API Gateway from an allowlist in Parameter Store.",
+    help="CORS for CloudFront and API Gateway from an allowlist in Parameter Store.\n\n"
+    "Exit status: 0 fine, 1 something was found, 2 called wrongly, 3 AWS could not be asked or refused.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+for group in (view, edit, check, code, versions):
+    group.register(app)
 app.command("local")(local)
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `local` a subcommand while it is the only one."""
 
 
 def main() -> None:

@@ -1,0 +1,187 @@
+"""``sites``, ``lists`` and ``show``: what there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from edgecors.policy import Policy, Rule
+from rich.console import Console
+
+from edgecors_cli.commands.arguments import SiteName, checked_site
+from edgecors_cli.context import Context, command
+from edgecors_cli.globs import texts
+from edgecors_cli.lint import FINDINGS, lint, lint_list
+from edgecors_cli.parameters import Stored
+from edgecors_cli.render import findings, line, table
+from edgecors_cli.sites import Site, load_site, names_of_lists
+from edgecors_cli.size import ADVANCED, STANDARD, size
+from edgecors_cli.written import read_written_list
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    command(app, "sites")(sites)
+    command(app, "lists")(lists)
+    command(app, "show")(show)
+
+
+def sites(context: Context) -> None:
+    """All sites, with what their policies come to."""
+    found = context.parameters.below("sites")
+    values: dict[str, str | None] = {name: stored.value for name, stored in context.parameters.below("lists").items()}
+    rows = []
+    for name, stored in found.items():
+        site = Site(name, stored.text, values, stored)
+        policy = site.policy()
+        problems = [f for f in lint(stored.text, values) if f.severity in FINDINGS]
+        rows.append({**_about(stored), "site": name, **_summary(policy), "findings": len(problems)})
+
+    def say(out: Console) -> None:
+        if not rows:
+            line(out, f"No sites in {context.account.region} below {context.parameters.root}/sites.")
+            line(out, "Make one: edgecors allow SITE https://app.example.com")
+            return
+        head = ("SITE", "RULES", "ENTRIES", "MODE", "VERSION", "SIZE", "FINDINGS")
+        table(
+            out,
+            head,
+            [
+                (r["site"], r["rules"], r["entries"], r["mode"], r["version"], _size_word(r), r["findings"] or "none")
+                for r in rows
+            ],
+        )
+
+    context.answer(rows, say)
+
+
+def lists(context: Context) -> None:
+    """All lists, with the sites that use them."""
+    found = context.parameters.below("lists")
+    used: dict[str, list[str]] = {}
+    for site, stored in context.parameters.below("sites").items():
+        for name in names_of_lists(stored.text):
+            used.setdefault(name, []).append(site)
+    rows: list[dict[str, Any]] = []
+    for name, stored in found.items():
+        problems = [f for f in lint_list(name, stored.value) if f.severity in FINDINGS]
+        entries = len(read_written_list(name, stored.value))
+        about = {"entries": entries, "used_by": used.get(name, []), "findings": len(problems)}
+        rows.append({**_about(stored), "list": f"@{name}", **about})
+    missing = sorted(set(used) - set(found))
+
+    def say(out: Console) -> None:
+        if not rows:
+            line(out, f"No lists in {context.account.region} below {context.parameters.root}/lists.")
+        else:
+            head = ("LIST", "ENTRIES", "VERSION", "SIZE", "USED BY", "FINDINGS")
+            table(
+                out,
+                head,
+                [
+                    (
+                        r["list"],
+                        r["entries"],
+                        r["version"],
+                        _size_word(r),
+                        ", ".join(r["used_by"]) or "no site",
+                        r["findings"] or "none",
+                    )
+                    for r in rows
+                ],
+            )
+        for name in missing:
+            line(out, ("missing: ", "red"), f"@{name}, used by {', '.join(used[name])}")
+
+    context.answer({"lists": rows, "missing": missing}, say)
+
+
+def show(context: Context, site: SiteName) -> None:
+    """One site: its rules with the lists expanded, its size, and what is to be said of it."""
+    loaded = load_site(context.parameters, checked_site(site))
+    policy = loaded.policy()
+    problems = loaded.findings()
+    assert loaded.stored is not None
+    data = {
+        "site": site,
+        **_about(loaded.stored),
+        **_summary(policy),
+        "rejected": policy is None,
+        "rule_list": [_rule(rule, loaded) for rule in policy.rules] if policy is not None else [],
+        "findings": [f.as_dict() for f in problems],
+    }
+
+    def say(out: Console) -> None:
+        line(out, (site, "bold"), f"  {data['parameter']} version {data['version']}, {data['type']}")
+        line(out, f"size    {_size_word(data)} of {STANDARD} (standard tier) or {ADVANCED} (advanced tier)")
+        if policy is None:
+            line(out, ("The policy is rejected: the last good one goes on serving.", "bold red"))
+        else:
+            line(out, f"mode    {data['mode']}, read again every {policy.refresh_seconds} s")
+            for rule in data["rule_list"]:
+                _say_rule(out, rule)
+        if problems:
+            out.print()
+        findings(out, problems)
+
+    context.answer(data, say)
+
+
+def _say_rule(out: Console, rule: dict[str, Any]) -> None:
+    where = " ".join(rule["paths"]) + ("" if rule["hosts"] == ["*"] else f" on {' '.join(rule['hosts'])}")
+    out.print()
+    line(out, (f"rule {rule['rule']}", "bold"), f"  {where}")
+    credentials = "with credentials" if rule["credentials"] else "without credentials"
+    line(out, f"methods {rule['methods']}; {credentials}; max-age {rule['max_age']} s", indent=2)
+    line(out, f"headers {rule['headers'] or 'safelisted only'}; exposed {rule['expose'] or 'none'}", indent=2)
+    if rule["everyone"]:
+        line(out, ("everyone may read", "yellow"), indent=2)
+    elif not rule["entries"]:
+        line(out, ("nobody may read", "yellow"), indent=2)
+    else:
+        line(out, "may read:", indent=2)
+    for entry in rule["entries"]:
+        line(out, entry["entry"], (f"  {entry['place']}", "dim"), indent=4)
+
+
+def _rule(rule: Rule, site: Site) -> dict[str, Any]:
+    written = site.written()
+    entries = []
+    for text in rule.origins or ():
+        entry = written.find(rule.index, text)
+        entries.append({"entry": text, "place": entry.place if entry is not None else ""})
+    return {
+        "rule": rule.index,
+        "hosts": list(texts(rule.hosts)),
+        "paths": ["/*"] if rule.paths is None else list(rule.paths.texts),
+        "everyone": rule.origins is None,
+        "entries": entries,
+        "methods": rule.methods_value,
+        "headers": rule.headers_value,
+        "expose": rule.expose,
+        "credentials": rule.credentials,
+        "max_age": rule.max_age,
+        "on_refused": "block" if rule.block else "omit",
+    }
+
+
+def _about(stored: Stored) -> dict[str, Any]:
+    return {
+        "parameter": stored.name,
+        "version": stored.version,
+        "type": stored.type,
+        "modified": stored.modified.isoformat() if stored.modified is not None else None,
+        "bytes": size(stored.value),
+        "packed": stored.packed,
+    }
+
+
+def _summary(policy: Policy | None) -> dict[str, Any]:
+    if policy is None:
+        return {"mode": "rejected", "rules": 0, "entries": 0}
+    entries = sum(len(rule.origins) for rule in policy.rules if rule.origins is not None)
+    return {"mode": "shadow" if policy.shadow else "enforce", "rules": len(policy.rules), "entries": entries}
+
+
+def _size_word(row: dict[str, Any]) -> str:
+    return f"{row['bytes']} bytes" + (" (gz)" if row["packed"] else "")
