@@ -42,10 +42,17 @@ DEADLINE_WARM = 0.3
 DEADLINE_COLD = 1.0
 """Seconds that a request may wait for the first policy."""
 JITTER = 0.25
-"""The share of the refresh time that a container may come early by, so that a fleet does not ask in step."""
+"""The share of the refresh time that a container may come early by, so that a fleet does not ask in step.
+
+After its first read it is the whole of it: containers start together, when a function is deployed or a crowd arrives.
+"""
 BACK_OFF_FIRST = 1.0
+BACK_OFF_COLD = 10.0
+"""Seconds to the next try after the first failure, doubled with each further one up to the most, without a policy."""
 BACK_OFF_MOST = 60.0
-"""Seconds to the next try after the first failure, doubled with each further one up to the most."""
+"""The most seconds to the next try with a last good policy, and never more than the refresh time. The first wait is a
+quarter of it: there is no hurry then, and trying at once would add to what may be too much already.
+"""
 MAX_SITES = 64
 """Sites kept in one container. One edge function may serve many distributions."""
 ABSENT_SECONDS = 3600.0
@@ -56,7 +63,7 @@ HOME_REGION = "us-east-1"
 class _Site:
     """What is known of one site. ``read_at`` to ``due_at`` is the time in which nothing is to be done."""
 
-    __slots__ = ("due_at", "failures", "good_at", "lists", "policy", "read_at", "text")
+    __slots__ = ("due_at", "failures", "good_at", "lists", "new", "policy", "read_at", "text")
 
     def __init__(self) -> None:
         self.policy: Policy | None = None
@@ -64,6 +71,26 @@ class _Site:
         self.lists: dict[str, str | None] = {}
         self.read_at = self.due_at = self.good_at = 0.0
         self.failures = 0
+        # No read has worked since the start, or since a snapshot was restored: others try at the same time.
+        self.new = True
+
+
+def wait_after_read(refresh_seconds: float, draw: float, *, first: bool) -> float:
+    """Seconds until a policy is read again. ``draw`` is a random number from 0 to 1."""
+    return refresh_seconds * (1 - (draw if first else JITTER * draw))
+
+
+def wait_after_failure(refresh_seconds: float | None, failures: int, draw: float) -> float:
+    """Seconds until the next try after one more failure than ``failures``; None: nothing good was read yet.
+
+    ``draw`` is a random number from 0 to 1.
+    """
+    if refresh_seconds is None:
+        first, most = BACK_OFF_FIRST, BACK_OFF_COLD
+    else:
+        most = min(BACK_OFF_MOST, refresh_seconds)
+        first = most / 4
+    return min(most, first * 2.0 ** min(failures, 10)) * (0.5 + draw / 2)
 
 
 class PolicyStore:
@@ -109,6 +136,7 @@ class PolicyStore:
             region.close()
         for kept in self._sites.values():
             kept.due_at = 0.0
+            kept.new = True
 
     def _refresh(self, site: str) -> Policy | None:
         kept = self._sites.get(site)
@@ -148,15 +176,15 @@ class PolicyStore:
             kept.failures = 0
             kept.good_at = now
             refresh = kept.policy.refresh_seconds if kept.policy is not None else BACK_OFF_FIRST
-            kept.due_at = now + refresh * (1 - JITTER * self._jitter())
+            kept.due_at = now + wait_after_read(refresh, self._jitter(), first=kept.new)
+            kept.new = False
         else:
             self._failed(site, kept, failure, now)
 
     def _failed(self, site: str, kept: _Site, failure: tuple[str, str], now: float) -> None:
-        most = min(BACK_OFF_MOST, kept.policy.refresh_seconds) if kept.policy is not None else BACK_OFF_MOST / 6
-        wait = min(most, BACK_OFF_FIRST * 2 ** min(kept.failures, 10))
+        refresh = None if kept.policy is None or kept.new else kept.policy.refresh_seconds
+        kept.due_at = now + wait_after_failure(refresh, kept.failures, self._jitter())
         kept.failures += 1
-        kept.due_at = now + wait * (0.5 + self._jitter() / 2)
         code, message = failure
         fields: dict[str, object] = {"site": site, "code": code, "error": message[:2000], "served": "none"}
         metrics: dict[str, tuple[float, str]] = {"RefreshFailures": (1, "Count")}
