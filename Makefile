@@ -19,7 +19,7 @@ SOURCES := $(shell find layers functions -type f ! -path '*/__pycache__/*' ! -pa
            $(wildcard template.yaml samconfig.toml requirements/gateway.lock requirements/guard.lock scripts/*.sh)
 ARGS ?=
 
-.PHONY: help run test check format build lock clean setup runtime
+.PHONY: help run test check format build bench lock clean setup runtime
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where
 	$(BIN)/ruff check --fix .
 
 build: .aws-sam/.stamp ## the artifacts that are deployed, in .aws-sam/build
+
+bench: .venv-bench/.stamp .venv-sam/.stamp build ## speed, size and memory beside the alternatives (ARGS="--quick", "--json FILE")
+	@.venv-bench/bin/python -m bench $(ARGS)
 
 lock: $(VENV)/.stamp ## newest allowed versions of everything into requirements/*.lock
 	@BIN=$(BIN) scripts/lock.sh
@@ -77,6 +80,10 @@ $(VENV)/.stamp: $(VENV)/.locked pyproject.toml
 
 .venv-lambda/.stamp: requirements/runtime.lock
 	$(call make-venv,$(LAMBDA_PYTHON),.venv-lambda,requirements/runtime.lock)
+	@touch $@
+
+.venv-bench/.stamp: requirements/bench.lock
+	$(call make-venv,$(or $(LAMBDA_PYTHON),$(PYTHON)),.venv-bench,requirements/bench.lock)
 	@touch $@
 
 # PATH: the artifacts' recipes call `python3 -m pip`, which has to be one that is new enough.

@@ -19,3 +19,5 @@ compile sam requirements/sam.in
 compile runtime -c requirements/dev.lock requirements/runtime.in
 compile gateway -c requirements/dev.lock requirements/gateway.in
 compile guard -c requirements/dev.lock requirements/guard.in
+# The peers that `make bench` measures against live apart too; what they share with the tests is the same version.
+compile bench -c requirements/dev.lock requirements/bench.in
