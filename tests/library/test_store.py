@@ -560,6 +560,16 @@ def test_lists_that_fail_at_first_allow_nobody(region: FakeRegion, bench: Bench)
     assert bench.origins(after=BACK_OFF_FIRST) == [A, B]
 
 
+def test_the_age_of_a_policy_whose_lists_never_came_starts_with_it(region: FakeRegion, bench: Bench) -> None:
+    """It was counted from 1970, and an alarm on the age went off with the first read."""
+    region.values |= {f"sites/{SITE}": f"{A} @x", "lists/x": B}
+    region.failing["lists/x"] = ParameterStoreError("AccessDeniedException", "no")
+    bench.get()
+    bench.get(after=30)
+    assert [line["policy_age"] for line in bench.written("policy refresh failed")] == [0.0, 30.0]
+    assert bench.counted("PolicyAge") == [0.0, 30.0]
+
+
 def test_what_a_list_holds_never_invalidates_a_policy(region: FakeRegion, bench: Bench) -> None:
     rule = {"allow_origins": [A, "@x"], "allow_credentials": True}
     region.values[f"sites/{SITE}"] = json.dumps({"version": 1, "rules": [rule]})

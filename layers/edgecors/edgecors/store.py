@@ -189,6 +189,8 @@ class PolicyStore:
         fields: dict[str, object] = {"site": site, "code": code, "error": message[:2000], "served": "none"}
         metrics: dict[str, tuple[float, str]] = {"RefreshFailures": (1, "Count")}
         if kept.policy is not None:
+            # A policy whose lists failed with its very first read has been as it is from now on.
+            kept.good_at = kept.good_at or now
             age = round(now - kept.good_at, 3)
             fields |= {"served": "last-good", "policy_age": age}
             metrics |= {"LastGoodUsed": (1, "Count"), "PolicyAge": (age, "Seconds")}
