@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgecors.policy import is_token
+from edgecors.characters import is_token
+from edgecors.events.alb import bare_address
 from urllib3 import HTTPHeaderDict
 from urllib3.util import SKIP_HEADER
 
@@ -101,7 +102,7 @@ def _named_by_connection(fields: Iterable[tuple[str, str]]) -> set[str]:
 def _with_client(addresses: list[str], client: str | None) -> str:
     """X-Forwarded-For. The front has mostly added the viewer's address already."""
     standing = ", ".join(addresses)
-    if client is None or client in (address.strip() for address in standing.split(",")):
+    if client is None or client in map(bare_address, standing.split(",")):
         return standing
     return f"{standing}, {client}" if standing else client
 
@@ -109,7 +110,9 @@ def _with_client(addresses: list[str], client: str | None) -> str:
 def _forwarded(elements: list[str], client: str | None, source: Source) -> str:
     """Forwarded (RFC 7239). An HTTP API writes one itself."""
     standing = ", ".join(elements)
-    if client is None or client in standing:
+    pairs = (pair.partition("=") for pair in standing.replace(";", ",").split(","))
+    known = {bare_address(value.strip(' "')) for name, _, value in pairs if name.strip().lower() == "for"}
+    if client is None or client in known:
         return standing
     parts = [f'for="[{client}]"' if ":" in client else f"for={client}"]
     if source.host and '"' not in source.host and "\\" not in source.host:

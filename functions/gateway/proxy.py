@@ -13,8 +13,8 @@ import time
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
+from edgecors.characters import is_token
 from edgecors.events import source_of
-from edgecors.policy import is_token
 from fields import for_upstream, for_viewer
 from upstream import climbs
 from urllib3.connection import HTTPConnection, HTTPSConnection

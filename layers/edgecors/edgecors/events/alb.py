@@ -38,12 +38,7 @@ class Alb(Source):
 
     def client(self) -> str | None:
         """The address that the load balancer saw: it puts it last in X-Forwarded-For, maybe with the port."""
-        last = (self.value("x-forwarded-for") or "").rpartition(",")[2].strip()
-        host, colon, port = last.rpartition(":")
-        # An IPv6 address without brackets ends like a port, but has further colons.
-        if colon and port.isdigit() and (":" not in host or host.endswith("]")):
-            last = host
-        return last.strip("[]") or None
+        return bare_address((self.value("x-forwarded-for") or "").rpartition(",")[2]) or None
 
     def _add(self, response: dict[str, Any], headers: Mapping[str, str]) -> None:
         if not self._several:
@@ -68,6 +63,16 @@ class Alb(Source):
                 continue
             # A map holds a name once, and cookies can't be folded; but names that differ in case are different keys.
             headers.update(zip(_spellings(name), values, strict=False))
+
+
+def bare_address(text: str) -> str:
+    """An address without blanks, brackets and port."""
+    text = text.strip()
+    host, colon, port = text.rpartition(":")
+    # An IPv6 address without brackets ends like a port, but has further colons.
+    if colon and port.isdigit() and (":" not in host or host.endswith("]")):
+        text = host
+    return text.strip("[]")
 
 
 def _spellings(name: str) -> Iterator[str]:

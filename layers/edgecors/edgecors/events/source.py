@@ -87,7 +87,7 @@ class Source(ABC):
         if self.event.get("isBase64Encoded"):
             from binascii import a2b_base64
 
-            return a2b_base64(body)
+            return a2b_base64(body, strict_mode=True)
         return str(body).encode()
 
     @abstractmethod
