@@ -137,7 +137,7 @@ def bare_host(host: str) -> str:
     """A Host header's name: lower case, without port, without one trailing dot."""
     name = host.lower()
     before, colon, port = name.rpartition(":")
-    inside_brackets = before.startswith("[") and not before.endswith("]")  # this colon is an address's own
+    inside_brackets = before.startswith("[") and "]" not in before  # this colon is an address's own
     if colon and not inside_brackets and (port == "" or origins.only(port, origins.DIGITS)):
         name = before
     return name[:-1] if name.endswith(".") else name

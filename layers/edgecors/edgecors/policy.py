@@ -202,7 +202,7 @@ def _bare_host(host: str) -> str:
     if name.endswith("]"):
         return name
     head, colon, port = name.rpartition(":")
-    if colon and (not port or port.isdigit()):  # RFC 9110, section 7.2: the port after the colon may be empty
+    if colon and (not port or (port.isascii() and port.isdigit())):  # RFC 9110, section 7.2: the port after the colon may be empty
         name = head
     return name.removesuffix(".")
 
