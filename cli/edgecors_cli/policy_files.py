@@ -88,16 +88,22 @@ def _text(value: Any, where: str, site: bool) -> str:
 def load_data(path: Path) -> Any:
     """JSON or YAML of a file. Raises `UsageError` when it is neither."""
     text = _read(path)
+    if path.suffix != ".json":
+        return parse_yaml(text, str(path))
     try:
-        if path.suffix == ".json":
-            return json.loads(text)
-        import yaml
-
-        return yaml.load(text, Loader=_loader())
+        return json.loads(text)
     except ValueError as error:
         raise UsageError(f"{path} is no JSON: {error}") from None
+
+
+def parse_yaml(text: str, what: str) -> Any:
+    """YAML, plain values only. Raises `UsageError` when it is none."""
+    import yaml
+
+    try:
+        return yaml.load(text, Loader=_loader())
     except yaml.YAMLError as error:
-        raise UsageError(f"{path} is no YAML: {error}") from None
+        raise UsageError(f"{what} is no YAML: {error}") from None
 
 
 def _loader() -> Any:

@@ -1,0 +1,76 @@
+"""``denied``: who is being refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from edgecors_cli.commands.arguments import SiteName, checked_site
+from edgecors_cli.context import Context, command
+from edgecors_cli.denied import PREFIXES, find_refused, seconds_of
+from edgecors_cli.render import line
+from edgecors_cli.sites import with_lists
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "denied")(denied)
+
+
+def denied(
+    context: Context,
+    site: SiteName,
+    since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 30m, 1h, 2d, 1w.")] = "1h",
+    log_group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PREFIX", help=f"What the log groups' names start with. Default: {', '.join(PREFIXES)}"),
+    ] = None,
+    in_region: Annotated[
+        list[str] | None, typer.Option(metavar="REGION", help="Look only there. Default: in every Region.")
+    ] = None,
+) -> None:
+    """Which origins are refused, and the line that would admit each. Reads the logs of every Region."""
+    seconds = seconds_of(since)
+    regions = in_region or context.account.regions()
+    report = find_refused(context.account.logs, regions, checked_site(site), seconds, log_group or PREFIXES)
+    several = _several_rules(context, site)
+    rows: list[dict[str, Any]] = [
+        {
+            "origin": r.origin,
+            "reason": r.reason,
+            "rule": r.rule,
+            "log_lines": r.lines,
+            "last_seen": r.last,
+            "regions": r.regions,
+            "remedy": r.remedy(site, several),
+        }
+        for r in report.refused
+    ]
+
+    def say(out: Console) -> None:
+        for row in rows:
+            line(out, (row["origin"] or "(empty)", "bold"), "  ", (row["reason"], "yellow"))
+            line(out, f"{row['log_lines']} log lines, last {row['last_seen']}, {', '.join(row['regions'])}", indent=4)
+            if row["remedy"]:
+                line(out, (row["remedy"], "green"), indent=4)
+        if not report.groups:
+            line(
+                out, f"No log groups that start with {' or '.join(log_group or PREFIXES)}: name yours with --log-group."
+            )
+        elif not rows:
+            line(out, f"Nobody was refused within {since} ({len(report.groups)} log groups).")
+        else:
+            line(out, ("A container logs an origin once a minute: lines are not requests.", "dim"))
+        if report.failed:
+            first = next(iter(report.failed.items()))
+            line(out, (f"{len(report.failed)} Regions could not be asked", "yellow"), f" ({first[0]}: {first[1]})")
+
+    context.answer({"refused": rows, "log_groups": report.groups, "failed_regions": dict(report.failed)}, say)
+
+
+def _several_rules(context: Context, site: str) -> bool:
+    stored = context.parameters.get(context.parameters.name_of(site))
+    policy = with_lists(context.parameters, site, stored.text).policy() if stored is not None else None
+    return policy is not None and len(policy.rules) > 1
