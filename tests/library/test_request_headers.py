@@ -11,7 +11,7 @@ from edgecors.decision import (
     MAX_REQUEST_HEADERS_NAMES,
     parse_header_names,
 )
-from edgecors.policy import TOKEN
+from edgecors.characters import TOKEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +40,7 @@ def test_read(value: str) -> None:
     assert parse_header_names(value) == READ[value]
 
 
-SEPARATORS = [chr(code) for code in range(0x80) if chr(code) not in TOKEN + ", \t"]
+SEPARATORS = [chr(code) for code in range(0x80) if chr(code) not in TOKEN.decode() + ", \t"]
 
 
 @pytest.mark.parametrize(

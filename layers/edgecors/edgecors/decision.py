@@ -6,9 +6,10 @@ guard, command) calls `decide`; adapters in `edgecors.events` only carry its out
 
 from __future__ import annotations
 
+from .characters import TOKEN, consists_of, is_token
 from .origin import DEFAULT_PORTS, parse_origin
 from .paths import normalise_path
-from .policy import FORBIDDEN_METHODS, TOKEN, is_token, preflight_headers
+from .policy import FORBIDDEN_METHODS, preflight_headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _NO_STORE = (("Cache-Control", "no-store"),)
 _REFUSED_WITH_TEXT = (*_NO_STORE, ("Content-Type", "text/plain; charset=utf-8"))
 _UNAVAILABLE = (("Retry-After", "1"), *_NO_STORE)
 _TIMING = ("timing-allow-origin",)
-_TOKENS = TOKEN + ","
+_TOKENS = TOKEN + b","
 
 
 class Request:
@@ -252,6 +253,8 @@ def parse_header_names(value: str) -> list[str] | None:
     if len(value) > MAX_REQUEST_HEADERS_LENGTH or not value.isascii():
         return None
     parts = value.lower().split(",")
+    if len(parts) <= MAX_REQUEST_HEADERS_NAMES and "" not in parts and consists_of(value, _TOKENS):
+        return parts  # as browsers send it
     if len(parts) > MAX_REQUEST_HEADERS_NAMES + MAX_REQUEST_HEADERS_EMPTY:
         return None
     names = []

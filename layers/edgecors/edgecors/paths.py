@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from .characters import HEX, consists_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_HEX = "0123456789abcdefABCDEF"
 _AMBIGUOUS = frozenset((0x00, 0x2F, 0x5C))
 
 _BAD_CHARACTER = re.compile(r"[\x00-\x20\\\x7f]")
@@ -39,7 +40,7 @@ def decode_unreserved(text: str) -> str | None:
     pieces = [first]
     for piece in rest:
         digits = piece[:2]
-        if len(digits) < 2 or digits.strip(_HEX):
+        if len(digits) < 2 or not consists_of(digits, HEX):
             return None
         code = int(digits, 16)
         if code in _AMBIGUOUS:

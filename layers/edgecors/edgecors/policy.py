@@ -11,6 +11,7 @@ import binascii
 import json
 import zlib
 
+from .characters import ALPHANUMERIC, consists_of, is_token
 from .findings import ERROR, SKIPPED, Finding
 from .origin import ANY, NULL, OriginSet, Pattern, parse_origin, parse_pattern
 from .paths import Globs, decode_unreserved
@@ -68,9 +69,6 @@ CODES = {
 """Every code of a finding made here, with its meaning. The linter adds some of its own."""
 
 GZIP_PREFIX = "gz:"
-
-TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""Characters of a token: RFC 9110, section 5.6.2."""
 
 SAFELISTED_REQUEST_HEADERS = ("accept", "accept-language", "content-language", "content-type", "range")
 """https://fetch.spec.whatwg.org/#cors-safelisted-request-header"""
@@ -401,12 +399,12 @@ def _read_plain(text: str, findings: list[Finding]) -> Document:
     return Document([draft], shadow=False, refresh_seconds=DEFAULT_REFRESH_SECONDS, findings=findings)
 
 
-_LIST_NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_NAME = ALPHANUMERIC + b"_.-"
 
 
 def is_name(text: str) -> bool:
     """Whether text can be a site's or a list's name: letters, digits and ``_ . -``, as Parameter Store has them."""
-    return 0 < len(text) <= 256 and not text.strip(_LIST_NAME)
+    return 0 < len(text) <= 256 and consists_of(text, _NAME)
 
 
 def _add_list_name(entries: Entries, entry: str, place: str) -> list[Finding]:
@@ -739,11 +737,6 @@ def _read_json(text: str, findings: list[Finding]) -> Document | None:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
-
-
-def is_token(text: str) -> bool:
-    """Whether text is a token (RFC 9110, section 5.6.2), as method and header names are."""
-    return bool(text) and not text.strip(TOKEN)
 
 
 def _forbidden_request_header(name: str) -> str:

@@ -28,15 +28,19 @@ _REASON_PHRASES = {204: "No Content", 403: "Forbidden", 503: "Service Unavailabl
 
 
 class Record:
-    """The one record of an event. ``request`` and ``response`` are the event's own objects."""
+    """The one record of an event.
 
-    __slots__ = ("request", "response", "site", "trigger")
+    ``request`` and ``response`` are the event's own objects, ``headers`` the request's by lower-case name.
+    """
+
+    __slots__ = ("headers", "request", "response", "site", "trigger")
 
     def __init__(self, event: Any) -> None:
         """Raises LookupError, TypeError or ValueError for what is no CloudFront event."""
         cf = event["Records"][0]["cf"]
         config = cf.get("config") or {}
         self.request: dict[str, Any] = cf.get("request") or {}
+        self.headers = _lower(self.request.get("headers") or {})
         self.response: dict[str, Any] | None = cf.get("response")
         self.site: str = config.get("distributionId") or ""
         self.trigger: str = config.get("eventType") or self._guess()
@@ -53,12 +57,11 @@ class Record:
 
 def to_request(record: Record) -> Request:
     """What the protocol needs of the record's request. Viewer events do not tell the viewer's scheme: it is None."""
-    request = record.request
-    headers = _lower(request.get("headers") or {})
+    request, headers = record.request, record.headers
     made = Request(
         request.get("method") or "GET",
         request.get("uri") or "/",
-        _host(record, headers),
+        _host(request, headers),
         None,
         _value(headers, "origin"),
     )
@@ -69,12 +72,6 @@ def to_request(record: Record) -> Request:
         made.request_headers = _value(headers, "access-control-request-headers")
         made.private_network = _value(headers, "access-control-request-private-network")
     return made
-
-
-def has_origin(record: Record) -> bool:
-    """Whether the request carries an Origin header: the quick way past everything that is no CORS request."""
-    headers = record.request.get("headers") or {}
-    return "origin" in headers or "origin" in _lower(headers)
 
 
 def answer(decision: Decision) -> dict[str, Any]:
@@ -89,8 +86,7 @@ def answer(decision: Decision) -> dict[str, Any]:
         "statusDescription": _REASON_PHRASES[status],
         "headers": {name.lower(): [{"key": name, "value": value}] for name, value in decision.headers},
     }
-    if decision.vary:
-        response["headers"]["vary"] = [{"key": "Vary", "value": ", ".join(decision.vary)}]
+    set_header(response, "Vary", ", ".join(decision.vary))
     if decision.body is not None:
         response["body"] = decision.body
     return response
@@ -165,13 +161,13 @@ def _value(headers: Headers, name: str) -> str | None:
     return ", ".join(entry["value"] for entry in entries)
 
 
-def _host(record: Record, headers: Headers) -> str | None:
+def _host(request: dict[str, Any], headers: Headers) -> str | None:
     """The viewer's Host, None where the event shows only the origin server's.
 
     Origin events carry the origin's own domain name unless an origin request policy forwards the viewer's Host.
     """
     host = _value(headers, "host")
-    origin = record.request.get("origin")
+    origin = request.get("origin")
     if origin and host:
         for settings in origin.values():
             if host.lower() == str(settings.get("domainName", "")).lower():
