@@ -286,7 +286,8 @@ def _asked_headers(rule: Rule, request: Request, names: list[str]) -> tuple[tupl
 
     With credentials the wildcard is a name like any other (Fetch, "CORS protocol and credentials"), so what was asked
     for is listed. Safelisted names are allowed without being in the rule's list, but a browser asks for them only
-    where their value is not safe, and then wants to see them in the answer.
+    where their value is not safe, and then wants to see them in the answer. (A wildcard without credentials is a
+    constant, and does not come here.)
     """
     methods, listed = rule.methods_value, []
     if rule.methods is None and rule.credentials:
@@ -294,8 +295,6 @@ def _asked_headers(rule: Rule, request: Request, names: list[str]) -> tuple[tupl
     if rule.headers is not None:
         listed = [rule.headers_value] if rule.headers_value else []
         names = [name for name in names if name not in rule.headers]
-    elif not rule.credentials:
-        listed, names = [rule.headers_value], []
     return preflight_headers(rule, methods, ", ".join([*listed, *dict.fromkeys(names)]))
 
 
