@@ -236,6 +236,8 @@ def web_origin(text: str) -> bool:
     """An http(s) origin as one expression and the standard library's parsers say it."""
     if text.startswith(("http://[", "https://[")):
         inside, bracket, port = text.partition("[")[2].partition("]")
+        if "%" in inside:  # a zone, which ipaddress reads and no URL has
+            return False
         try:
             address = ipaddress.IPv6Address(inside)
         except ValueError:
@@ -268,6 +270,7 @@ def web_origin(text: str) -> bool:
 @example("https://[::ffff:102:304]")
 @example(f"https://{NAME_253}")
 @example("https://a.0x")
+@example("http://[::%0]")
 def test_web_origins_are_those_of_an_independent_expression(text: str) -> None:
     if text.startswith(("http://", "https://")):
         assert (parse_origin(text) is not None) == web_origin(text)
