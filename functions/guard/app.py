@@ -1,0 +1,42 @@
+"""The guard's function: "Parameter Store Change" events of the home Region, and its own queue of invalidations to come.
+
+``EDGECORS_*`` say what to do (see ``edgecors_guard.settings``), ``POWERTOOLS_*`` how to log and count.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, SQSEvent
+from edgecors_guard.change import Change, read_change
+from edgecors_guard.clients import Clients
+from edgecors_guard.guard import Guard
+from edgecors_guard.invalidation import Later
+from edgecors_guard.settings import Settings
+
+SERVICE = "edgecors-guard"
+
+_settings = Settings.from_environment(os.environ)
+_logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE))
+_metrics = Metrics(
+    namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "edgecors"),
+    service=os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE),
+)
+_guard = Guard(_settings, Clients(_settings.region), _logger, _metrics)
+
+
+@_logger.inject_lambda_context(clear_state=True)
+@_metrics.log_metrics
+def handler(event: dict[str, Any], context: object) -> None:
+    """Deals with one event. What it raises brings the event back, and in the end into the dead-letter queue."""
+    _metrics.add_metric(name="Events", unit="Count", value=1)
+    if "Records" in event:
+        _guard.invalidate_later([Later.from_json(record.body) for record in SQSEvent(event).records])
+        return
+    change = read_change(EventBridgeEvent(event), _settings.root, _settings.region)
+    if isinstance(change, Change):
+        _guard.changed(change)
+    else:
+        _logger.info("nothing to do", reason=change)
