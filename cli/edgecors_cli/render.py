@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,18 @@ from edgecors_cli.editing import is_json
 if TYPE_CHECKING:
     from edgecors_cli.access import Difference
 
+UNFOLDED = 1000
+"""Columns where nobody looks: a program or a file gets each line whole."""
 _STYLES = {ERROR: "bold red", SKIPPED: "red", WARNING: "yellow", REPAIRED: "cyan"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def console(*, error: bool = False) -> Console:
-    """Where to print: plain text, coloured only on a terminal."""
-    return Console(stderr=error, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    """Where to print: plain text, coloured and folded only on a terminal (or where COLUMNS says how wide it is)."""
+    out = Console(stderr=error, highlight=False, markup=False, emoji=False)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out.width = UNFOLDED
+    return out
 
 
 def shown(text: object, style: str = "") -> Text:

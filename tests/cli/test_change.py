@@ -1,0 +1,121 @@
+"""Others change a parameter in the worst moments: nothing of what they wrote is lost."""
+
+from collections.abc import Callable
+
+import pytest
+from edgecors_cli.change import change, replace
+from edgecors_cli.editing import add_to_plain
+from edgecors_cli.errors import CommandError
+from edgecors_cli.parameters import Parameters, ParameterType, Stored
+
+from tests.support.parameter_store import ParameterStoreServer
+
+NAME = "/edgecors/lists/partners"
+MINE, THEIRS = "https://mine.example", "https://theirs.example"
+
+
+class Disturbed(Parameters):
+    """Somebody else acts right before the first write reaches Parameter Store: after the last look."""
+
+    disturb: Callable[[], None] | None = None
+
+    def put(self, name: str, text: str, before: Stored | None, new_type: ParameterType = "String") -> Stored:
+        disturb, self.disturb = self.disturb, None
+        if disturb is not None:
+            disturb()
+        return super().put(name, text, before, new_type)
+
+
+def entries(store: ParameterStoreServer) -> list[str]:
+    return store.client.get_parameter(Name=NAME)["Parameter"]["Value"].split(",")
+
+
+def add_mine(text: str) -> str:
+    return add_to_plain(text, [MINE])
+
+
+def agree(old: str, new: str) -> None:
+    pass
+
+
+@pytest.fixture
+def parameters(parameter_store: ParameterStoreServer) -> Disturbed:
+    return Disturbed(parameter_store.client, "/edgecors")
+
+
+def test_a_change_between_reading_and_writing_is_seen(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    asked: list[str] = []
+
+    def slow(old: str, new: str) -> None:
+        asked.append(new)
+        if len(asked) == 1:
+            parameter_store.put(NAME, f"https://a.example,{THEIRS}")
+
+    written = change(parameters, NAME, add_mine, slow)
+    assert entries(parameter_store) == ["https://a.example", THEIRS, MINE]
+    assert asked == [f"https://a.example,{MINE}", f"https://a.example,{THEIRS},{MINE}"]
+    assert written.notes == ("version 2 was written meanwhile (read was 1)",)
+
+
+def test_a_change_in_the_last_moment_is_merged(parameter_store: ParameterStoreServer, parameters: Disturbed) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    parameters.disturb = lambda: parameter_store.put(NAME, f"https://a.example,{THEIRS}")
+    written = change(parameters, NAME, add_mine, agree)
+    assert entries(parameter_store) == ["https://a.example", THEIRS, MINE]
+    assert written.after is not None
+    assert written.after.version == 4
+    assert written.notes == ("version 2 was written meanwhile; the change was made again on top of it",)
+
+
+def test_somebody_removed_something_in_the_last_moment(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    parameter_store.put(NAME, f"https://a.example,{THEIRS}")
+    parameters.disturb = lambda: parameter_store.put(NAME, "https://a.example")
+    change(parameters, NAME, add_mine, agree)
+    assert entries(parameter_store) == ["https://a.example", MINE]
+
+
+def test_somebody_creates_it_in_the_last_moment(parameter_store: ParameterStoreServer, parameters: Disturbed) -> None:
+    parameters.disturb = lambda: parameter_store.put(NAME, THEIRS)
+    written = change(parameters, NAME, add_mine, agree)
+    assert entries(parameter_store) == [THEIRS, MINE]
+    assert len(written.notes) == 1
+
+
+def test_somebody_deletes_it_in_the_last_moment(parameter_store: ParameterStoreServer, parameters: Disturbed) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    parameter_store.put(NAME, "https://b.example")
+    parameters.disturb = lambda: parameter_store.delete(NAME)
+    written = change(parameters, NAME, add_mine, agree)
+    parameter_store.put(NAME, "gone")  # so that it is removed behind the test
+    assert written.notes == ("the parameter was deleted meanwhile; it has been created again",)
+
+
+def test_nothing_to_do_writes_nothing(parameter_store: ParameterStoreServer, parameters: Disturbed) -> None:
+    parameter_store.put(NAME, MINE)
+    assert change(parameters, NAME, add_mine, agree).after is None
+    assert parameter_store.client.get_parameter(Name=NAME)["Parameter"]["Version"] == 1
+
+
+def test_replacing_a_version_that_is_no_longer_the_newest(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    before = parameters.get(NAME)
+    parameter_store.put(NAME, THEIRS)
+    with pytest.raises(CommandError, match="Nothing was written"):
+        replace(parameters, NAME, MINE, before, "String")
+    assert entries(parameter_store) == [THEIRS]
+
+
+def test_replacing_in_the_same_moment_says_what_was_replaced(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    parameters.disturb = lambda: parameter_store.put(NAME, THEIRS)
+    with pytest.raises(CommandError, match=r"version 2 .* replaced by version 3"):
+        replace(parameters, NAME, MINE, parameters.get(NAME), "String")
