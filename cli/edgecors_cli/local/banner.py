@@ -24,6 +24,7 @@ REFUSED = "https://evil.example"
 def banner(running: Running) -> str:
     """All of it."""
     lines = [
+        f"The playground is at {running.page} (open it in a browser)",
         f"The local edge ({running.front.name}) answers at {running.url}",
         f"  upstream         {running.upstream_url}{'' if running.plan.upstream else '  (the demonstration)'}",
         f"  policy           {running.source.parameter}{_where(running)}",

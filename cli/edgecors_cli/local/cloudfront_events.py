@@ -11,7 +11,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from edgecors_cli.local.http import Headers, HttpRequest, HttpResponse, phrase, without
+from edgecors_cli.local.http import (
+    Headers,
+    HttpRequest,
+    HttpResponse,
+    bytes_as_text,
+    phrase,
+    text_as_bytes,
+    train_case,
+    without,
+)
 
 # "Disallowed headers": functions neither see them nor may add them. They still travel.
 _HIDDEN: Final = frozenset(
@@ -109,7 +118,7 @@ def headers_object(headers: Headers) -> dict[str, list[dict[str, str]]]:
     made: dict[str, list[dict[str, str]]] = {}
     for name, text in headers:
         if not hidden(name.lower()):
-            made.setdefault(name.lower(), []).append({"key": name, "value": _text(text)})
+            made.setdefault(name.lower(), []).append({"key": name, "value": bytes_as_text(text)})
     return made
 
 
@@ -173,25 +182,7 @@ def _read_headers(headers: Any, before: Iterable[tuple[str, str]]) -> Headers:
     made = [item for item in before if hidden(item[0].lower())]
     try:
         for name, items in headers.items():
-            made += [(str(item.get("key") or train_case(name)), _raw(str(item["value"]))) for item in items]
+            made += [(str(item.get("key") or train_case(name)), text_as_bytes(str(item["value"]))) for item in items]
     except (AttributeError, KeyError, TypeError):
         raise ValueError("headers are not lists of objects with a value") from None
     return tuple(made)
-
-
-def _text(raw: str) -> str:
-    """Header bytes as functions see them: UTF-8, or ISO 8859-1 converted to it."""
-    try:
-        return raw.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return raw
-
-
-def _raw(text: str) -> str:
-    """What a function wrote as bytes: UTF-8."""
-    return text.encode("utf-8", "replace").decode("latin-1")
-
-
-def train_case(name: str) -> str:
-    """``Access-Control-Allow-Origin`` for a name in any case: what CloudFront sends for an item without ``key``."""
-    return "-".join(part.capitalize() for part in name.split("-"))

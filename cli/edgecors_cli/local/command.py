@@ -15,6 +15,11 @@ class FrontName(StrEnum):
 
     cloudfront_viewer = "cloudfront-viewer"
     cloudfront_origin = "cloudfront-origin"
+    http_api = "http-api"
+    rest_api = "rest-api"
+    function_url = "function-url"
+    alb = "alb"
+    alb_single_value = "alb-single-value"
 
 
 def local(
@@ -38,6 +43,16 @@ def local(
         list[str] | None,
         typer.Option(metavar="HEADER", help="Leave a header out of the cache key, to see what comes of that mistake."),
     ] = None,
+    stage: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The API's stage: $default for an HTTP API, live for a REST API.")
+    ] = None,
+    runtime: Annotated[
+        bool, typer.Option("--runtime", help="Run the built artifacts in Lambda's runtime emulator (make build).")
+    ] = False,
+    page_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port of the playground; without it 8081, or a free one."),
+    ] = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="The default: a policy and an upstream of its own for what is not given.")
     ] = False,
@@ -59,7 +74,10 @@ def local(
     if policy is not None and site is not None:
         raise typer.BadParameter("give --policy or --site, not both")
     try:
-        run(Plan(front.value, port, upstream, policy, site, template, tuple(unkeyed or ())), say)
+        plan = Plan(
+            front.value, port, upstream, policy, site, template, tuple(unkeyed or ()), stage, runtime, page_port
+        )
+        run(plan, say)
     except LocalError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(error.status) from None
@@ -84,11 +102,13 @@ def _require_extra() -> None:
 
 
 def _say_differences() -> None:
-    from edgecors_cli.local.cloudfront import ASSUMED, NOT_EMULATED
+    from edgecors_cli.local import cloudfront, gateway
 
-    typer.echo("CloudFront, not emulated:")
-    for sentence in NOT_EMULATED:
-        typer.echo(f"- {sentence}")
-    typer.echo("\nTaken for true where CloudFront's documentation is silent:")
-    for sentence in ASSUMED:
-        typer.echo(f"- {sentence}")
+    for name, source in (("CloudFront", cloudfront), ("The fronts of the gateway", gateway)):
+        typer.echo(f"{name}, not emulated:")
+        for sentence in source.NOT_EMULATED:
+            typer.echo(f"- {sentence}")
+        typer.echo("\nTaken for true where the documentation is silent:")
+        for sentence in source.ASSUMED:
+            typer.echo(f"- {sentence}")
+        typer.echo()

@@ -1,16 +1,24 @@
-"""The handler that the local edge calls, and the settings of the distribution in front of it."""
+"""The handlers that the local edge calls, and the settings of the distribution in front of one of them."""
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edgecors_cli.local.behavior import Behavior, built_in, from_template
+from edgecors_cli.local.errors import LocalError
 from edgecors_cli.local.invoke import Handler, Say, on_decision
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from edgecors.decision import Decision, Request
     from edgecors.telemetry import Telemetry
+
+PROJECT: Final = Path(__file__).resolve().parents[3]
+"""The project's directory. Installed from a wheel there is none around this file."""
 
 
 def edge_handler(setup: str, say: Say) -> Handler:
@@ -21,6 +29,36 @@ def edge_handler(setup: str, say: Say) -> Handler:
     telemetry = _telemetry(say)
     edge = Edge(store_from_environment(telemetry, home=HOME_REGION), telemetry)
     return edge.viewer if setup == "viewer" else edge.origin
+
+
+def gateway_handler(site: str, upstream: str, say: Say) -> Handler:
+    """The gateway's handler, wired as functions/gateway wires it, but with ears. Raises LocalError."""
+    from edgecors import cors
+    from edgecors.store import store_from_environment
+
+    directory = PROJECT / "functions" / "gateway"
+    if not (directory / "proxy.py").is_file():
+        raise LocalError(
+            "This front needs the gateway's code (functions/gateway), which comes with the project's sources and not"
+            " with the installed package: start it with `make run` there.",
+            2,
+        )
+    proxy, address = _modules(directory, "proxy", "upstream")
+    telemetry = _telemetry(say)
+    try:
+        passing = proxy.Proxy(address.read_upstream(upstream), telemetry, site=site)
+    except ValueError as error:
+        raise LocalError(f"The gateway can't forward there: {error}.", 2) from error
+    return cors(site=site, store=store_from_environment(telemetry), telemetry=telemetry)(passing)
+
+
+def _modules(directory: Path, *names: str) -> list[ModuleType]:
+    """Modules of a function's directory, under the bare names that they have in Lambda."""
+    sys.path.insert(0, str(directory))
+    try:
+        return [importlib.import_module(name) for name in names]
+    finally:
+        sys.path.remove(str(directory))
 
 
 def _telemetry(say: Say) -> Telemetry:
@@ -46,6 +84,5 @@ def edge_behavior(setup: str, template: Path | None) -> Behavior:
     """The behaviour of a set-up: from the template given, else from the project's own, else the built-in one."""
     if template is not None:
         return from_template(template, setup)
-    # Installed from a wheel there is no project around this file.
-    own = Path(__file__).resolve().parents[3] / "template.yaml"
+    own = PROJECT / "template.yaml"
     return from_template(own, setup) if own.is_file() else built_in(setup)

@@ -102,3 +102,21 @@ def phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def bytes_as_text(raw: str) -> str:
+    """Header bytes as a handler sees them: UTF-8, or ISO 8859-1 converted to it."""
+    try:
+        return raw.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return raw
+
+
+def text_as_bytes(text: str) -> str:
+    """What a handler wrote, as bytes: UTF-8."""
+    return text.encode("utf-8", "replace").decode("latin-1")
+
+
+def train_case(name: str) -> str:
+    """``Access-Control-Allow-Origin`` for a name in any case."""
+    return "-".join(part.capitalize() for part in name.split("-"))

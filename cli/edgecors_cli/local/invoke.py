@@ -35,6 +35,43 @@ class Invoker(Protocol):
         """Never raises; a handler that does is an `Invocation.error`."""
 
 
+class Container(Invoker, Protocol):
+    """One execution environment: it takes one event at a time."""
+
+    def close(self) -> None:
+        """Ends it."""
+
+
+class Containers:
+    """Several of them, as Lambda has it: an event goes to one that is free, else to a new one; at most ``most``, and
+    what comes then waits.
+    """
+
+    def __init__(self, make: Callable[[], Container], *, most: int = 16) -> None:
+        self._make = make
+        self._all: list[Container] = []
+        self._free: list[Container] = []
+        self._places = asyncio.Semaphore(most)
+
+    async def __call__(self, event: Event) -> Invocation:
+        """Hands the event to one of them."""
+        async with self._places:
+            if not self._free:
+                made = self._make()
+                self._all.append(made)
+                self._free.append(made)
+            container = self._free.pop()
+            try:
+                return await container(event)
+            finally:
+                self._free.append(container)
+
+    def close(self) -> None:
+        """Ends all of them."""
+        for container in self._all:
+            container.close()
+
+
 _heard: contextvars.ContextVar[list[str]] = contextvars.ContextVar("decisions heard during this invocation")
 
 
