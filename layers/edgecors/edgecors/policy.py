@@ -200,7 +200,8 @@ def _bare_host(host: str) -> str:
     if name.endswith("]"):
         return name
     head, colon, port = name.rpartition(":")
-    if colon and (not port or (port.isascii() and port.isdigit())):  # RFC 9110, section 7.2: the port after the colon may be empty
+    # RFC 3986, section 3.2.3: the port behind the colon may be empty.
+    if colon and (not port or (port.isascii() and port.isdigit())):
         name = head
     return name.removesuffix(".")
 
