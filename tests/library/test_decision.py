@@ -563,7 +563,7 @@ documents_and_requests = strategies.documents().flatmap(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(documents_and_requests)
 def test_the_decision_is_the_oracle_s(case: tuple[dict[str, Any], dict[str, Any]]) -> None:
     written, given_request = case
@@ -578,7 +578,7 @@ def test_the_decision_is_the_oracle_s(case: tuple[dict[str, Any], dict[str, Any]
     assert (decision.rule.index if decision.rule else None) == expected.rule
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(documents_and_requests)
 def test_what_is_granted_is_byte_for_byte_an_allowed_origin(case: tuple[dict[str, Any], dict[str, Any]]) -> None:
     written, given_request = case
@@ -603,7 +603,7 @@ def test_what_is_granted_is_byte_for_byte_an_allowed_origin(case: tuple[dict[str
     assert all(value.isprintable() and value.isascii() for _, value in decision.headers)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents_and_requests)
 def test_a_policy_is_not_changed_by_what_it_decides(case: tuple[dict[str, Any], dict[str, Any]]) -> None:
     written, given_request = case

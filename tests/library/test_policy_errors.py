@@ -370,7 +370,7 @@ def spoil(data: dict[str, Any], place: int, value: Any) -> dict[str, Any]:
     return changed if holder is data else data | {"rules": [changed, *data["rules"][1:]]}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(strategies.documents(), st.integers(0, 30), junk)
 def test_a_spoilt_document_is_read_or_rejected_and_nothing_else(data: dict[str, Any], place: int, value: Any) -> None:
     check_reading(json.dumps(spoil(data, place, value)))

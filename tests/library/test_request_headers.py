@@ -106,14 +106,14 @@ soup = st.lists(alphabet, max_size=40).map("".join)
 likely = strategies.rules(False, False).flatmap(strategies.odd_header_lists).filter(lambda value: value is not None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(soup, likely, st.text(max_size=20)))
 def test_read_as_the_oracle_reads(value: str) -> None:
     names = parse_header_names(value)
     assert (None if names is None else list(dict.fromkeys(names))) == oracle.requested_names(value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(soup, soup)
 def test_where_a_proxy_splits_the_header_makes_no_difference(first: str, second: str) -> None:
     """Several lines are joined with ", ", as the fronts do it."""
