@@ -18,7 +18,7 @@ class Seen:
     def __init__(self, head: bytes, body: bytes, connection: int) -> None:
         first, *lines = head.decode("latin-1").split("\r\n")
         self.line = first
-        self.fields = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        self.fields = [(name, value.strip(" \t")) for name, _, value in (line.partition(":") for line in lines)]
         self.body = body
         self.connection = connection
 

@@ -309,13 +309,14 @@ def test_addresses_and_hosts_in_forwarded(
 
 
 def test_the_console_has_a_test_without_any_header(spy: Spy, gateway: Gateway) -> None:
-    event = {"httpMethod": "GET", "path": "/x", "headers": None, "multiValueHeaders": None, "requestContext": {}}
+    event: dict[str, Any] = make_event(REST) | {"path": "/x", "headers": None, "multiValueHeaders": None}
+    event["requestContext"] = {"stage": "test-invoke-stage"}
     assert gateway(event)["statusCode"] == 200
     assert spy.seen[0].fields == [("Host", spy.netloc), ("X-Forwarded-Proto", "https"), ("Via", "1.1 edgecors")]
 
 
 def test_a_load_balancers_health_check(spy: Spy, gateway: Gateway) -> None:
-    event = {
+    event: dict[str, Any] = {
         "requestContext": {"elb": {}},
         "httpMethod": "GET",
         "path": "/",
