@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edgecors_cli.commands import check, code, edit, importing, logs, probe, versions, view
+from edgecors_cli.commands import check, code, cost, edit, importing, logs, probe, versions, view
 from edgecors_cli.local.command import local
 
 app = typer.Typer(
@@ -14,7 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for group in (view, edit, check, code, versions, logs, importing, probe):
+for group in (view, edit, check, code, versions, logs, importing, probe, cost):
     group.register(app)
 app.command("local")(local)
 

@@ -1,0 +1,227 @@
+"""What CORS costs a month in each set-up: traffic in, dollars out. Every price is an input with source and date.
+
+What is not counted is the same with and without CORS, or is the caller's to know: CloudFront's and the upstream's own
+requests, data transfer, free tiers, volume discounts, taxes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+MONTH_SECONDS = 30 * 24 * 3600
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Price:
+    """A price in US dollars, where it was read, where AWS publishes it, and when that was."""
+
+    dollars: float
+    unit: str
+    read_at: str
+    published_at: str
+    as_of: str = "2026-11"
+
+
+_CLOUDFRONT = "https://aws.amazon.com/cloudfront/pricing/"
+_LAMBDA = "https://aws.amazon.com/lambda/pricing/"
+_API_GATEWAY = "https://aws.amazon.com/api-gateway/pricing/"
+_SYSTEMS_MANAGER = "https://aws.amazon.com/systems-manager/pricing/"
+_EDGE_PAGE = "https://awsnegotiations.com/cloudfront-functions-pricing.html"
+_API_PAGE = "https://www.apigatewaycost.com/aws"
+_NOT_CONFIRMED = "not confirmed: check it"
+
+PRICES: Mapping[str, Price] = {
+    "edge-request": Price(0.60, "million Lambda@Edge requests", _EDGE_PAGE, _CLOUDFRONT),
+    "edge-gb-second": Price(0.00005001, "GB-second of Lambda@Edge, by the millisecond", _EDGE_PAGE, _CLOUDFRONT),
+    "lambda-request": Price(0.20, "million Lambda requests", _EDGE_PAGE, _LAMBDA),
+    "lambda-gb-second": Price(0.0000133334, "GB-second of Lambda on arm64", _NOT_CONFIRMED, _LAMBDA),
+    "http-api-request": Price(
+        1.00, "million requests of an HTTP API, of the first 300 million", _API_PAGE, _API_GATEWAY
+    ),
+    "rest-api-request": Price(
+        3.50, "million requests of a REST API, of the first 333 million", _API_PAGE, _API_GATEWAY
+    ),
+    "function-request": Price(0.10, "million requests of CloudFront Functions", _EDGE_PAGE, _CLOUDFRONT),
+    "key-value-read": Price(
+        0.03,
+        "million reads of a CloudFront KeyValueStore",
+        "https://dev.classmethod.jp/articles/cloudfront-keyvaluestore-for-cloudfront-functions-released/",
+        _CLOUDFRONT,
+    ),
+    "log-gb": Price(
+        0.50, "GB taken in by CloudWatch Logs", _NOT_CONFIRMED, "https://aws.amazon.com/cloudwatch/pricing/"
+    ),
+    "parameter-call": Price(0.05, "10,000 calls at higher throughput", _NOT_CONFIRMED, _SYSTEMS_MANAGER),
+    "advanced-parameter": Price(
+        0.05,
+        "advanced parameter a month",
+        "https://think-with-tech.blogspot.com/2025/10/aws-systems-manager-parameter-store-ssm_94.html",
+        _SYSTEMS_MANAGER,
+    ),
+}
+"""North Virginia's prices, in dollars."""
+
+
+def _input(default: float, about: str) -> float:
+    value: float = field(default=default, metadata={"about": about})
+    return value
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """A month at one site. Shares are from 0 to 1."""
+
+    requests: float = _input(100 * MILLION, "requests a month, preflights among them")
+    preflights: float = _input(0.05, "share of the requests that are preflights")
+    cors: float = _input(0.30, "share that carries an Origin and is no preflight")
+    hit_ratio: float = _input(0.90, "share answered by CloudFront's cache, of requests that are no preflights")
+    hit_ratio_by_origin: float = _input(0.80, "the same for requests with Origin where the cache is split by origin")
+    hit_ratio_preflights: float = _input(0.50, "share of preflights answered by the cache, where it may hold them")
+    edge_ms: float = _input(1.0, "milliseconds that an edge invocation is billed for")
+    edge_mb: float = _input(128, "memory of the edge function")
+    gateway_ms: float = _input(100.0, "milliseconds that the gateway waits for the upstream")
+    gateway_mb: float = _input(512, "memory of the gateway")
+    cold_share: float = _input(0.001, "share of invocations that start a container")
+    cold_ms: float = _input(300.0, "milliseconds that a start is billed for")
+    log_bytes: float = _input(350, "bytes that Lambda itself logs for an invocation (START, END, REPORT)")
+    containers: float = _input(200, "containers that are up in the mean")
+    refresh_seconds: float = _input(60, "refresh_seconds of the policy")
+    higher_throughput: float = _input(0, "1: reads are paid for, beyond 40 a second or of advanced parameters")
+    advanced_parameters: float = _input(0, "parameters of more than 4 KB")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what can't be."""
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            share = entry.name.startswith(("hit_ratio", "cold_share", "preflights", "cors"))
+            if not math.isfinite(value) or value < 0 or (share and value > 1):
+                raise ValueError(f"{entry.name} can't be {value:g}")
+        if self.preflights + self.cors > 1:
+            raise ValueError("preflights and cors together are more than all requests")
+        if self.refresh_seconds == 0:
+            raise ValueError("refresh_seconds can't be 0")
+
+    def about(self) -> dict[str, str]:
+        """What each input means."""
+        return {entry.name: entry.metadata["about"] for entry in fields(self)}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a set-up costs a month: dollars by item, and what to know about it."""
+
+    setup: str
+    items: Mapping[str, float]
+    note: str
+
+    @property
+    def dollars(self) -> float:
+        """All items together."""
+        return sum(self.items.values())
+
+
+def costs(traffic: Traffic, prices: Mapping[str, float] | None = None) -> list[Cost]:
+    """Every set-up and its alternatives. ``prices`` replaces prices by name; raises ValueError for an unknown one."""
+    given = prices or {}
+    if unknown := sorted(given.keys() - PRICES.keys()):
+        raise ValueError(f"no price is called {', '.join(unknown)}; there are {', '.join(PRICES)}")
+    return _Calculator(traffic, {name: price.dollars for name, price in PRICES.items()} | dict(given)).all()
+
+
+class _Calculator:
+    def __init__(self, traffic: Traffic, price: Mapping[str, float]) -> None:
+        self.traffic = traffic
+        self.price = price
+        self.preflights = traffic.requests * traffic.preflights
+        self.with_origin = traffic.requests * traffic.cors
+        self.others = traffic.requests - self.preflights - self.with_origin
+        self.actual = self.with_origin + self.others
+
+    def all(self) -> list[Cost]:
+        return [
+            self.edge_viewer(),
+            self.edge_origin(),
+            self.gateway("an HTTP API", "http-api-request"),
+            self.gateway("a REST API", "rest-api-request"),
+            self.gateway("a function URL", None),
+            self.layer(),
+            self.cloudfront_functions(),
+            self.headers_policy(),
+        ]
+
+    def millions(self, count: float, name: str) -> float:
+        return count / MILLION * self.price[name]
+
+    def invocations(self, count: float, milliseconds: float, megabytes: float, kind: str) -> dict[str, float]:
+        """Requests, time and logs of so many invocations."""
+        traffic = self.traffic
+        # Each invocation is billed in whole milliseconds.
+        seconds = count * (math.ceil(milliseconds) + traffic.cold_share * traffic.cold_ms) / 1000
+        return {
+            "requests": self.millions(count, f"{kind}-request"),
+            "time": seconds * megabytes / 1024 * self.price[f"{kind}-gb-second"],
+            "logs": count * traffic.log_bytes / 1e9 * self.price["log-gb"],
+        }
+
+    def parameters(self) -> dict[str, float]:
+        traffic = self.traffic
+        # A container comes an eighth early in the mean.
+        calls = traffic.containers * MONTH_SECONDS / (traffic.refresh_seconds * 0.875)
+        paid = calls / 10_000 * self.price["parameter-call"] if traffic.higher_throughput else 0.0
+        return {"Parameter Store": paid + traffic.advanced_parameters * self.price["advanced-parameter"]}
+
+    def edge_viewer(self) -> Cost:
+        misses = self.actual * (1 - self.traffic.hit_ratio)
+        # viewer-request sees everything, viewer-response all that is no preflight, origin-response what misses.
+        count = self.traffic.requests + self.actual + misses
+        items = self.invocations(count, self.traffic.edge_ms, self.traffic.edge_mb, "edge")
+        return Cost("edge, viewer", items | self.parameters(), "changes count at once; the cache is not split")
+
+    def edge_origin(self) -> Cost:
+        traffic = self.traffic
+        misses = self.with_origin * (1 - traffic.hit_ratio_by_origin) + self.others * (1 - traffic.hit_ratio)
+        preflight_misses = self.preflights * (1 - traffic.hit_ratio_preflights)
+        # origin-request and origin-response, and origin-request alone for what it answers itself.
+        items = self.invocations(2 * misses + preflight_misses, traffic.edge_ms, traffic.edge_mb, "edge")
+        extra = self.with_origin * max(0.0, traffic.hit_ratio - traffic.hit_ratio_by_origin) / MILLION
+        note = f"runs on cache misses only; the split cache sends {extra:,.1f} million more requests to the upstream"
+        return Cost("edge, origin", items | self.parameters(), note)
+
+    def gateway(self, front: str, request: str | None) -> Cost:
+        traffic = self.traffic
+        answered = self.invocations(self.preflights, 1, traffic.gateway_mb, "lambda")
+        passed = self.invocations(self.actual, traffic.gateway_ms, traffic.gateway_mb, "lambda")
+        items = {name: answered[name] + passed[name] for name in answered}
+        items["API Gateway"] = self.millions(traffic.requests, request) if request else 0.0
+        return Cost(f"gateway behind {front}", items | self.parameters(), "the whole traffic goes through the function")
+
+    def layer(self) -> Cost:
+        items = self.invocations(self.preflights, 1, self.traffic.gateway_mb, "lambda")
+        note = "in a function that is there already: its preflights; other requests take microseconds more"
+        return Cost("layer", items | self.parameters(), note)
+
+    def cloudfront_functions(self) -> Cost:
+        items = {
+            "requests": self.millions(self.traffic.requests + self.actual, "function-request"),
+            "key-value reads": self.millions(self.preflights + self.with_origin, "key-value-read"),
+        }
+        return Cost(
+            "alternative: CloudFront Functions", items, "JavaScript to write oneself; the list in a KeyValueStore"
+        )
+
+    def headers_policy(self) -> Cost:
+        passed = self.preflights / MILLION
+        note = f"answers no preflight: {passed:,.1f} million go to the upstream; a change is a deployment"
+        return Cost("alternative: response headers policy", {}, note)
+
+
+def markdown(found: list[Cost]) -> str:
+    """The costs as a table for documents."""
+    lines = ["| set-up | $ a month | of it | |", "|---|--:|---|---|"]
+    for cost in found:
+        parts = ", ".join(f"{name} {dollars:,.2f}" for name, dollars in cost.items.items() if dollars >= 0.005)
+        lines.append(f"| {cost.setup} | {cost.dollars:,.2f} | {parts} | {cost.note} |")
+    return "\n".join(lines)
