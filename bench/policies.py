@@ -1,0 +1,82 @@
+"""Reading policies, and headers that were made to hurt: both have to take time in proportion to their length."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+
+from edgecors.decision import Request, decide_actual, decide_preflight
+from edgecors.policy import Policy, load_policy
+
+from bench import samples
+
+COUNTS = (10, 1_000, 10_000, 100_000)
+LENGTHS = (1_000, 10_000, 1_000_000)
+
+
+def least(action: Callable[[], object], runs: int) -> float:
+    """Seconds of the fastest run: what others do on the machine only ever adds."""
+    times = []
+    gc.collect()
+    for _ in range(runs):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def documents(count: int) -> dict[str, str]:
+    """The same list in the three forms in which it can stand."""
+    exact = samples.exact_origins(count)
+    return {
+        "plain list": "\n".join(exact),
+        "JSON, exact": samples.policy(exact),
+        "JSON, wildcards": samples.policy(samples.wildcard_origins(count)),
+    }
+
+
+def reading(counts: tuple[int, ...] = COUNTS, seconds: float = 1.0) -> dict[str, dict[int, float]]:
+    """Seconds to parse and compile, by form and number of origins."""
+    found: dict[str, dict[int, float]] = {}
+    for count in counts:
+        for form, text in documents(count).items():
+            once = least(lambda text=text: load_policy(text), 1)  # type: ignore[misc]
+            runs = max(2, min(50, int(seconds / once)))
+            found.setdefault(form, {})[count] = least(lambda text=text: load_policy(text), runs)  # type: ignore[misc]
+    return found
+
+
+def hostile(length: int) -> dict[str, Callable[[Policy], object]]:
+    """Requests with one value of about this many bytes, each of them refused."""
+
+    def asking(value: str) -> Callable[[Policy], object]:
+        request = Request("OPTIONS", "/", None, None, samples.exact_origins(1)[0], "PUT", value)
+        return lambda policy: decide_preflight(policy, request)
+
+    def coming_from(value: str) -> Callable[[Policy], object]:
+        request = Request("GET", "/", "www.example.com", "https", value)
+        return lambda policy: decide_actual(policy, request)
+
+    return {
+        "Access-Control-Request-Headers: names": asking("x-a," * (length // 4)),
+        "Access-Control-Request-Headers: commas": asking("," * length),
+        "Access-Control-Request-Headers: blanks": asking("a" + " " * length + "b"),
+        "Access-Control-Request-Headers: one name": asking("a" * length),
+        "Origin: labels": coming_from("https://" + "a." * (length // 2) + "com"),
+        "Origin: one label": coming_from("https://" + "a" * length + ".com"),
+        "Origin: hyphens": coming_from("https://a" + "-" * length),
+        "Origin: digits": coming_from("https://" + "1." * (length // 2)),
+        "Origin: colons": coming_from("https://[" + ":" * length + "]"),
+        "Origin: several": coming_from(", ".join(["https://a.example"] * (length // 19 + 1))),
+    }
+
+
+def hostility(lengths: tuple[int, ...] = LENGTHS, runs: int = 20) -> dict[str, dict[int, float]]:
+    """Seconds to refuse, by kind and length."""
+    policy = load_policy(samples.policy(samples.exact_origins(100) + samples.wildcard_origins(100)))
+    found: dict[str, dict[int, float]] = {}
+    for length in lengths:
+        for kind, decide in hostile(length).items():
+            found.setdefault(kind, {})[length] = least(lambda decide=decide: decide(policy), runs)  # type: ignore[misc]
+    return found
