@@ -196,6 +196,19 @@ def test_anything_but_a_request_goes_to_the_handler_alone(event: Any) -> None:
     assert handler.calls == [(event, "context")] * 2
 
 
+@pytest.mark.parametrize("broken", [{"headers": ["x"]}, {"headers": {"Host": 1}, "multiValueHeaders": 7}])
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_event_that_can_not_be_read_goes_to_the_handler_alone(source: str, broken: dict[str, Any]) -> None:
+    lines = Lines()
+    handler = Handler("answer")
+    event = make_event(source) | broken
+    assert around(handler, telemetry=lines.telemetry)(event, None) == "answer"
+    assert handler.calls == [(event, None)]
+    assert [line["message"] for line in lines.logged("ERROR")] == [
+        "the event can't be read; the handler gets it as it is"
+    ]
+
+
 def test_credentials_of_one_request_do_not_show_in_the_next() -> None:
     constant = {"statusCode": 200, "headers": {"X": "y"}, "body": "data"}
     policy = {"version": 1, "rules": [{"allow_origins": [APP], "allow_credentials": True}]}

@@ -126,8 +126,12 @@ class Front:
         return handle
 
     def open(self, event: Any) -> Exchange | None:
-        """Decide an event; None for one that is no request."""
-        source = source_of(event)
+        """Decide an event; None for one that is no request, or none that could be read."""
+        try:
+            source = source_of(event)
+        except Exception:
+            self.log_error("the event can't be read; the handler gets it as it is")
+            return None
         return None if source is None else Exchange(self, source, self._decide(source))
 
     def _decide(self, source: Source) -> Decision:
