@@ -13,7 +13,6 @@ from edgecors_cli.covering import Covering
 from edgecors_cli.editing import (
     add_to_plain,
     add_to_rule,
-    canonical,
     is_json,
     remove_from_plain,
     remove_from_rule,
@@ -79,7 +78,7 @@ def allow_in_site(text: str, entries: Iterable[str], lists: Lists, selection: Se
 def revoke_in_list(text: str, entries: Iterable[str]) -> Outcome:
     """Remove entries from a list's text."""
     wanted = tuple(dict.fromkeys(entries))
-    return _revoked(text, remove_from_plain(text, wanted), wanted, read_written_list("list", text), ())
+    return _revoked(text, remove_from_plain(text, wanted), wanted, [_Group(read_written_list("list", text))])
 
 
 def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: Selection) -> Outcome:
@@ -95,10 +94,8 @@ def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: S
                 edited = remove_from_rule(edited, rule.index, wanted)
     else:
         edited = remove_from_plain(text, wanted)
-    own = [entry for rule in rules for entry in rule.own]
-    lists_of_rules = tuple(name for rule in rules for name in rule.lists)
-    inherited = [entry for rule in rules for name in rule.lists for entry in written.lists.get(name, ())]
-    return _revoked(text, edited, wanted, own, inherited, lists_of_rules)
+    groups = [_Group(rule.own, rule.lists, written.inherited(rule)) for rule in rules]
+    return _revoked(text, edited, wanted, groups)
 
 
 def choose_rule(policy: Policy, selection: Selection) -> int:
@@ -161,33 +158,44 @@ def _new_ones(wanted: Iterable[str], there: Iterable[Entry]) -> tuple[tuple[str,
     return tuple(new), tuple(others)
 
 
-def _revoked(
-    before: str,
-    after: str,
-    wanted: tuple[str, ...],
-    own: Iterable[Entry],
-    inherited: Iterable[Entry],
-    lists: tuple[str, ...] = (),
-) -> Outcome:
-    own, inherited = list(own), list(inherited)
-    texts_there = {entry.pattern.text if entry.pattern is not None else entry.text for entry in own}
-    named = {f"@{name}" for name in lists}
-    done = tuple(e for e in wanted if e in texts_there or e in named or canonical(e) in texts_there)
-    left = [entry.pattern for entry in own if entry.pattern is not None and entry.pattern.text not in wanted]
+@dataclass(frozen=True)
+class _Group:
+    """The entries of one rule (or of a list): its own, the lists it names, and what stands in those."""
+
+    own: tuple[Entry, ...]
+    lists: tuple[str, ...] = ()
+    inherited: tuple[Entry, ...] = ()
+
+    def has(self, entry: str) -> bool:
+        """Whether the entry can be taken away here."""
+        return entry.removeprefix("@") in self.lists if entry.startswith("@") else entry in map(_canonical, self.own)
+
+    def still(self, entry: str, gone: tuple[str, ...]) -> str | None:
+        """What allows the entry when those are gone; None for nothing."""
+        inherited = next((e for e in self.inherited if _canonical(e) == entry), None)
+        if inherited is not None:
+            return f"still allowed by @{inherited.list}: edgecors revoke @{inherited.list} {entry}"
+        left = [e.pattern for e in (*self.own, *self.inherited) if e.pattern is not None and e.pattern.text not in gone]
+        if any(pattern.kind == "any" for pattern in left):
+            return "still allowed, as everyone is"
+        pattern = None if entry.startswith("@") else parse_pattern(entry)[0]
+        by = None if pattern is None else Covering(left).of(pattern)
+        return None if by is None else f"still allowed by {by}"
+
+
+def _canonical(entry: Entry) -> str:
+    return entry.text if entry.pattern is None else entry.pattern.text
+
+
+def _revoked(before: str, after: str, wanted: tuple[str, ...], groups: list[_Group]) -> Outcome:
+    done = tuple(entry for entry in wanted if any(group.has(entry) for group in groups))
     others = []
     for entry in wanted:
-        inherited_at = next((e for e in inherited if e.pattern is not None and e.pattern.text == entry), None)
-        pattern = None if entry.startswith("@") else parse_pattern(entry)[0]
-        rest = [*left, *(e.pattern for e in inherited if e.pattern is not None)]
-        by = None if pattern is None else Covering(rest).of(pattern)
-        if inherited_at is not None:
-            others.append(
-                (entry, f"still allowed by @{inherited_at.list}: edgecors revoke @{inherited_at.list} {entry}")
-            )
-        elif by is not None:
-            others.append((entry, f"still allowed by {by}"))
-        elif any(p.kind == "any" for p in left):
-            others.append((entry, "still allowed, as everyone is"))
+        # Where it was taken away it should be gone; where it never stood it may have been meant to be allowed.
+        about = [group for group in groups if group.has(entry)] or groups
+        why = next((why for group in about if (why := group.still(entry, wanted)) is not None), None)
+        if why is not None:
+            others.append((entry, why))
         elif entry not in done:
             others.append((entry, "does not stand there"))
     return Outcome(after if done else before, done, tuple(others))

@@ -62,8 +62,11 @@ class Written:
     def entries(self, rule: WrittenRule) -> Iterator[Entry]:
         """All entries of a rule: its own, then those of the lists it names."""
         yield from rule.own
-        for name in rule.lists:
-            yield from self.lists.get(name, ())
+        yield from self.inherited(rule)
+
+    def inherited(self, rule: WrittenRule) -> tuple[Entry, ...]:
+        """The entries of the lists that a rule names."""
+        return tuple(entry for name in rule.lists for entry in self.lists.get(name, ()))
 
     def find(self, index: int, canonical: str) -> Entry | None:
         """The first entry of a rule with this canonical spelling."""

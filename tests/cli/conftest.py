@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import botocore.loaders
 import pytest
 from edgecors_cli.main import app
 from typer.testing import CliRunner
 
 from tests.support.parameter_store import ParameterStoreServer, ParameterType
+
+LOADER = botocore.loaders.create_loader()
 
 
 @dataclass
@@ -61,6 +64,8 @@ def edgecors(parameter_store: ParameterStoreServer, monkeypatch: pytest.MonkeyPa
     for name, value in parameter_store.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("COLUMNS", raising=False)
+    # Each command makes a session of its own; reading AWS's service descriptions once is enough for all of them.
+    monkeypatch.setattr(botocore.loaders, "create_loader", lambda *_: LOADER)
     yield Command(parameter_store)
     client = parameter_store.client
     while names := [p["Name"] for p in client.describe_parameters(MaxResults=10)["Parameters"]]:
