@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Never
 
 import pytest
+from edgecors.characters import TOKEN
 from edgecors.decision import (
     MAX_REQUEST_HEADERS_EMPTY,
     MAX_REQUEST_HEADERS_LENGTH,
     MAX_REQUEST_HEADERS_NAMES,
     parse_header_names,
 )
-from edgecors.characters import TOKEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
