@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from edgecors.characters import is_token
 from edgecors.decision import Request
 from edgecors.policy import (
     MAX_TEXT,
@@ -15,7 +16,6 @@ from edgecors.policy import (
     PolicyError,
     Rule,
     is_name,
-    is_token,
     load_policy,
     read_document,
     split_plain,
