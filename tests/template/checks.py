@@ -334,6 +334,12 @@ ACTIONS: Final = {
     },
     ("GuardRole", "CopyAndRevert"): {"ssm:PutParameter", "ssm:DeleteParameter"},
     ("GuardRole", "Invalidate"): {"cloudfront:CreateInvalidation"},
+    ("GuardRole", "InvalidateOnceMore"): {
+        "sqs:SendMessage",
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+    },
     ("GuardRole", "Tell"): {"sns:Publish"},
     ("GuardRole", "KeepFailedEvents"): {"sqs:SendMessage"},
     ("GuardRole", "WriteLogs"): {"logs:CreateLogStream", "logs:PutLogEvents"},
@@ -381,14 +387,17 @@ def guard_may_do_what_is_switched_on(document: Document) -> Iterator[str]:
         ({}, set()),
         ({"AutoRevert": "true"}, {"CopyAndRevert"}),
         ({"ReplicaRegions": "eu-west-1"}, {"CopyAndRevert"}),
-        ({"EdgeSetup": "origin"}, {"Invalidate"}),
-        ({"EdgeSetup": "origin", "Front": "edge-function", "DistributionId": "E1"}, {"Invalidate"}),
+        ({"EdgeSetup": "origin"}, {"Invalidate", "InvalidateOnceMore"}),
+        (
+            {"EdgeSetup": "origin", "Front": "edge-function", "DistributionId": "E1"},
+            {"Invalidate", "InvalidateOnceMore"},
+        ),
         ({"EdgeSetup": "origin", "Front": "edge-function"}, set()),
         ({"EdgeSetup": "origin", "Front": "http-api"}, set()),
     )
     for parameters, wanted in table:
         sids = {sid for (role, sid), _ in statements(Stack(document, **parameters)) if role == "GuardRole"}
-        if sids & {"CopyAndRevert", "Invalidate"} != wanted:
+        if sids & {"CopyAndRevert", "Invalidate", "InvalidateOnceMore"} != wanted:
             yield f"with {parameters} the guard may {sorted(sids)}"
 
 
@@ -399,6 +408,7 @@ GUARD_VARIABLES: Final = {
     "EDGECORS_TOPIC_ARN",
     "EDGECORS_EDGE_SETUP",
     "EDGECORS_DISTRIBUTION_ID",
+    "EDGECORS_INVALIDATION_QUEUE_URL",
     "POWERTOOLS_SERVICE_NAME",
     "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_LOG_LEVEL",
@@ -427,10 +437,19 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
         "EDGECORS_REPLICA_REGIONS": "eu-west-1,eu-west-2",
         "EDGECORS_EDGE_SETUP": "origin",
         "EDGECORS_DISTRIBUTION_ID": Pointer("Distribution"),
+        "EDGECORS_INVALIDATION_QUEUE_URL": Pointer("GuardInvalidations"),
     }
     for name, value in wanted.items():
         if variables.get(name) != value:
             yield f"the guard's {name} is {variables.get(name)}"
+    mapping = stack.of_type("AWS::Lambda::EventSourceMapping")["GuardInvalidationsToGuard"]
+    if mapping["EventSourceArn"] != Pointer("GuardInvalidations", "Arn"):
+        yield "the guard does not hear of the invalidations that it put off"
+    waiting = stack.of_type("AWS::SQS::Queue")["GuardInvalidations"]
+    if waiting["VisibilityTimeout"] < 6 * guard["Timeout"]:
+        yield "an invalidation comes again while the guard is still at it"
+    if waiting["RedrivePolicy"]["deadLetterTargetArn"] != queue:
+        yield "an invalidation that fails is lost"
 
 
 def layer_runs_everywhere(document: Document) -> Iterator[str]:

@@ -1,0 +1,112 @@
+"""The built guard in Lambda's runtime: a sample event from events/guard/ leads to what it should."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.guard.world import BAD, GOOD, REPLICAS, SHOP, World
+from tests.support.parameter_store import ParameterStoreServer
+from tests.support.runtime import FunctionError, LambdaRuntime
+
+pytestmark = pytest.mark.artifact
+
+EVENTS = Path(__file__).resolve().parents[2] / "events" / "guard"
+
+# What GuardRole in template.yaml allows, and nothing else.
+ALLOWED = {
+    "Effect": "Allow",
+    "Action": [
+        "ssm:GetParameter",
+        "ssm:GetParameters",
+        "ssm:GetParameterHistory",
+        "ssm:GetParametersByPath",
+        "ssm:PutParameter",
+        "ssm:DeleteParameter",
+        "sns:Publish",
+    ],
+    "Resource": "*",
+}
+
+
+@pytest.fixture
+def world(parameter_store: ParameterStoreServer) -> Iterator[World]:
+    made = World(parameter_store)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def function(world: World, runtime_emulator: Path, built: Path) -> Iterator[LambdaRuntime]:
+    role = world.store.temporary_credentials(ALLOWED)
+    environment = {
+        **world.store.environment(credentials=role),
+        "EDGECORS_ROOT": "/edgecors",
+        "EDGECORS_REPLICA_REGIONS": ",".join(REPLICAS),
+        "EDGECORS_AUTO_REVERT": "true",
+        "EDGECORS_TOPIC_ARN": world.topic,
+        "EDGECORS_EDGE_SETUP": "viewer",
+        "EDGECORS_DISTRIBUTION_ID": "E2EXAMPLE1234",
+        "EDGECORS_INVALIDATION_QUEUE_URL": "",
+        "POWERTOOLS_SERVICE_NAME": "edgecors-guard",
+        "POWERTOOLS_METRICS_NAMESPACE": "edgecors",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+    with LambdaRuntime(built / "GuardFunction", environment=environment) as running:
+        yield running
+
+
+def sample(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+def metrics(log: str) -> dict[str, float]:
+    """The sums of the metric records in a log."""
+    sums: dict[str, float] = {}
+    for line in log.splitlines():
+        if not line.startswith("{") or '"_aws"' not in line:
+            continue
+        record = json.loads(line)
+        [directive] = record["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == ("edgecors", [["service"]])
+        assert record["service"] == "edgecors-guard"
+        for metric in directive["Metrics"]:
+            sums[metric["Name"]] = sums.get(metric["Name"], 0) + sum(record[metric["Name"]])
+    return sums
+
+
+def test_a_bad_edit_is_put_back_with_no_more_than_the_role_allows(world: World, function: LambdaRuntime) -> None:
+    world.put(SHOP, GOOD)
+    assert function.invoke(sample("create")) is None
+    assert world.everywhere(SHOP) == [GOOD] * 3
+    world.put(SHOP, BAD)
+    assert function.invoke(sample("update")) is None
+    assert world.everywhere(SHOP) == [GOOD] * 3
+    assert world.subjects() == ["edgecors put back: shop"]
+    world.delete(SHOP)
+    function.invoke(sample("delete"))
+    assert world.everywhere(SHOP) == [None] * 3
+    assert metrics(function.log) == {"Events": 3, "Replicated": 4, "InvalidPolicy": 1, "Reverted": 1}
+
+
+def test_events_of_other_regions_do_nothing(world: World, function: LambdaRuntime) -> None:
+    world.put(SHOP, GOOD)
+    function.invoke(sample("create") | {"region": "eu-west-1"})
+    assert world.everywhere(SHOP) == [GOOD, None, None]
+    assert "not of the home Region" in function.log
+
+
+def test_what_is_unfinished_comes_again(world: World, function: LambdaRuntime) -> None:
+    world.put(SHOP, "*")
+    world.sns.delete_topic(TopicArn=world.topic)
+    with pytest.raises(FunctionError) as raised:
+        function.invoke(sample("create"))
+    assert raised.value.payload["errorType"] == "Unfinished"
+    assert world.everywhere(SHOP) == ["*"] * 3
+    assert metrics(function.log)["WidenedPolicy"] == 1
+
+
+def test_an_invalidation_from_the_queue_is_nothing_in_the_viewer_set_up(function: LambdaRuntime) -> None:
+    assert function.invoke(sample("invalidate-later")) is None
