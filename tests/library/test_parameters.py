@@ -1,5 +1,6 @@
 """The Parameter Store client, against a store that checks signatures and against servers that misbehave."""
 
+import errno
 import hashlib
 import json
 import re
@@ -225,6 +226,20 @@ def test_a_stale_connection_is_reopened_only_once() -> None:
         assert server.connections == 2
         # And the next read starts afresh.
         assert value(client.get_parameter(NAME, soon())) == "third"
+        client.close()
+
+
+def test_a_connection_that_the_kernel_gave_up_is_reopened() -> None:
+    """ETIMEDOUT, as after a long freeze: Python has no other name for it than that of a deadline that has passed."""
+
+    class Dead(socket.socket):
+        def sendall(self, *arguments: object) -> None:
+            raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    with ScriptedServer(one_answer) as server:
+        client = store_at(server.url)
+        client._connection._socket = Dead()
+        assert value(client.get_parameter(NAME, soon())) == "first"
         client.close()
 
 
@@ -706,6 +721,15 @@ def test_where_the_systems_roots_do_not_do_either(amazon: ScriptedServer) -> Non
     with pytest.raises(ParameterStoreError, match="CERTIFICATE_VERIFY_FAILED"):
         client.get_parameter(NAME, soon())
     assert amazon.connections == 2
+
+
+def test_only_distrust_leads_to_the_systems_roots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a server that speaks no TLS at all: its connection would be opened twice for nothing."""
+    with ScriptedServer(*[lambda peer: peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")] * 2) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", resolver(("127.0.0.1", server.port)))
+        client = ParameterStore("us-east-1", environ=KEYS)
+        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+        assert (server.connections, client._connection._small_roots) == (1, True)
 
 
 def test_our_roots_do_where_they_should(

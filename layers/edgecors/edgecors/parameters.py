@@ -314,10 +314,11 @@ class Connection:
             _set_timeout(self._socket, deadline)
             self._socket.sendall(message)
             return self._receive(reader)
-        except OSError as error:
+        except OSError:
             self.close()
-            # A kept connection may have been closed since; if not a byte came back the read is simply made again.
-            if not kept or isinstance(error, TimeoutError) or (reader is not None and reader.started):
+            # A kept connection may have been closed since, or be dead to the kernel (ETIMEDOUT, a TimeoutError too).
+            # If not a byte came back the read is made again; past the deadline that ends before anybody is asked.
+            if not kept or (reader is not None and reader.started):
                 raise
         except ValueError:
             self.close()
@@ -401,9 +402,10 @@ def _resolve(host: str, port: int, deadline: float) -> list[Any]:
             # What is no host name at all fails while it is encoded.
             found.append(error)
 
+    left = _remaining(deadline)
     thread = threading.Thread(target=look_up, daemon=True)
     thread.start()
-    thread.join(_remaining(deadline))
+    thread.join(left)
     if not found:
         raise TimeoutError(f"{host} was not resolved in time")
     if isinstance(found[0], Exception):
