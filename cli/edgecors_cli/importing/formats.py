@@ -68,6 +68,8 @@ def s3(data: Any) -> Rule:
     origins of all of them and what all of them allow.
     """
     rules = data["CORSRules"] if isinstance(data, dict) else data
+    if not rules:
+        raise ValueError("there are no rules")
     built = Rule()
     built.origins(origin for rule in rules for origin in rule.get("AllowedOrigins", ()))
     if built.fields["allow_origins"] == "*" and len(rules) > 1:
@@ -87,8 +89,6 @@ def s3(data: Any) -> Rule:
 
 def _common(values: list[list[str]], what: str, lost: list[str]) -> list[str]:
     """What all rules have."""
-    if not values:
-        return []
     star = [v for v in values if "*" not in v]
     common = values[0] if not star else [v for v in star[0] if all(v in other for other in star)]
     for number, value in enumerate(values):

@@ -1,0 +1,60 @@
+"""Who gains and who loses by a change."""
+
+import json
+from typing import Any
+
+import pytest
+from edgecors_cli.access import compare
+
+A, B = "https://a.example.com", "https://b.example.com"
+
+
+def policy(*rules: dict[str, Any], **site: Any) -> str:
+    return json.dumps({"rules": rules, **site})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "gained", "lost", "changed"),
+    [
+        (A, A, [], [], []),
+        (A, f"{A},{B}", [(B, "/*")], [], []),
+        (f"{A},{B}", A, [], [(B, "/*")], []),
+        (A, "https://*.example.com", [("https://*.example.com", "/*")], [], []),
+        ("https://*.example.com", A, [], [("https://*.example.com", "/*")], []),
+        (A, "*", [("everyone", "/*")], [], []),
+        ("*", A, [], [("everyone else", "/*")], []),
+        (A, "{", [], [(A, "/*")], ["/*: no longer managed; the upstream's own CORS headers count"]),
+        (
+            A,
+            policy({"allow_origins": [A], "allow_credentials": True, "max_age": 5}),
+            [],
+            [],
+            ["/*: credentials off -> on", "/*: max age 7200 -> 5"],
+        ),
+        (
+            policy({"paths": ["/x/*"], "allow_origins": [B]}, {"allow_origins": [A]}),
+            policy({"allow_origins": [A]}),
+            [(A, "/x/*")],
+            [(B, "/x/*")],
+            [],
+        ),
+        (
+            policy({"hosts": ["h.example"], "allow_origins": [A]}),
+            policy({"hosts": ["h.example"], "allow_origins": [A]}, mode="shadow"),
+            [],
+            [],
+            ["mode: shadow, so nothing is answered or changed"],
+        ),
+    ],
+)
+def test_difference(
+    old: str, new: str, gained: list[tuple[str, str]], lost: list[tuple[str, str]], changed: list[str]
+) -> None:
+    found = compare(old, new)
+    assert (list(found.gained), list(found.lost), list(found.changed)) == (gained, lost, changed)
+    assert bool(found) is bool(gained or lost or changed)
+
+
+def test_a_list_makes_the_difference() -> None:
+    found = compare("@p", "@p", {"p": A}, {"p": f"{A} {B}"})
+    assert found.gained == ((B, "/*"),)

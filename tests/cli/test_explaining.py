@@ -1,0 +1,69 @@
+"""`explain` says what the decision says, points at what made it, and lets the browser judge."""
+
+import json
+from typing import Any
+
+import pytest
+from edgecors_cli.explaining import Asked, explain_request
+
+A = "https://a.example.com"
+
+
+def explained(
+    rules: list[dict[str, Any]], asked: Asked, lists: dict[str, str | None] | None = None, **site: Any
+) -> Any:
+    return explain_request(json.dumps({"rules": rules, **site}), lists or {}, asked)
+
+
+def test_where_the_entry_stands() -> None:
+    rules: list[dict[str, Any]] = [
+        {"paths": ["/x"], "allow_origins": []},
+        {"allow_origins": ["https://b.example.com", "@one", "@two"], "allow_credentials": True},
+    ]
+    lists: dict[str, str | None] = {"one": "nonsense https://c.example.com", "two": "https://*.EXAMPLE.com"}
+    found = explained(rules, Asked(A, "PUT", {"x-a": None}), lists)
+    assert (found.actual.rule, found.actual.entry, found.actual.entry_place) == (1, "https://*.example.com", "@two[0]")
+    assert found.preflight.status == 204
+    assert found.preflight.headers == (
+        ("Access-Control-Allow-Origin", A),
+        ("Access-Control-Allow-Credentials", "true"),
+        ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE"),
+        ("Access-Control-Allow-Headers", "x-a"),
+        ("Access-Control-Max-Age", "7200"),
+        ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
+    )
+    assert found.verdict_with_credentials.ok
+
+
+@pytest.mark.parametrize(
+    ("rule", "site", "asked", "reason", "why"),
+    [
+        ({"allow_origins": []}, {}, Asked(A), "origin-not-allowed", "no Access-Control-Allow-Origin"),
+        ({"allow_origins": [A]}, {}, Asked(A + "/"), "origin-malformed", "no Access-Control-Allow-Origin"),
+        ({"allow_origins": [A], "paths": ["/x"]}, {}, Asked(A), "not-managed", "up to the upstream"),
+        ({"allow_origins": [A]}, {"mode": "shadow"}, Asked(A), "allowed", "up to the upstream"),
+        ({"allow_origins": [A]}, {}, Asked(A, "TRACE"), "allowed", "no page can send TRACE"),
+        ({"allow_origins": [A], "allow_methods": ["PATCH"]}, {}, Asked(A, "patch"), "allowed", "no Access-Control"),
+        (
+            {"allow_origins": [A], "allow_headers": []},
+            {},
+            Asked(A, "GET", {"x-a": None}),
+            "allowed",
+            "no Access-Control",
+        ),
+    ],
+)
+def test_why_a_page_can_not_read_it(
+    rule: dict[str, Any], site: dict[str, Any], asked: Asked, reason: str, why: str
+) -> None:
+    found = explained([rule], asked, **site)
+    assert found.actual.reason == reason
+    assert not found.verdict_without_credentials.ok
+    assert why in found.verdict_without_credentials.why
+
+
+def test_a_rejected_policy() -> None:
+    found = explain_request('{"rules": []}', {}, Asked(A, "PUT"))
+    assert [f.code for f in found.rejected] == ["empty"]
+    assert found.preflight is not None
+    assert (found.preflight.reason, found.preflight.status) == ("policy-unavailable", 503)
