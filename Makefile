@@ -42,7 +42,7 @@ format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where
 build: .aws-sam/.stamp ## the artifacts that are deployed, in .aws-sam/build
 
 bench: .venv-bench/.stamp .venv-sam/.stamp build ## speed, size and memory beside the alternatives (ARGS="--quick", "--json FILE")
-	@.venv-bench/bin/python -m bench $(ARGS)
+	@PYTHONPATH=layers/edgecors:cli .venv-bench/bin/python -m bench $(ARGS)
 
 lock: $(VENV)/.stamp ## newest allowed versions of everything into requirements/*.lock
 	@BIN=$(BIN) scripts/lock.sh

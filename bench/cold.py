@@ -116,6 +116,15 @@ def starts(
     return found
 
 
+def warm(contender: Contender, variables: Mapping[str, str], python: Path, invocations: int = 50) -> float:
+    """The median of milliseconds that an invocation takes once the function is warm, by the emulator's clock."""
+    runtime = LambdaRuntime(contender.artifact, contender.handler, environment=variables, python=python, seconds=60)
+    with runtime:
+        for _ in range(invocations):
+            runtime.invoke(contender.event)
+        return statistics.median(runtime.durations[1:])
+
+
 def parts(variables: Mapping[str, str], rounds: int) -> dict[str, float]:
     """Medians in milliseconds of the parts of a start, each start a new process: see `bench.parts`."""
     runs = []

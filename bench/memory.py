@@ -122,3 +122,9 @@ def edge_imports(artifact: Path | None = None) -> list[str]:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     modules: list[str] = json.loads(done.stdout)
     return modules
+
+
+def third_party(modules: list[str]) -> list[str]:
+    """Those of some modules that are neither ours nor the standard library's."""
+    own = {"app", "edgecors"}
+    return [name for name in modules if name.split(".")[0] not in own | sys.stdlib_module_names]
