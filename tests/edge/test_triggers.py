@@ -412,6 +412,18 @@ def test_a_trigger_of_the_other_set_up_changes_nothing(setup: str, trigger: str,
 
 
 @pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_an_event_that_names_no_trigger_is_told_by_what_it_holds(setup: str, trigger: str) -> None:
+    for named in (
+        event(trigger, origin=APP, status=404 if trigger == ORIGIN_RESPONSE else 200),
+        preflight(trigger, APP),
+    ):
+        expected = Handlers(POLICIES["enforce"])(setup, named)
+        del named["Records"][0]["cf"]["config"]["eventType"]
+        assert Handlers(POLICIES["enforce"])(setup, named) == expected
+
+
+@pytest.mark.parametrize("setup", SETUPS)
 def test_a_list_change_counts_after_its_refresh_time(setup: str) -> None:
     handlers = Handlers(POLICIES["enforce"])
     given = preflight(SETUPS[setup][0], EVIL)
