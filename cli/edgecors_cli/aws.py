@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from edgecors.store import HOME_REGION
 
 from edgecors_cli.errors import AwsError
@@ -36,6 +33,8 @@ class Account:
     def session(self) -> Any:
         """The boto3 session. Raises `AwsError` for a profile that there is not."""
         import os
+
+        import boto3  # not before it is needed: half a second
 
         # boto3 knows AWS_DEFAULT_REGION only; the AWS CLI and Lambda know AWS_REGION, and it goes first.
         region = self._region or os.environ.get("AWS_REGION") or None
@@ -75,6 +74,8 @@ class Account:
         return partition
 
     def _client(self, service: str, region: str | None = None) -> Any:
+        from botocore.config import Config
+
         config = Config(retries={"mode": "standard", "total_max_attempts": 5}, user_agent_extra="edgecors")
         with aws_errors():
             return self.session.client(
@@ -85,6 +86,8 @@ class Account:
 @contextmanager
 def aws_errors() -> Iterator[None]:
     """Turns what botocore raises into `AwsError` with one sentence."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
         yield
     except ClientError as error:

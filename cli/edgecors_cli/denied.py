@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from edgecors.decision import HEADERS_NOT_ALLOWED, METHOD_NOT_ALLOWED, ORIGIN_NOT_ALLOWED
 from edgecors.origin import parse_origin
 
+from edgecors_cli.aws import aws_errors
 from edgecors_cli.errors import AwsError, UsageError
 
 if TYPE_CHECKING:
@@ -98,13 +98,14 @@ def find_refused(
 
     def ask(region: str) -> tuple[str, list[str], list[dict[str, str]], str]:
         try:
-            client = clients(region)
-            groups = _groups(client, prefixes)
-            rows: list[dict[str, str]] = []
-            for start in range(0, len(groups), MAX_GROUPS):
-                rows += _run(client, groups[start : start + MAX_GROUPS], query(site), end - seconds, end)
-            return region, groups, rows, ""
-        except (ClientError, BotoCoreError, TimeoutError) as error:
+            with aws_errors():
+                client = clients(region)
+                groups = _groups(client, prefixes)
+                rows: list[dict[str, str]] = []
+                for start in range(0, len(groups), MAX_GROUPS):
+                    rows += _run(client, groups[start : start + MAX_GROUPS], query(site), end - seconds, end)
+                return region, groups, rows, ""
+        except (AwsError, TimeoutError) as error:
             return region, [], [], str(error)
 
     with ThreadPoolExecutor(PARALLEL) as pool:

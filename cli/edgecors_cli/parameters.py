@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from botocore.exceptions import ClientError
 from edgecors.policy import GZIP_PREFIX, unpack
 
 from edgecors_cli.aws import aws_errors
@@ -77,10 +76,8 @@ class Parameters:
         with aws_errors():
             try:
                 found = self.client.get_parameter(Name=selector, WithDecryption=True)["Parameter"]
-            except ClientError as error:
-                if error.response["Error"]["Code"] in ("ParameterNotFound", "ParameterVersionNotFound"):
-                    return None
-                raise
+            except (self.client.exceptions.ParameterNotFound, self.client.exceptions.ParameterVersionNotFound):
+                return None
         return _stored(name, cast("Mapping[str, Any]", found))
 
     def get_lists(self, names: tuple[str, ...]) -> dict[str, str | None]:
@@ -109,10 +106,8 @@ class Parameters:
                 found = [
                     _stored(name, cast("Mapping[str, Any]", item)) for page in pages for item in page["Parameters"]
                 ]
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "ParameterNotFound":
-                    return []
-                raise
+            except self.client.exceptions.ParameterNotFound:
+                return []
         return sorted(found, key=lambda stored: -stored.version)
 
     def put(self, name: str, text: str, before: Stored | None, new_type: ParameterType = "String") -> Stored:
@@ -133,10 +128,8 @@ class Parameters:
         with aws_errors():
             try:
                 version = self.client.put_parameter(**fields, Overwrite=before is not None)["Version"]
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "ParameterAlreadyExists":
-                    raise Conflict(name) from error
-                raise
+            except self.client.exceptions.ParameterAlreadyExists as error:
+                raise Conflict(name) from error
         return Stored(name, value, kind, version, tier=tier)
 
     def _described(self, name: str) -> dict[str, Any]:
@@ -145,7 +138,7 @@ class Parameters:
             found = self.client.describe_parameters(
                 ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": [name]}]
             )["Parameters"]
-        except ClientError:
+        except self.client.exceptions.ClientError:
             return {}  # not everyone who may write may describe
         fields = cast("Mapping[str, Any]", found[0]) if found else {}
         kept = {key: fields[key] for key in ("Tier", "Description", "AllowedPattern") if fields.get(key)}
