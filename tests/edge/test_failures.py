@@ -193,7 +193,7 @@ def permissions(message: Any) -> list[Any]:
 changes = st.tuples(st.sampled_from([None, REMOVED, *OTHERS]), st.integers(0, 10**6))
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given_by(place=st.sampled_from(PLACES), other=st.sampled_from([REMOVED, *OTHERS]), more=st.lists(changes, max_size=2))
 def test_a_mutated_event_never_raises(place: tuple[int, Any], other: Any, more: list[tuple[Any, int]]) -> None:
     number, where = place

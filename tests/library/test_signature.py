@@ -8,7 +8,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from edgecors.parameters import Credentials, Endpoint, endpoint_for, sign
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 BODY_HEADERS = {"content-type": "application/x-amz-json-1.1", "x-amz-target": "AmazonSSM.GetParameters"}
@@ -40,6 +40,7 @@ def botocore_signature(
     return {name.lower(): " ".join(str(value).split()) for name, value in request.headers.items()}
 
 
+@settings(deadline=None)
 @given(
     credentials=st.builds(Credentials, printable, printable, st.one_of(st.just(""), printable)),
     region=st.from_regex(r"[a-z]{2}(-[a-z]{2,8}){1,2}-[1-9]", fullmatch=True),

@@ -9,7 +9,7 @@ import pytest
 from edgecors.decision import REASONS, Decision, Request, decide
 from edgecors.policy import load_policy
 from edgecors.telemetry import INTERVAL, MAX_COUNTS, MAX_LOGGED, MAX_REFUSED, Telemetry
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -151,6 +151,7 @@ nasty = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(texts=st.tuples(*[nasty] * 5))
 def test_no_value_can_forge_a_line(texts: tuple[str, str, str, str, str]) -> None:
     log = Log()
