@@ -296,7 +296,7 @@ def chart(title: str, course: Course, *, width: int = 720, height: int = 240) ->
             text(left, 34, "reads asked for", color="#d9730d"),
             text(left + 100, 34, "answered", color="#2b7fd4"),
             text(left + 168, 34, "containers with a stale policy", color="#8a8a8a"),
-            text(left + 340, 34, "with none", color="#c0392b"),
+            text(left + 352, 34, "with none", color="#c0392b"),
             text(left - 6, top + 6, f"{most:,}/s", "end"),
             text(left - 6, top + inner_height, "0", "end"),
             text(width - right + 6, top + 6, "100 %"),

@@ -151,12 +151,13 @@ def _request_text(rows: Sequence[request.Row], rounds: int) -> str:
     ours = [row for row in rows if row.contender == request.EDGECORS]
     sizes = list(dict.fromkeys(row.size for row in ours))
     text = [
-        f"""From the handler's call to its answer, with a policy that is loaded. Microseconds, medians of {rounds} rounds
-in which all contenders take turns, and beside them how many times the yardstick's time that is (the median of the rounds'
-ratios). The yardstick is the least a CORS handler can do: lower-case the headers' names, look one origin up in a set,
-return one dict. Events carry the headers that Chromium sends, are new for every call and decoded from JSON as in
-Lambda; that is outside the time, and so is turning the answer into JSON. {samples.SPREAD} origins from all over the
-list take turns. The garbage collector runs between samples and not within, for everybody. Log lines go nowhere.
+        f"""From the handler's call to its answer, with a policy that is loaded. Microseconds of processor time,
+medians of {rounds} rounds in which all contenders take turns, and beside them how many times the yardstick's time
+that is (the median of the rounds' ratios). The yardstick is the least a CORS handler can do: lower-case the headers'
+names, look one origin up in a set, return one dict. Events carry the headers that Chromium sends, are new for every
+call and decoded from JSON as in Lambda; that is outside the time, and so is turning the answer into JSON.
+{samples.SPREAD} origins from all over the list take turns. The garbage collector runs between samples and not within,
+for everybody. Log lines go nowhere.
 
 ### edgecors, by number of origins
 """,
@@ -247,9 +248,10 @@ def _cold_text(
     names = list(dict.fromkeys([*parts["https"], *parts["http"]]))
     part_rows = [[name, *(f"{each[name]:.2f}" if name in each else "" for each in parts.values())] for name in names]
     return f"""Milliseconds from the start of the process to its first answer, medians, and how many times the empty
-handler's that is. Built artifacts under Lambda's runtime client and runtime interface emulator; contenders take turns, each start
-is a new process; all on one interpreter, from bytecode that is there already. The policy is read from a Parameter Store
-on this machine that answers at once, so what a network adds is not in it. Starlette reads none.
+handler's that is. Built artifacts under Lambda's runtime client and runtime interface emulator; contenders take
+turns, each start is a new process; all on one interpreter, from bytecode that is there already. The policy is read
+from a Parameter Store on this machine that answers at once, so what a network adds is not in it. Starlette reads
+none.
 
 {table(head, rows)}
 
@@ -288,8 +290,8 @@ def sizes(directory: Path, *, quick: bool) -> Part:
             [name, f"{peak / 1024:.1f}", f"{(peak - peaks[cold.EMPTY]) / 1024:+.1f}"] for name, peak in peaks.items()
         ]
         text.append(
-            f"""Peak resident memory of the function's own process after {memory.INVOCATIONS} invocations (`VmHWM`), in MB.
-The 100,000 origins stand in as many packed lists of at most 8 KB as that takes, and are read ten lists a call.
+            f"""Peak resident memory (`VmHWM`) of the function's own process after {memory.INVOCATIONS} invocations,
+in MB. The 100,000 origins stand in as many packed lists of at most 8 KB as that takes, and are read ten lists a call.
 
 {table(["", "MB", "over the empty handler"], rows)}
 """
@@ -325,7 +327,8 @@ def reading(*, quick: bool) -> Part:
     ]
     read_rows = [[form, *(f"{each[count] * 1000:,.2f}" for count in counts)] for form, each in read.items()]
     hostile_rows = [[kind, *(f"{seconds * 1e6:,.1f}" for seconds in each.values())] for kind, each in hostile.items()]
-    text = f"""Milliseconds to read and compile a policy, by number of origins (the fastest of several runs):
+    text = f"""Milliseconds of processor time to read and compile a policy, by number of origins (the fastest of
+several runs):
 
 {table(["form", *(f"{count:,}" for count in counts)], read_rows)}
 
@@ -389,11 +392,12 @@ def _fleet_text(courses: Sequence[fleet.Course], shapes: Sequence[tuple[str, fle
         )
     head = ["fleet", "containers", "reads/s", "peak", "by chance", "stale", "none", "peak from outage on", "recovery"]
     images = "\n\n".join(f"![{title}]({file})" for file, (_, _, title) in fleet.CHARTS.items())
-    text = f"""Simulated with the store's own waits, refresh time 60 s: containers start within ten seconds, each gets a
-request a second at random, lives two hours in the mean and is replaced by a cold one. Peaks are the busiest second in
-means; "by chance" is about what they would be if every read came at random. "Stale" are requests served by the last good policy
-after a failed read, "none" those that found no policy at all (their preflights get 503, all else goes through). What
-comes all at once (the fleet with requests once a minute) and what chance alone lifts above the goal is not judged.
+    text = f"""Simulated with the store's own waits, refresh time 60 s: containers start within ten seconds, each gets
+a request a second at random, lives two hours in the mean and is replaced by a cold one. Peaks are the busiest second
+in means; "by chance" is about what they would be if every read came at random. "Stale" are requests served by the
+last good policy after a failed read, "none" those that found no policy at all (their preflights get 503, all else
+goes through). What comes all at once (the fleet with requests once a minute) and what chance alone lifts above the
+goal is not judged.
 
 {table(head, rows)}
 
