@@ -13,6 +13,7 @@ from .policy import FORBIDDEN_METHODS, preflight_headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .origin import OriginSet
     from .policy import Policy, Rule
 
 ALLOWED = "allowed"
@@ -219,11 +220,17 @@ def _check_origin(rule: Rule, origin: str) -> tuple[str, str | None]:
         return ALLOWED, "*"
     if origin in origins.exact:
         return ALLOWED, origin
+    return origins.recent.get(origin) or _look_up(origins, origin)
+
+
+def _look_up(origins: OriginSet, origin: str) -> tuple[str, str | None]:
     parts = parse_origin(origin)
     if parts is None:
         return (ORIGIN_NOT_ALLOWED if origin == "null" else ORIGIN_MALFORMED), None
     entry = origins.match_pattern(*parts)
-    return (ORIGIN_NOT_ALLOWED if entry is None else ALLOWED), entry
+    found = ((ORIGIN_NOT_ALLOWED if entry is None else ALLOWED), entry)
+    origins.remember(origin, found)
+    return found
 
 
 def _check_method_and_headers(rule: Rule, request: Request) -> tuple[str, list[str] | None]:

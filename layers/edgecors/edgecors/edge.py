@@ -101,7 +101,9 @@ class Edge:
         """Errors get their headers here and are kept out of the cache; the rest is only made the same for everybody."""
         response = record.response or {}
         if cloudfront.status_of(response) < 400:
-            cloudfront.strip(response, self._decide(record)[0])
+            decision, _ = self._decide(record)
+            if decision.touch:
+                cloudfront.strip(response, decision)
             return response
         decision, _ = self._decide_and_count(record)
         cloudfront.stamp(response, decision)

@@ -40,7 +40,9 @@ class Record:
         cf = event["Records"][0]["cf"]
         config = cf.get("config") or {}
         self.request: dict[str, Any] = cf.get("request") or {}
-        self.headers = _lower(self.request.get("headers") or {})
+        headers = self.request.get("headers")
+        # Headers that can't be read must not keep the response from being freed of its own.
+        self.headers = _lower(headers) if isinstance(headers, dict) else {}
         self.response: dict[str, Any] | None = cf.get("response")
         self.site: str = config.get("distributionId") or ""
         self.trigger: str = config.get("eventType") or self._guess()
@@ -108,15 +110,18 @@ def stamp(response: dict[str, Any], decision: Decision) -> dict[str, Any]:
 
 
 def strip(response: dict[str, Any], decision: Decision) -> Headers:
-    """Remove the upstream's CORS headers from a response, if the decision touches it; return its headers."""
-    headers = response["headers"] = _lower(response.get("headers") or {})
-    if decision.touch:
-        # The joined names are searched at the speed of C; most responses have nothing to remove.
-        if "access-control-" in "".join(headers):
-            for name in [name for name in headers if name.startswith("access-control-")]:
-                del headers[name]
-        for name in decision.remove:
-            headers.pop(name, None)
+    """Remove the upstream's CORS headers from a response; return the headers that are left."""
+    headers = response.get("headers") or {}
+    names = "".join(headers)
+    if names != names.lower():
+        headers, names = _lower(headers), names.lower()
+    response["headers"] = headers
+    # The joined names are searched at the speed of C; most responses have nothing to remove.
+    if "access-control-" in names:
+        for name in [name for name in headers if name.startswith("access-control-")]:
+            del headers[name]
+    for name in decision.remove:
+        headers.pop(name, None)
     return headers
 
 

@@ -14,9 +14,9 @@ def merge_vary(values: Sequence[str], names: Iterable[str]) -> str | None:
     """
     if not values:
         return ", ".join(names) or None
-    standing = ", ".join(value for value in values if value.strip(" \t,"))
-    present = {name.strip(" \t").lower() for name in standing.split(",")}
+    standing = values[0] if len(values) == 1 else ", ".join(value for value in values if value.strip(" \t,"))
+    present = [name.strip(" \t") for name in standing.lower().split(",")]
     missing = [name for name in names if name.lower() not in present]
     if "*" in present or not missing:
         return None
-    return ", ".join([standing, *missing]) if standing else ", ".join(missing)
+    return ", ".join([standing, *missing]) if standing.strip(" \t,") else ", ".join(missing)
