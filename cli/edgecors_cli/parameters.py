@@ -122,8 +122,10 @@ class Parameters:
             raise CommandError(f"{name} would have {length} bytes, and a parameter holds {ADVANCED}.")
         kind: ParameterType = before.type if before is not None else new_type
         kept = self._described(name) if before is not None else {}
-        # A tier can't be taken back, and asking for it is refused.
-        tier = "Advanced" if length > STANDARD or kept.pop("Tier", "") == "Advanced" else "Standard"
+        tier = "Advanced" if length > STANDARD else "Standard"
+        # The advanced tier can't be taken back, and asking for it is refused.
+        if (kept_tier := kept.pop("Tier", tier)) != "Standard":
+            tier = kept_tier
         fields: dict[str, Any] = {"Name": name, "Value": value, "Type": kind, "Tier": tier, **kept}
         with aws_errors():
             try:
