@@ -9,7 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def worst(pairs: Iterable[tuple[float, str]], *, least: bool = False) -> tuple[f
 def requests(rounds: int, *, quick: bool) -> Part:
     """A request, policy warm."""
     sizes = request.EXACT[:3] if quick else request.EXACT
-    rows = request.rows(sizes, peers=list(request.PEERS))
+    rows = request.rows(sizes, peers=request.installed())
     request.check(rows)
     request.measure(rows, rounds)
     by_key = {row.key: row for row in rows}
@@ -463,7 +463,7 @@ def versions() -> dict[str, str]:
     """What was measured."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         own: str = tomllib.load(file)["project"]["version"]
-    return {"edgecors": own} | {name: version(name) for name in PEERS}
+    return {"edgecors": own} | {found.name: found.version for name in PEERS for found in distributions(name=name)}
 
 
 def run(*, quick: bool, write: bool, only: Sequence[str], say: Callable[[str], None]) -> tuple[str, dict[str, Any]]:

@@ -6,6 +6,7 @@ return one dict.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -224,6 +225,14 @@ PEERS: dict[str, Callable[[list[str]], dict[str, Handler]]] = {
     STARLETTE: starlette_handlers,
     FLASK_CORS: flask_cors_handlers,
 }
+
+
+_MODULES = {POWERTOOLS: "aws_lambda_powertools", STARLETTE: "mangum", FLASK_CORS: "flask_cors"}
+
+
+def installed() -> list[str]:
+    """The peers that are there: all of them where `make bench` runs, some where tests do."""
+    return [name for name, module in _MODULES.items() if importlib.util.find_spec(module) is not None]
 
 
 class Row:

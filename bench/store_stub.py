@@ -92,6 +92,8 @@ def serve(connection: socket.socket, context: ssl.SSLContext | None, parameters:
                 while (line := stream.readline().strip()) != b"":
                     name, _, value = line.decode("latin-1").partition(":")
                     headers[name.lower()] = value.strip()
+                if "content-length" not in headers:
+                    return  # it left in the middle of a request
                 request = json.loads(stream.read(int(headers["content-length"])))
                 status, body = answer(parameters, headers["x-amz-target"], request)
                 text = json.dumps(body).encode()
@@ -101,18 +103,20 @@ def serve(connection: socket.socket, context: ssl.SSLContext | None, parameters:
         pass  # the function was ended while it was connected
 
 
-def listen(context: ssl.SSLContext | None, parameters: Mapping[str, str]) -> int:
-    """Serve on a free port, a thread for each connection."""
+def listen(context: ssl.SSLContext | None, parameters: Mapping[str, str]) -> socket.socket:
+    """Serve on a free port, a thread for each connection, until the listening socket that is returned is shut down."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
 
     def accept() -> None:
         while True:
-            connection, _ = listener.accept()
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
             threading.Thread(target=serve, args=(connection, context, parameters), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    port: int = listener.getsockname()[1]
-    return port
+    return listener
 
 
 def main() -> None:
@@ -120,7 +124,8 @@ def main() -> None:
     parameters = json.loads((directory / "parameters.json").read_text())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(directory / "server.pem")
-    print(listen(None, parameters), listen(context, parameters), flush=True)
+    listeners = listen(None, parameters), listen(context, parameters)
+    print(*(listener.getsockname()[1] for listener in listeners), flush=True)
     sys.stdin.read()
 
 
