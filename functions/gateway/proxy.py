@@ -109,9 +109,7 @@ class Proxy:
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """Pass an event's request on; the response in the event's form. Raises ValueError for what is no request."""
-        source = source_of(event)
-        if source is None:
-            raise ValueError("the gateway takes requests of API Gateway, function URLs and load balancers only")
+        source = _source(event)
         started = time.monotonic()
         try:
             reply = self._exchange(Call(self.upstream, source), started + _seconds_left(context), source.limit)
@@ -281,6 +279,18 @@ class Exchange:
         if left <= 0:
             raise TimeoutError("the deadline has passed")
         return left
+
+
+def _source(event: Any) -> Source:
+    unreadable = None
+    try:
+        source = source_of(event)
+    except Exception as error:  # fields of other types than any front sends
+        source, unreadable = None, error
+    if source is None:
+        sentence = "the gateway takes requests of API Gateway, function URLs and load balancers only"
+        raise ValueError(sentence) from unreadable
+    return source
 
 
 def _respond(source: Source, reply: Reply) -> dict[str, Any]:

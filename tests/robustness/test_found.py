@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from edgecors.decision import Request, decide
 from edgecors.policy import load_policy
 

@@ -1,0 +1,101 @@
+"""`python -m harness NAME [--seed N] [--seconds N] ...`: runs one harness; exits with 1 when it found something."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# The library is taken from the tree, whatever is installed: mutants and other checkouts are run this way.
+sys.path[:0] = [str(ROOT), str(ROOT / "layers" / "edgecors"), str(ROOT / "cli")]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the harness that the arguments name; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m harness", description=__doc__)
+    commands = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+
+    def command(name: str, help: str, seconds: float) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help, description=help)
+        made.add_argument("--seed", type=int, default=1, help="gives the same cases anywhere (default: 1)")
+        made.add_argument("--seconds", type=float, default=seconds, help=f"a bound on its time (default: {seconds:g})")
+        return made
+
+    grants = command("grants", "the decision beside the oracle's, on random policies and requests", 1200)
+    grants.add_argument("--cases", type=int, default=1_000_000)
+    mutants = command("mutants", "small changes of the engine, each of which its tests must notice", 7200)
+    mutants.add_argument("--modules", default="", help="some of them, separated by commas (default: the whole engine)")
+    mutants.add_argument("--sample", type=int, help="only so many, chosen by the seed")
+    mutants.add_argument("--part", default="0/1", help="for several processes: 0/2 and 1/2 are the two halves")
+    events = command("events", "mutated events of every source through every handler", 1200)
+    events.add_argument("--cases", type=int, default=100_000)
+    parsers = command("parsers", "coverage-guided fuzzing of the parsers (atheris; `make fuzz` installs it)", 120)
+    parsers.add_argument("--target", default="", help="one of them (default: each in turn, an equal share of the time)")
+    faults = command("faults", "a Parameter Store and an upstream that misbehave", 600)
+    faults.add_argument("--rounds", type=int, default=3)
+    load = command("load", "sustained load while the policy changes every second", 120)
+    load.add_argument(
+        "--emulator", action="store_true", help="the built edge function in Lambda's runtime emulator too"
+    )
+    options = parser.parse_args(arguments)
+    return RUNS[options.name](options)
+
+
+def run_grants(options: argparse.Namespace) -> int:
+    """The decision beside the oracle's."""
+    from harness import grants
+
+    return grants.run(options.seed, options.cases, options.seconds).finish()
+
+
+def run_mutants(options: argparse.Namespace) -> int:
+    """Small changes of the engine."""
+    from harness import mutants
+
+    modules = tuple(options.modules.split(",")) if options.modules else mutants.TARGETS
+    number, _, of = options.part.partition("/")
+    return mutants.run(options.seed, options.seconds, modules, options.sample, (int(number), int(of))).finish()
+
+
+def run_events(options: argparse.Namespace) -> int:
+    """Mutated events."""
+    from harness import events
+
+    return events.run(options.seed, options.cases, options.seconds, sam=True).finish()
+
+
+def run_parsers(options: argparse.Namespace) -> int:
+    """Coverage-guided fuzzing."""
+    from harness import parsers
+
+    return parsers.run(options.seed, options.seconds, options.target).finish()
+
+
+def run_faults(options: argparse.Namespace) -> int:
+    """Misbehaving peers."""
+    from harness import faults
+
+    return faults.run(options.seed, options.seconds, options.rounds).finish()
+
+
+def run_load(options: argparse.Namespace) -> int:
+    """Sustained load."""
+    from harness import load
+
+    return load.run(options.seed, options.seconds, emulator=options.emulator).finish()
+
+
+RUNS = {
+    "events": run_events,
+    "parsers": run_parsers,
+    "faults": run_faults,
+    "load": run_load,
+    "mutants": run_mutants,
+    "grants": run_grants,
+}
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    sys.exit(main())

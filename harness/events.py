@@ -1,0 +1,478 @@
+"""No malformed answer: mutated and random events of every source through every handler.
+
+Demanded: no handler raises; each answers in time and with JSON; the answer breaks no rule of its front that the event
+did not break already; and whatever origin it grants is the request's and stands in the policy.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from edgecors.decorator import cors
+from edgecors.edge import Edge
+from edgecors.events import source_of
+from edgecors.policy import Policy, PolicyError, load_policy
+from edgecors.telemetry import Telemetry
+from edgecors_cli.local import edge_rules
+
+from harness import answers, generate
+from harness.generate import chance, pick
+from harness.summary import Summary
+from tests.oracle import origins
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "events"
+SECONDS = 1.0
+"""Processor time for one event. The edge's shortest deadline is 5 s of wall time on a slower machine."""
+HEADER = re.compile(r"Header '?([^ ']+)")
+NUMBER = re.compile(r"[0-9]+")
+ACAO = "access-control-allow-origin"
+UPSTREAM = "https://upstream.example"
+"""What the upstream itself allows, so that it shows where it comes through."""
+
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 204, 1e308, "", " ", "null", "true", "204", "a\r\nSet-Cookie: a=b", "\0", "\u2028"),
+    *(
+        "\ud800",
+        "\u00e9",
+        "x" * 5000,
+        "https://app.example.com",
+        "OPTIONS",
+        "CONNECT",
+        "G T",
+        "2.0",
+        "1.0",
+        "99",
+        "abc",
+    ),
+    *(
+        [],
+        {},
+        [None],
+        [[]],
+        [{}],
+        {"a": None},
+        [{"key": "Origin", "value": None}],
+        [{"value": "https://app.example.com"}],
+    ),
+    *({"http": None}, {"elb": None}, ["https://app.example.com", "https://app.example.com"]),
+)
+HEADERS = (
+    *(
+        "origin",
+        "Origin",
+        "ORIGIN",
+        "access-control-request-method",
+        "Access-Control-Request-Headers",
+        "host",
+        "vary",
+        "Vary",
+    ),
+    *(
+        "sec-fetch-site",
+        "cookie",
+        "x-forwarded-proto",
+        "access-control-allow-origin",
+        "Timing-Allow-Origin",
+        "content-length",
+    ),
+    *("x-\u017f", "a b", "", "access-control-allow-origin ", "set-cookie", "access-control-request-private-network"),
+)
+HANDLER_RESPONSES: tuple[Any, ...] = (
+    {"statusCode": 200, "headers": {"Access-Control-Allow-Origin": UPSTREAM, "Vary": "Accept"}, "body": "{}"},
+    {
+        "statusCode": 200,
+        "multiValueHeaders": {"access-control-allow-origin": [UPSTREAM], "vary": ["A", "B"]},
+        "body": "x",
+    },
+    {"statusCode": 404, "headers": None, "body": "x"},
+    {"statusCode": 204},
+    {"statusCode": 200, "headers": {"vary": "*", "VARY": "x"}, "isBase64Encoded": True, "body": "AAAA"},
+    {"statusCode": "200", "headers": {"a": 1}, "body": {}},
+    *(
+        None,
+        "text",
+        7,
+        [],
+        {},
+        {"message": "x"},
+        {"statusCode": None, "headers": [], "multiValueHeaders": 3, "cookies": "x"},
+    ),
+)
+
+
+class Fixed:
+    """A store of one policy for every site."""
+
+    policy: Policy | None = None
+
+    def get(self, site: str) -> Policy | None:
+        """The policy, whatever the site."""
+        return self.policy
+
+
+class Fronts:
+    """Every handler there is over one store, and the rules of its answers."""
+
+    def __init__(self) -> None:
+        self.store = Fixed()
+        self.lines: list[str] = []
+        telemetry = Telemetry(self.lines.append)
+        edge = Edge(self.store, telemetry)  # type: ignore[arg-type]
+        self.response: Any = None
+        around = cors(site="shop", store=self.store, telemetry=telemetry)
+        self.handlers: dict[str, Callable[[Any], Any]] = {
+            "viewer": edge.viewer,
+            "origin": edge.origin,
+            "decorator": lambda event: around(lambda _event, _context: copy.deepcopy(self.response))(event, None),
+            "gateway": _gateway(telemetry, around),
+        }
+
+
+def _gateway(telemetry: Telemetry, around: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The gateway, whose upstream answers at once: what a real one does to it is another harness's."""
+    directory = str(ROOT / "functions" / "gateway")
+    if directory not in sys.path:
+        sys.path.append(directory)
+    proxy = import_module("proxy")
+    fields = [
+        ("Access-Control-Allow-Origin", UPSTREAM),
+        ("Vary", "Accept"),
+        ("Set-Cookie", "a=b"),
+        ("Set-Cookie", "c=d"),
+    ]
+
+    class Immediate(proxy.Proxy):  # type: ignore[name-defined,misc]
+        """A proxy without a network."""
+
+        def _exchange(self, call: Any, deadline: float, limit: int) -> Any:
+            return proxy.Reply(200, [*fields, ("X-Target", str(len(call.target)))], b"\xff{}")
+
+    made = Immediate(import_module("upstream").read_upstream("http://127.0.0.1:9/base"), telemetry, site="shop")
+    handler = around(made)
+    return lambda event: handler(event, None)
+
+
+def seeds(sam: bool = False) -> list[Any]:
+    """The sample events, and the SAM CLI's where it is wanted and there."""
+    found = [
+        json.loads(path.read_text("utf-8"))
+        for path in sorted(SAMPLES.rglob("*.json"))
+        if not path.name.endswith((".expected.json", ".response.json"))
+    ]
+    program = ROOT / ".venv-sam" / "bin" / "sam"
+    if sam and program.exists():
+        found += list(_sam_samples(program))
+    return found
+
+
+def _sam_samples(program: Path) -> Iterator[Any]:
+    services = (
+        "alb request",
+        "apigateway authorizer",
+        "apigateway aws-proxy",
+        "apigateway http-api-proxy",
+        "apigateway request-authorizer",
+    )
+    edge = (
+        *("ab-test", "access-request-in-response", "http-redirect", "modify-querystring", "modify-response-header"),
+        *(
+            "multiple-remote-calls-aggregate-response",
+            "normalize-querystring-to-improve-cache-hit",
+            "redirect-on-viewer-country",
+        ),
+        *(
+            "redirect-unauthenticated-users",
+            "response-generation",
+            "serve-object-on-viewer-device",
+            "simple-remote-call",
+        ),
+    )
+    for name in [*services, *(f"cloudfront {name}" for name in edge)]:
+        command = [str(program), "local", "generate-event", *name.split()]
+        done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+        yield json.loads(done.stdout)
+
+
+# Mutations of JSON
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to everything in a JSON value."""
+    yield at
+    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from places(item, (*at, key))
+
+
+def mutate(random: Random, event: Any, others: list[Any]) -> Any:
+    """A copy of an event, spoilt in one place or a few."""
+    made = copy.deepcopy(event)
+    for _ in range(pick(random, (1, 1, 1, 2, 2, 4, 8))):
+        ways = list(places(made))
+        way = pick(random, ways)
+        if not way:
+            if chance(random, 0.03):
+                return pick(random, ODD_VALUES)
+            continue
+        container = made
+        for key in way[:-1]:
+            container = container[key]
+        _spoil(random, container, way[-1], others)
+    return made
+
+
+def _spoil(random: Random, container: Any, key: Any, others: list[Any]) -> None:
+    value = container[key]
+    kind = random.randrange(9)
+    if kind == 0:
+        del container[key]
+    elif kind == 1:
+        container[key] = None
+    elif kind <= 3:
+        container[key] = copy.deepcopy(pick(random, ODD_VALUES))
+    elif kind == 4 and isinstance(value, list):
+        container[key] = value * pick(random, (2, 3, 300))
+    elif kind == 5 and isinstance(container, dict):
+        del container[key]
+        container[pick(random, (str(key).upper(), str(key).title(), f" {key}", f"{key}\n", pick(random, HEADERS)))] = (
+            value
+        )
+    elif kind == 6 and isinstance(value, str):
+        container[key] = pick(random, tuple(generate.MUTATIONS.values()))(random, value)
+    elif kind == 7:
+        other = pick(random, others)
+        for step in pick(random, list(places(other))):
+            other = other[step]
+        container[key] = copy.deepcopy(other)
+    elif isinstance(value, str):
+        container[key] = value * pick(random, (2, 100)) if len(value) < 10_000 else ""
+
+
+def with_headers(random: Random, event: Any, made: generate.Fields) -> Any:
+    """A copy of an event with a generated request's method, path and headers put where its source has them."""
+    found = copy.deepcopy(event)
+    pairs = {
+        "Origin": made["origin"],
+        "Access-Control-Request-Method": made["request_method"],
+        "Access-Control-Request-Headers": made["request_headers"],
+        "Access-Control-Request-Private-Network": made["private_network"],
+        "Sec-Fetch-Site": made["fetch_site"],
+        "Host": made["host"],
+    }
+    pairs = {name: value for name, value in pairs.items() if value is not None}
+    if "Records" in found:
+        request = found["Records"][0]["cf"].setdefault("request", {})
+        request |= {"method": made["method"] or "GET", "uri": made["path"]}
+        headers = request.setdefault("headers", {})
+        for name, value in pairs.items():
+            headers[name.lower()] = [{"key": name, "value": value}] * (2 if chance(random, 0.03) else 1)
+        return found
+    if "http" in (found.get("requestContext") or {}):
+        found["requestContext"]["http"]["method"] = made["method"]
+        found["rawPath"] = made["path"]
+    else:
+        found |= {"httpMethod": made["method"], "path": made["path"]}
+    for field, many in (("headers", False), ("multiValueHeaders", True)):
+        if found.get(field) is not None:
+            kept = {
+                name: value for name, value in found[field].items() if name.lower() not in {n.lower() for n in pairs}
+            }
+            found[field] = kept | {name: [value] if many else value for name, value in pairs.items()}
+    return found
+
+
+# Judging
+
+
+def run(seed: int, cases: int, seconds: float, sam: bool = False) -> Summary:
+    """Mutate and judge until the cases or the time are used up."""
+    summary = Summary("events", seconds, seed=seed)
+    random = Random(seed)
+    fronts = Fronts()
+    samples = seeds(sam)
+    meant: generate.Document | None = None
+    while summary.counts["events"] < cases and not summary.over:
+        if summary.counts["events"] % 50 == 0:
+            meant = _next_policy(random, fronts.store)
+        sample = pick(random, samples)
+        if meant is not None and _is_request(sample) and chance(random, 0.7):
+            sample = with_headers(random, sample, generate.request(random, meant)[0])
+        event = sample if chance(random, 0.1) else mutate(random, sample, samples)
+        summary.counts["events"] += 1
+        fronts.response = pick(random, HANDLER_RESPONSES)
+        fronts.lines.clear()
+        for name, handler in fronts.handlers.items():
+            for wrong in judge(name, handler, event, meant, summary, fronts):
+                summary.fail(f"{name}: {wrong[:300]} {json.dumps(event)[:1500]}")
+    return summary
+
+
+def _is_request(sample: Any) -> bool:
+    return "requestContext" in sample or "cf" in (sample.get("Records") or [{}])[0]
+
+
+def _next_policy(random: Random, store: Fixed) -> generate.Document | None:
+    if chance(random, 0.1):
+        store.policy = None
+        return None
+    case = generate.policy(random)
+    try:
+        store.policy = load_policy(case.text, case.lists)
+    except PolicyError:  # the harness of grants is about these
+        store.policy = None
+        return None
+    return case.meant
+
+
+def judge(
+    name: str,
+    handler: Callable[[Any], Any],
+    event: Any,
+    meant: generate.Document | None,
+    summary: Summary,
+    fronts: Fronts,
+) -> Iterator[str]:
+    """What is wrong with a handler's answer to an event."""
+    given = copy.deepcopy(event)
+    started = time.process_time()
+    try:
+        answer = handler(given)
+    except Exception as error:
+        if name == "gateway" and isinstance(error, ValueError) and "takes requests of" in str(error):
+            summary.counts["no_requests"] += 1  # no front sends what is no request
+            return
+        yield f"raised {error!r}"
+        return
+    took = time.process_time() - started
+    if took > SECONDS:
+        yield f"took {took:.1f} s"
+    try:
+        json.dumps(answer)
+    except (TypeError, ValueError) as error:
+        yield f"answered what is no JSON: {error}"
+        return
+    edge = name in ("viewer", "origin")
+    yield from _edge_rules(name, event, answer, summary) if edge else _api_rules(name, event, answer, summary, fronts)
+    if edge or name == "gateway" or source_or_none(event) is not None:
+        yield from _grants(event, answer, meant, summary)
+    for line in fronts.lines:
+        if "\n" in line or "\r" in line:
+            yield f"wrote a log line of several lines: {line!r}"
+
+
+def _edge_rules(name: str, event: Any, answer: Any, summary: Summary) -> Iterator[str]:
+    trigger, plain = _edge_trigger(event)
+    if trigger is None:
+        summary.counts["no_edge_events"] += 1
+        return
+    before = edge_rules.violations(trigger, event, plain)
+    known = {NUMBER.sub("0", wrong) for wrong in before}
+    # A header that was malformed when it came may break another rule when it goes.
+    spoilt = {found[1].lower() for found in map(HEADER.match, before) if found}
+    summary.counts["edge_answers"] += 1
+    for wrong in edge_rules.violations(trigger, event, answer):
+        found = HEADER.match(wrong)
+        if NUMBER.sub("0", wrong) not in known and not (found and found[1].lower() in spoilt):
+            yield wrong
+
+
+def _edge_trigger(event: Any) -> tuple[str | None, Any]:
+    """The trigger of an event that CloudFront could send, and what going on unchanged would be."""
+    try:
+        cf = event["Records"][0]["cf"]
+        trigger = cf["config"]["eventType"]
+        message = cf["response" if trigger.endswith("response") else "request"]
+        if trigger not in edge_rules.TRIGGERS or not isinstance(message, dict) or not isinstance(cf["request"], dict):
+            return None, None
+        return trigger, message
+    except (LookupError, TypeError, AttributeError):
+        return None, None
+
+
+def source_or_none(event: Any) -> Any:
+    """The event's source; None for what is none, or can't be read."""
+    try:
+        return source_of(event)
+    except Exception:
+        return None
+
+
+def _api_rules(name: str, event: Any, answer: Any, summary: Summary, fronts: Fronts) -> Iterator[str]:
+    source = source_or_none(event)
+    if source is None:
+        summary.counts["no_api_events"] += 1
+        return
+    kind = type(source).__name__.lower()
+    several = kind == "alb" and event.get("multiValueHeaders") is not None
+    before: set[str] = set()
+    if name == "decorator":
+        # What the function itself answered wrongly is its own. A short form is completed, so it breaks nothing.
+        before = set(answers.violations(kind, fronts.response, several=several))
+    summary.counts[f"{kind}_answers"] += 1
+    for wrong in answers.violations(kind, answer, several=several):
+        if (
+            wrong not in before
+            and not (kind == "alb" and "statusDescription" in wrong)
+            and "the answer is a" not in wrong
+        ):
+            yield wrong
+
+
+def _grants(event: Any, answer: Any, meant: generate.Document | None, summary: Summary) -> Iterator[str]:
+    asked = _origins_of(event)
+    for value in answers.values(answer, ACAO):
+        if value == UPSTREAM or value in _standing(event):
+            continue  # not managed, or shadow
+        summary.counts["grants"] += 1
+        rules = meant["rules"] if meant else []
+        if value == "*":
+            if not any(rule["allow_origins"] in ("*", ["*"]) for rule in rules):
+                yield "granted * that no rule allows"
+        elif value not in asked or not any(
+            isinstance(rule["allow_origins"], list) and origins.matches_any(rule["allow_origins"], value)
+            for rule in rules
+        ):
+            yield f"granted {value!r}"
+
+
+def _origins_of(event: Any) -> set[str]:
+    """All values of Origin headers in an event, wherever they stand."""
+    found: set[str] = set()
+    for headers in _maps(event):
+        for name, value in headers.items():
+            if str(name).lower() == "origin":
+                for item in value if isinstance(value, list) else [value]:
+                    found.add(str(item.get("value")) if isinstance(item, Mapping) else str(item))
+    return found
+
+
+def _maps(event: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(event, dict):
+        yield event
+        for value in event.values():
+            yield from _maps(value)
+    elif isinstance(event, list):
+        for value in event:
+            yield from _maps(value)
+
+
+def _standing(event: Any) -> set[str]:
+    """Values of Access-Control-Allow-Origin that were in the event already."""
+    found: set[str] = set()
+    for headers in _maps(event):
+        for name, value in headers.items():
+            if str(name).strip().lower() == ACAO:
+                for item in value if isinstance(value, list) else [value]:
+                    found.add(str(item.get("value")) if isinstance(item, Mapping) else str(item))
+    return found

@@ -1,0 +1,296 @@
+"""Coverage-guided fuzzing of whatever reads a stranger's or an author's text (https://github.com/google/atheris).
+
+Each target holds properties that can be told without an oracle, and several are held to the oracle's too. The corpus
+stays small: what is kept in harness/corpus (`KEEP_CORPUS=1`) is the shortest inputs that reached code of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from harness import generate
+from harness.summary import Summary
+
+CORPUS = Path(__file__).with_name("corpus")
+MOST_KEPT = 60
+
+
+def origin(data: bytes) -> None:
+    """`parse_origin`: what the oracle reads, and nothing else; what is read is put together again byte for byte."""
+    from edgecors.origin import parse_origin
+
+    from tests.oracle import origins
+
+    text = _text(data)
+    parts = parse_origin(text)
+    assert (parts is not None) == (origins.parse(text) is not None), f"the oracle thinks otherwise of {text!r}"
+    if parts is not None:
+        scheme, host, port = parts
+        assert f"{scheme}://{host}{':' if port else ''}{port}" == text
+
+
+def pattern(data: bytes) -> None:
+    """`parse_pattern`: a pattern or an error; its text reads as itself; it never matches what is no origin."""
+    from edgecors.origin import OriginSet, parse_origin, parse_pattern
+
+    text = _text(data)
+    entry, rest = text.partition("\n")[::2]
+    found, findings = parse_pattern(entry)
+    assert (found is None) == any(f.severity == "error" for f in findings)
+    if found is None:
+        return
+    again, repairs = parse_pattern(found.text)
+    assert again is not None
+    assert (again.text, repairs) == (found.text, [])
+    if found.kind not in ("any", "null"):
+        listed = OriginSet((), [found])
+        if listed.match(rest) is not None:
+            assert parse_origin(rest) is not None
+
+
+def document(data: bytes) -> None:
+    """`read_document`: a document or `PolicyError`; what it compiles to decides without raising, safely."""
+    from edgecors.decision import Request, decide
+    from edgecors.policy import PolicyError, read_document
+
+    try:
+        read = read_document(_text(data))
+    except PolicyError as error:
+        if not error.errors:
+            raise AssertionError("rejected without an error") from error
+        return
+    policy = read.compile(dict.fromkeys(read.lists[:1], "https://a.example"))
+    for rule in policy.rules:
+        assert not (rule.credentials and rule.origins is None), "* with credentials"
+        assert not (rule.credentials and rule.origins is not None and "null" in rule.origins.exact), (
+            "null with credentials"
+        )
+    for asked in ("https://a.example", "null", "https://a.example\n", None):
+        found = decide(policy, Request("OPTIONS", "/", "a.example", "https", asked, "GET", "x-a"))
+        assert all("\n" not in value and "\r" not in value for _, value in found.headers), found
+
+
+def path(data: bytes) -> None:
+    """`normalise_path`: the oracle's, and its own normal form."""
+    from edgecors.paths import normalise_path
+
+    from tests.oracle.decision import normal_path
+
+    text = _text(data)
+    found = normalise_path(text)
+    assert found == normal_path(text), f"the oracle has {normal_path(text)!r}, not {found!r}"
+    assert found is None or normalise_path(found) == found
+
+
+def headers(data: bytes) -> None:
+    """`parse_header_names`: the oracle's names, each a token."""
+    from edgecors.decision import parse_header_names
+
+    from tests.oracle.decision import requested_names
+
+    text = _text(data)
+    found, wanted = parse_header_names(text), requested_names(text)
+    assert (found is None) == (wanted is None), text
+    assert found is None or list(dict.fromkeys(found)) == wanted
+
+
+def event(data: bytes) -> None:
+    """Every handler bears any JSON, and answers with JSON."""
+    from edgecors.decorator import cors
+    from edgecors.edge import Edge
+    from edgecors.policy import Policy, load_policy
+    from edgecors.telemetry import Telemetry
+
+    try:
+        given = json.loads(_text(data))
+    except (ValueError, RecursionError):
+        return
+
+    class Fixed:
+        def get(self, site: str) -> Policy:
+            return load_policy('{"rules": [{"allow_origins": ["https://*.a.example"], "on_refused": "block"}]}')
+
+    store = Fixed()
+    telemetry = Telemetry(lambda line: None)
+    edge = Edge(store, telemetry)  # type: ignore[arg-type]
+    around = cors(site="shop", store=store, telemetry=telemetry)(lambda event, context: {"statusCode": 200})
+    for handler in (edge.viewer, edge.origin, around):
+        json.dumps(handler(json.loads(_text(data)), None))
+    assert given is not handler
+
+
+def response(data: bytes) -> None:
+    """The reader of HTTP answers: a message, or one of the errors that it promises."""
+    import socket
+    import time
+
+    from edgecors.parameters import Connection, Endpoint, ParameterStoreError, _parameter, _result
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = Connection(Endpoint("http://127.0.0.1:9"))
+        connection._socket = ours
+        theirs.sendall(data[:60_000])
+        theirs.shutdown(socket.SHUT_WR)
+        try:
+            status, found, body = connection.exchange("POST", {}, b"", time.monotonic() + 0.2)
+            _parameter(_result(status, found, body).get("Parameter"))
+        except (OSError, ValueError, ParameterStoreError):
+            pass
+        connection.close()
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    made.__name__: made for made in (origin, pattern, document, path, headers, event, response)
+}
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def run(seed: int, seconds: float, target: str = "") -> Summary:
+    """Fuzz each target in a process of its own (libFuzzer ends with `exit`), or one."""
+    summary = Summary("parsers", seconds, seed=seed)
+    names = [target] if target else list(TARGETS)
+    for name in names:
+        share = max(1, int(seconds / len(names)))
+        with tempfile.TemporaryDirectory() as found:
+            plant(name, Path(found), seed)
+            command = [sys.executable, "-m", "harness.parsers", name, f"-seed={seed}", f"-max_total_time={share}"]
+            command += [
+                "-max_len=4096",
+                "-timeout=10",
+                "-print_final_stats=1",
+                f"-artifact_prefix={found}/crash-",
+                found,
+            ]
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", env=_environment(), check=False
+            )
+            _read(name, done, Path(found), summary)
+    return summary
+
+
+def plant(name: str, directory: Path, seed: int) -> None:
+    """Generated inputs to begin with: from nothing a fuzzer is long in finding so much as ``https://``."""
+    for number, data in enumerate(kept_inputs(name)):
+        (directory / f"seed-kept-{number}").write_bytes(data)
+    random = Random(seed)
+    for number in range(40):
+        case = generate.policy(random)
+        made, _ = generate.request(random, case.meant)
+        listed = case.meant["rules"][0]["allow_origins"]
+        entry = listed if listed == "*" else listed[0]
+        texts = {
+            "origin": made["origin"] or generate.instance(random, entry),
+            "pattern": f"{entry}\n{generate.instance(random, entry)}",
+            "document": case.text,
+            "path": made["path"],
+            "headers": made["request_headers"] or "",
+            "event": _small_event(made, number),
+            "response": ANSWERS[number % len(ANSWERS)],
+        }
+        (directory / f"seed-{number}").write_bytes(texts[name].encode("utf-8", "surrogatepass"))
+
+
+def _small_event(made: generate.Fields, number: int) -> str:
+    headers = {"origin": made["origin"], "access-control-request-method": made["request_method"], "host": made["host"]}
+    present = {name: value for name, value in headers.items() if value is not None}
+    lists = {name: [{"key": name, "value": value}] for name, value in present.items()}
+    request = {"method": made["method"], "uri": made["path"], "headers": lists}
+    several = {name: [value] for name, value in present.items()}
+    context: dict[str, object] = {"elb": {}} if number % 2 else {"stage": "live"}
+    http = {"http": {"method": made["method"], "path": made["path"]}}
+    events: tuple[dict[str, object], ...] = (
+        {"Records": [{"cf": {"config": {"distributionId": "E1", "eventType": "viewer-request"}, "request": request}}]},
+        {"Records": [{"cf": {"config": {}, "request": request, "response": {"status": "404", "headers": {}}}}]},
+        {"httpMethod": made["method"], "path": made["path"], "multiValueHeaders": several, "requestContext": context},
+        {
+            "httpMethod": made["method"],
+            "path": made["path"],
+            "headers": present,
+            "requestContext": context,
+            "version": "1.0",
+        },
+        {"version": "2.0", "rawPath": made["path"], "headers": present, "requestContext": http, "cookies": ["a=b"]},
+    )
+    return json.dumps(events[number % len(events)])
+
+
+ANSWERS = (
+    'HTTP/1.1 200 OK\r\nContent-Length: 34\r\n\r\n{"Parameter":{"Value":"https://a"}}',
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nA: b\r\n\r\n",
+    'HTTP/1.1 400 Bad Request\r\nx-amzn-errortype: A#B:http://x\r\nContent-Length: 15\r\n\r\n{"__type":"A#B"}',
+    "HTTP/1.0 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\n\r\n{}",
+)
+
+
+def _environment() -> dict[str, str]:
+    root = Path(__file__).resolve().parent.parent
+    paths = [root, root / "layers" / "edgecors", root / "cli"]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+
+
+def _read(name: str, done: subprocess.CompletedProcess[str], found: Path, summary: Summary) -> None:
+    executed = re.search(r"stat::number_of_executed_units:\s+(\d+)", done.stderr)
+    covered = re.findall(r"\bcov: (\d+)", done.stderr)
+    summary.counts[f"{name}_runs"] = int(executed[1]) if executed else 0
+    summary.counts[f"{name}_covered"] = int(covered[-1]) if covered else 0
+    crashes = [path for path in found.iterdir() if path.name.startswith("crash-")]
+    for crash in crashes:
+        summary.fail(f"{name}: {crash.read_bytes()[:300]!r}: {_last_error(done.stderr)}")
+    if done.returncode != 0 and not crashes:
+        summary.fail(f"{name}: ended with {done.returncode}: {done.stderr[-500:]}")
+    if os.environ.get("KEEP_CORPUS") and not crashes:
+        _keep(name, found)
+
+
+def _keep(name: str, found: Path) -> None:
+    """Keep the shortest of what libFuzzer thought worth keeping: each reached code that nothing before it reached."""
+    added = [path.read_bytes() for path in found.iterdir() if not path.name.startswith("seed-")]
+    kept = sorted({*kept_inputs(name), *added}, key=lambda data: (len(data), data))[:MOST_KEPT]
+    CORPUS.mkdir(exist_ok=True)
+    lines = [json.dumps(data.decode("latin-1")) for data in kept]
+    (CORPUS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "ascii")
+
+
+def kept_inputs(name: str) -> list[bytes]:
+    """The corpus of a target: a line each, the bytes as characters."""
+    path = CORPUS / f"{name}.jsonl"
+    lines = path.read_text("ascii").splitlines() if path.exists() else []
+    return [json.loads(line).encode("latin-1") for line in lines]
+
+
+def _last_error(text: str) -> str:
+    lines = [line for line in text.splitlines() if re.match(r"^(\w+Error|\w+Exception|AssertionError)\b", line)]
+    return lines[-1] if lines else text[-300:]
+
+
+def main() -> None:
+    """What runs in the process of its own: one target under libFuzzer."""
+    import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    name = sys.argv.pop(1)
+    # The library's branches are what guides the search; the oracle's would only lead it astray.
+    with atheris.instrument_imports(include=["edgecors"], enable_loader_override=False):
+        import edgecors.decorator
+        import edgecors.edge
+        import edgecors.events.alb
+        import edgecors.events.http
+        import edgecors.events.rest
+        import edgecors.policy  # noqa: F401
+    atheris.Setup(sys.argv, TARGETS[name])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The harnesses in their short form: a few seconds each, of the same cases on every machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import events, grants, parsers
+
+ROOT = Path(__file__).resolve().parents[2]
+# A bound for broken runs; the numbers of cases decide how long it takes.
+SECONDS = 300
+
+
+def test_no_wrong_grant() -> None:
+    summary = grants.run(20261122, 20_000, SECONDS)
+    assert summary.failures == []
+    assert summary.counts["cases"] == 20_000
+    # Cases that are all refused for the same dull reason would prove nothing.
+    assert summary.counts["grants"] > 2000
+    assert summary.counts["echoes"] > 1000
+
+
+def test_no_malformed_answer() -> None:
+    summary = events.run(20261122, 1500, SECONDS)
+    assert summary.failures == []
+    for front in ("edge", "rest", "http", "alb"):
+        assert summary.counts[f"{front}_answers"] > 200
+    assert summary.counts["grants"] > 100
+
+
+@pytest.mark.parametrize("name", parsers.TARGETS)
+def test_the_corpus_of_the_fuzzer_holds(name: str) -> None:
+    kept = parsers.kept_inputs(name)
+    assert kept
+    for data in kept:
+        parsers.TARGETS[name](data)
+
+
+def test_mutants_are_noticed() -> None:
+    # In a process of its own: here the library is loaded already.
+    command = [sys.executable, "-m", "harness", "mutants", "--modules", "decision", "--sample", "4", "--seed", "3"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mutants=4 " in done.stdout
