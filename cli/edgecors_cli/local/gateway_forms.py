@@ -254,7 +254,9 @@ class FunctionUrl(_Format2):
 
     def failure(self, status: int) -> HttpResponse:
         """Lambda's own error."""
-        return HttpResponse(status, (("content-type", "application/json"),), {413: b"", 502: b"Internal Server Error"}[status])
+        return HttpResponse(
+            status, (("content-type", "application/json"),), {413: b"", 502: b"Internal Server Error"}[status]
+        )
 
     def stamped(self, response: HttpResponse, arrival: Arrival) -> HttpResponse:
         """The request's id."""

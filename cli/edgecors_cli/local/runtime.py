@@ -28,6 +28,8 @@ from edgecors_cli.local.invoke import Event, Invocation, Say
 
 START_SECONDS: Final = 15.0
 _MACHINES: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+# A program that is still open for writing in a process forked meanwhile can't be run ("text file busy").
+_starting: Final = threading.Lock()
 _INVOKE: Final = "/2015-03-31/functions/function/invocations"
 
 
@@ -104,6 +106,7 @@ class EmulatedContainer:
         self._process: subprocess.Popen[str] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._reader: threading.Thread | None = None
+        self._ending = False
 
     async def __call__(self, event: Event) -> Invocation:
         """The function's answer. What it decided is in its log only."""
@@ -115,7 +118,7 @@ class EmulatedContainer:
                 self._start()
             answer = self._ask(event)
         except (OSError, http.client.HTTPException, RuntimeError) as error:
-            return Invocation(error=f"the runtime emulator failed: {error or type(error).__name__}")
+            return Invocation(error=f"the runtime emulator failed: {type(error).__name__}: {error}")
         try:
             result = json.loads(answer)
         except ValueError:
@@ -134,13 +137,24 @@ class EmulatedContainer:
             connection.close()
 
     def _start(self) -> None:
+        with _starting:
+            process = self._process = self._launched()
+        self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
+        self._reader.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not _listens(self._port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("it did not start")
+            time.sleep(0.02)
+
+    def _launched(self) -> subprocess.Popen[str]:
         self._scratch = tempfile.TemporaryDirectory(prefix="edgecors-runtime-")
         # Wheels keep no run bit for data files.
         program = Path(self._scratch.name) / "aws-lambda-rie"
         shutil.copyfile(self._tools.emulator, program)
         program.chmod(0o755)
         self._port, api = _free_port(), _free_port()
-        process = self._process = subprocess.Popen(
+        return subprocess.Popen(
             [
                 str(program),
                 "--runtime-interface-emulator-address",
@@ -162,13 +176,6 @@ class EmulatedContainer:
             # A process group of its own: Ctrl-C is for us, and the function ends with the emulator.
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
-        self._reader.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not _listens(self._port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("it did not start")
-            time.sleep(0.02)
 
     def _variables(self) -> dict[str, str]:
         return {
@@ -192,12 +199,13 @@ class EmulatedContainer:
         assert process.stdout is not None
         for line in process.stdout:
             said = _log_line(line)
-            if said is not None:
+            if said is not None and not self._ending:
                 self._say(said)
         process.stdout.close()
 
     def close(self) -> None:
-        """Ends the emulator and the function."""
+        """Ends the emulator and the function, whose complaints about that are of no interest."""
+        self._ending = True
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -35,7 +35,7 @@ STAGED: Final = ("http-api", "rest-api")
 FRONTS: Final = (*CLOUDFRONT, *STAGED, "function-url", "alb", "alb-single-value")
 PAGE_PORT: Final = 8081
 """Where the playground is, unless that is taken."""
-MOST_EMULATED: Final = 4
+MOST_EMULATED: Final = 2
 """Emulators at once; each is a process of its own."""
 
 

@@ -71,26 +71,34 @@ async function trial(side, asked, id) {
 
 // -- showing a result ----------------------------------------------------------------------------------------------
 
-function decided({ exchanges }) {
+function decided({ exchanges, expected, why }) {
   if (!exchanges.length) return "the edge saw no request";
   // A browser stops at the first refusal; otherwise the last exchange is the one that counts.
   const telling = exchanges.find(({ reason }) => reason !== "allowed") ?? exchanges[exchanges.length - 1];
   const { reason, entry, preflight } = telling;
   const entryText = reason === "allowed" && entry ? ` by ${entry}` : "";
   const preflightText = preflight && reason !== "allowed" ? " (preflight)" : "";
-  const hit = telling.steps.includes("hit") ? ", from the cache" : "";
-  return `${reason}${entryText}${preflightText}${hit}`;
+  const hit = telling.steps.includes("hit") ? ", answered from the cache" : "";
+  // Allowed, and the page still gets nothing: a browser wants more for a request with credentials.
+  const but = reason === "allowed" && expected === false ? `, but ${why}` : "";
+  return `${reason}${entryText}${preflightText}${hit}${but}`;
 }
 
 function headerList(title, headers) {
-  const items = headers.map(([name, value]) => make("li", CORS.test(name) ? { class: "cors" } : {}, `${name}: ${value}`));
-  return [make("h4", {}, title), make("ul", {}, ...items)];
+  const item = ([name, value]) => make("li", CORS.test(name) ? { class: "cors" } : {}, `${name}: ${value}`);
+  const telling = headers.filter(([name]) => CORS.test(name)).map(item);
+  const others = headers.filter(([name]) => !CORS.test(name)).map(item);
+  return [
+    make("h4", {}, title),
+    make("ul", {}, ...telling),
+    others.length ? make("details", {}, make("summary", {}, `${others.length} other headers`), make("ul", {}, ...others)) : "",
+  ];
 }
 
 function wire(exchange) {
   const { method, target, status, steps, reason, entry, troubles } = exchange;
   return make("div", { class: "wire" },
-    make("h3", { class: "mono" }, `${method} ${target}`),
+    make("h3", { class: "mono" }, `${method} ${target.replace(/[?&]trial=[^&]*/, "")}`),
     make("p", {}, `${status}, by way of ${steps.join(" › ") || "no trigger"}. edgecors: ${reason}${entry ? ` (${entry})` : ""}.`),
     ...troubles.map((trouble) => make("p", {}, trouble)),
     ...headerList("The browser sent", exchange.sent),

@@ -51,7 +51,7 @@ function byImage(request) {
 const WAYS = { fetch: byFetch, xhr: byXhr, font: byFont, image: byImage };
 
 addEventListener("message", async (event) => {
-  if (event.source !== parent) return;
+  if (parent === window || event.source !== parent) return;
   const { key, request } = event.data;
   let outcome;
   try {
@@ -62,4 +62,4 @@ addEventListener("message", async (event) => {
   parent.postMessage({ key, outcome }, event.origin);
 });
 
-parent.postMessage({ ready: true }, "*");
+if (parent !== window) parent.postMessage({ ready: true }, "*");

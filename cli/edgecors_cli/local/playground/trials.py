@@ -42,7 +42,9 @@ class Seen:
     @property
     def asked(self) -> str | None:
         """The method that a preflight asks for; None where this is no preflight."""
-        return value(self.request.headers, "access-control-request-method") if self.request.method == "OPTIONS" else None
+        return (
+            value(self.request.headers, "access-control-request-method") if self.request.method == "OPTIONS" else None
+        )
 
 
 class Trials:
@@ -70,8 +72,8 @@ class Trials:
 def judged(policy: Policy | None, seen: Sequence[Seen], credentials: bool) -> dict[str, Any]:
     """What the policy says of a trial's requests, and so what a browser has to make of it; JSON-ready.
 
-    ``expected`` is whether the page gets its answer, ``why`` the first reason that it does not. What the policy does not
-    touch is for the upstream to say: there the headers that were sent count. None where the edge saw nothing.
+    ``expected`` is whether the page gets its answer (None where the edge saw nothing), ``why`` the first reason that it
+    does not. What the policy does not touch is for the upstream to say: there the headers that were sent count.
     """
     decisions = [_decide(policy, one) for one in seen]
     verdicts = [_verdict(one, decision, credentials) for one, decision in zip(seen, decisions, strict=True)]

@@ -1,0 +1,71 @@
+"""Chromium, and local edges that stay up for all tests about the same front."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.edge import EdgeProcess
+from tests.support.require import require
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this directory drive a browser."""
+    for item in items:
+        if "tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+# Not for the whole run: Playwright's loop counts as running in this thread, and other tests start loops of their own.
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium (or Chrome) with a new profile."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    require(program, "Chromium is not here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A tab with nothing remembered. An error in a script of the page's fails the test."""
+    context = chromium.new_context()
+    made = context.new_page()
+    errors: list[str] = []
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="module")
+def edges() -> Iterator[Callable[..., EdgeProcess]]:
+    """Starts a local edge with some arguments, or gives the one that runs with them."""
+    running: dict[tuple[str, ...], EdgeProcess] = {}
+    with ExitStack() as stack:
+
+        def edge(*arguments: str) -> EdgeProcess:
+            if arguments not in running:
+                running[arguments] = stack.enter_context(EdgeProcess(*arguments))
+            return running[arguments]
+
+        yield edge
+        # All at once; then the stack waits for each.
+        for process in running.values():
+            process.interrupt()

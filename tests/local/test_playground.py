@@ -1,0 +1,186 @@
+"""The playground's server, without a browser: what the edge saw of a trial, what ought to have come of it, and who is
+served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from importlib import resources
+from typing import Any
+
+import httpx
+import pytest
+from edgecors.policy import load_policy
+from edgecors_cli.local.http import Exchange, Headers, HttpRequest, HttpResponse
+from edgecors_cli.local.playground.page import Setup, make_page
+from edgecors_cli.local.playground.trials import KEPT, MOST, Trials, judged
+
+APP = "http://app.localhost:8081"
+EVIL = "http://evil.localhost:8081"
+POLICY = load_policy(
+    json.dumps(
+        {
+            "version": 1,
+            "rules": [
+                {"paths": ["/api/*"], "allow_origins": ["http://app.localhost:*"], "allow_credentials": True},
+                {"paths": ["/public/*"], "allow_origins": "*"},
+            ],
+        }
+    ),
+    {},
+)
+
+
+def seen(trials: Trials, method: str, target: str, origin: str | None, *answer: tuple[str, str], **more: str) -> None:
+    """The edge has answered a request."""
+    path, _, query = target.partition("?")
+    headers: Headers = tuple((name.replace("_", "-"), text) for name, text in more.items())
+    if origin is not None:
+        headers = (("origin", origin), *headers)
+    trials(HttpRequest(method, path, query, headers), Exchange(HttpResponse(200, answer), ["handler"]), 0.0)
+
+
+def verdict(trials: Trials, origin: str, credentials: bool = False) -> tuple[Any, str]:
+    found = judged(POLICY, trials.of("1", origin), credentials)
+    return found["expected"], found["why"]
+
+
+def test_the_policy_is_what_counts_and_not_what_was_sent() -> None:
+    """A poisoned cache sends other headers than the policy wants: that is the difference to be shown."""
+    trials = Trials()
+    seen(trials, "GET", "/api/a?trial=1", APP, ("Access-Control-Allow-Origin", EVIL))
+    seen(trials, "GET", "/api/a?trial=1", EVIL, ("Access-Control-Allow-Origin", EVIL))
+    assert verdict(trials, APP) == (True, "Access-Control-Allow-Origin names the origin")
+    assert verdict(trials, EVIL) == (False, "no Access-Control-Allow-Origin header")
+
+
+def test_a_refused_preflight_is_enough() -> None:
+    trials = Trials()
+    asked = {"access_control_request_method": "PUT"}
+    seen(trials, "OPTIONS", "/api/a?trial=1", APP, **asked)
+    seen(trials, "PUT", "/api/a?trial=1", APP)
+    seen(trials, "OPTIONS", "/api/a?trial=1", EVIL, **asked)
+    assert verdict(trials, APP)[0] is True
+    assert verdict(trials, EVIL) == (False, "the preflight's answer has no Access-Control-Allow-Origin header")
+    first, second = judged(POLICY, trials.of("1", APP), False)["exchanges"]
+    assert (first["preflight"], first["reason"], first["entry"]) == (True, "allowed", "http://app.localhost:*")
+    assert (second["preflight"], second["method"], second["steps"]) == (False, "PUT", ["handler"])
+
+
+def test_everyone_is_not_everyone_with_cookies() -> None:
+    trials = Trials()
+    seen(trials, "GET", "/public/a?trial=1", EVIL)
+    assert verdict(trials, EVIL)[0] is True
+    assert verdict(trials, EVIL, credentials=True)[0] is False
+
+
+def test_where_no_rule_is_the_sent_headers_count() -> None:
+    trials = Trials()
+    seen(trials, "GET", "/other?trial=1", EVIL, ("Access-Control-Allow-Origin", "*"))
+    seen(trials, "GET", "/other?trial=2", EVIL)
+    assert verdict(trials, EVIL)[0] is True
+    assert judged(POLICY, trials.of("2", EVIL), False)["expected"] is False
+
+
+def test_nothing_seen_is_nothing_expected() -> None:
+    assert judged(POLICY, [], False) == {"expected": None, "why": "", "exchanges": []}
+
+
+def test_only_trials_are_kept_and_not_for_ever() -> None:
+    trials = Trials()
+    seen(trials, "GET", "/api/a", APP)
+    seen(trials, "GET", "/api/a?trial=1", None)
+    for _ in range(MOST + 5):
+        seen(trials, "GET", "/api/a?b=2&trial=1", APP)
+    assert len(trials.of("1", APP)) == MOST - 1
+    for number in range(KEPT):
+        seen(trials, "GET", f"/api/a?trial=n{number}", APP)
+    assert trials.of("1", APP) == []
+    assert len(trials.of("n0", APP)) == 1
+
+
+# -- the server -------------------------------------------------------------------------------------------------------
+
+
+class Client:
+    """Asks an ASGI application as the page on ``app.localhost`` does."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url=APP) as client:
+                return await client.get(path, **options)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def client() -> Client:
+    trials = Trials()
+    seen(trials, "GET", "/api/a?trial=1", APP)
+    setup = Setup("alb", "/edgecors/sites/demo", 8081, 8080, True)
+    return Client(make_page(setup, trials, lambda: POLICY))
+
+
+def test_the_page_gets_all_its_parts(client: Client) -> None:
+    page = client.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for part in ("page.css", "page.js", "icon.svg"):
+        assert f'"{part}"' in page.text
+        assert client.get(f"/{part}").status_code == 200
+    assert '"runner.js"' in client.get("/runner.html").text
+    assert client.get("/runner.js").status_code == 200
+    assert client.get("/cases.json").json()
+    assert client.get("/setup").json() == {
+        "front": "alb",
+        "parameter": "/edgecors/sites/demo",
+        "demo": True,
+        "edge": "http://localhost:8080",
+        "app": APP,
+        "evil": EVIL,
+    }
+
+
+def test_it_tells_what_the_edge_saw(client: Client) -> None:
+    told = client.get("/trial", params={"id": "1", "origin": APP, "credentials": "include"}).json()
+    assert told["expected"] is True
+    assert told["exchanges"][0]["sent"] == [["origin", APP]]
+    assert client.get("/trial").json()["exchanges"] == []
+
+
+@pytest.mark.parametrize("name", ["page.py", "__init__.py", "nothing.html", "..%2fserver.py", "%2e%2e/server.py"])
+def test_nothing_else_is_served(client: Client, name: str) -> None:
+    assert client.get(f"/{name}").status_code == 404
+
+
+def test_only_this_machine_s_names_are_served(client: Client) -> None:
+    """Otherwise a name of somebody's that leads to 127.0.0.1 would make their page one of ours."""
+    for host in ("app.localhost:8081", "evil.localhost:8081", "localhost", "127.0.0.1:8081", "[::1]:8081"):
+        assert client.get("/setup", headers={"Host": host}).status_code == 200, host
+    for host in (
+        "evil.example",
+        "evil.example:8081",
+        "localhost.evil.example",
+        "app.localhost.",
+        "127.0.0.1.evil.example",
+    ):
+        reply = client.get("/trial?id=1", headers={"Host": host})
+        assert (reply.status_code, "exchanges" in reply.text) == (421, False), host
+
+
+def test_nobody_else_may_frame_it_or_read_it(client: Client) -> None:
+    reply = client.get("/runner.html", headers={"Origin": EVIL})
+    policy = reply.headers["content-security-policy"]
+    assert f"frame-ancestors {APP}" in policy.split("; ")
+    assert "script-src 'self'" in policy.split("; ")
+    assert "unsafe" not in policy
+    assert not [name for name in reply.headers if name.startswith("access-control-")]
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    for file in resources.files("edgecors_cli.local.playground").iterdir():
+        if file.name.endswith((".html", ".css", ".js")):
+            assert "https://" not in file.read_text(encoding="utf-8"), file.name
