@@ -47,12 +47,14 @@ class Alb(Source):
         fields = {name: [value] for name, value in headers.items()}
         response["multiValueHeaders"] = {**(response.get("multiValueHeaders") or {}), **fields}
 
-    def _write(self, response: dict[str, Any], fields: Fields) -> None:
+    def _head(self, status: int) -> dict[str, Any]:
         from http import HTTPStatus
 
-        status = response["statusCode"]
         known = status in HTTPStatus._value2member_map_
-        response["statusDescription"] = f"{status} {HTTPStatus(status).phrase}" if known else str(status)
+        description = f"{status} {HTTPStatus(status).phrase}" if known else str(status)
+        return {"statusCode": status, "statusDescription": description, "isBase64Encoded": False}
+
+    def _write(self, response: dict[str, Any], fields: Fields) -> None:
         if self._several:
             response["multiValueHeaders"] = fields
             return

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 
 from __future__ import annotations
 
-from .source import Source, encode_path, encode_query, version_of, without_stage
+from .source import Source, encode_path, encode_query, read_headers, version_of, without_stage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +31,14 @@ class Http(Source):
         cookies = event.get("cookies")
         if cookies:
             # They are taken out of the headers of an HTTP API's event, and stand in both places of a function URL's.
-            value = "; ".join(str(cookie) for cookie in cookies)
-            self.headers = [field for field in self.headers if field[0].lower() != "cookie"] + [("cookie", value)]
-            self._values["cookie"] = [value]
+            self._values["cookie"] = "; ".join(map(str, cookies))
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All header fields as they came, with the cookies as the one that HTTP/1.1 would have."""
+        cookie = self.value("cookie")
+        fields = [field for field in read_headers(self.event) if field[0].lower() != "cookie"]
+        return fields if cookie is None else [*fields, ("cookie", cookie)]
 
     def query(self) -> str:
         """The query as it came."""

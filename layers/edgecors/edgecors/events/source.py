@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 
+from ..characters import ALPHANUMERIC, consists_of
 from ..decision import Request
 from .vary import merge_vary
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 LAMBDA_LIMIT = 6_291_556
 """Bytes of JSON that a function may answer with: 6 MB, and what Lambda adds for its own envelope."""
 
+# Most paths are made of these alone, and are spelt the same whatever the front did to them.
+_PLAIN_PATH = ALPHANUMERIC + b"/-._~"
 # What no request line can hold, and what would begin the query or the fragment.
 _NOT_IN_A_PATH = re.compile(r"[^!-~]|[#?]")
 _NOT_IN_A_QUERY = re.compile(r"[^!-~]|#")
@@ -36,43 +39,48 @@ class Source(ABC):
     """One request's event.
 
     ``method``, ``path`` (encoded, without the stage and without query; it begins with a slash), ``host`` and ``scheme``
-    (None where the event does not show them) are the viewer's; ``headers`` are all header fields as they came, repeated
-    names repeated. ``limit`` is the size in bytes, as JSON, of the largest response that the front takes.
+    (None where the event does not show them) are the viewer's. ``limit`` is the size in bytes, as JSON, of the largest
+    response that the front takes.
     """
 
-    __slots__ = ("_values", "context", "event", "headers", "host", "method", "path", "scheme")
+    __slots__ = ("_values", "context", "event", "host", "method", "path", "scheme")
 
     limit = LAMBDA_LIMIT
 
     def __init__(self, event: Mapping[str, Any], method: object, path: str, scheme: str | None) -> None:
         self.event = event
         self.context: Mapping[str, Any] = event.get("requestContext") or {}
-        self.headers = read_headers(event)
-        self._values: Fields = {}
-        for name, value in self.headers:
-            self._values.setdefault(name.lower(), []).append(value)
+        self._values = _by_lower_name(event)
         self.method = str(method or "GET")
         self.path = path
         self.scheme = scheme
         self.host = self.value("host") or self.context.get("domainName")
 
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All header fields as they came, repeated names repeated."""
+        return read_headers(self.event)
+
     def value(self, name: str) -> str | None:
         """All values of the request's header with this lower-case name, joined; None when it is not there."""
-        values = self._values.get(name)
-        return None if values is None else ", ".join(values)
+        found = self._values.get(name)
+        if found is None or type(found) is str:
+            return found
+        return ", ".join(map(str, _as_list(found))) if _as_list(found) else None
 
     def request(self) -> Request:
         """What the protocol needs of the request."""
+        value = self.value
         return Request(
             self.method,
             self.path,
             self.host,
             self.scheme,
-            self.value("origin"),
-            self.value("access-control-request-method"),
-            self.value("access-control-request-headers"),
-            self.value("access-control-request-private-network"),
-            self.value("sec-fetch-site"),
+            value("origin"),
+            value("access-control-request-method"),
+            value("access-control-request-headers"),
+            value("access-control-request-private-network"),
+            value("sec-fetch-site"),
         )
 
     @abstractmethod
@@ -100,10 +108,14 @@ class Source(ABC):
 
     def answer(self, decision: Decision) -> dict[str, Any]:
         """A response of our own."""
-        headers = list(decision.headers)
+        headers = dict(decision.headers)
         if decision.vary:
-            headers.append(("Vary", ", ".join(decision.vary)))
-        return self.reply(decision.status or 0, headers, decision.body)
+            headers["Vary"] = ", ".join(decision.vary)
+        response = self._head(decision.status or 0)
+        self._add(response, headers)
+        if decision.body is not None:
+            response["body"] = decision.body
+        return response
 
     def problem(self, status: int, title: str, detail: str) -> dict[str, Any]:
         """An error of our own, as RFC 9457 has it."""
@@ -121,9 +133,8 @@ class Source(ABC):
         fields: Fields = {}
         for name, value in headers:
             fields.setdefault(names.setdefault(name.lower(), name), []).append(value)
-        response: dict[str, Any] = {"statusCode": status}
+        response = self._head(status)
         self._write(response, fields)
-        response["isBase64Encoded"] = False
         if body is None:
             return response
         response["body"], response["isBase64Encoded"] = _as_text(body)
@@ -141,27 +152,22 @@ class Source(ABC):
         if not isinstance(response, dict):
             return response
         stamped = dict(response)
-        replaced = {*decision.remove, *(name.lower() for name, _ in decision.headers)}
-        if decision.vary:
-            replaced.add("vary")
+        replaced = [*decision.remove, *(name.lower() for name, _ in decision.headers)]
         vary: list[str] = []
         for key in ("headers", "multiValueHeaders"):
             fields = response.get(key)
-            if not isinstance(fields, dict):
-                continue
-            kept = stamped[key] = {}
-            for name, value in fields.items():
-                lower = str(name).strip().lower()
-                if lower == "vary" and decision.vary:
-                    vary.extend(str(item) for item in _as_list(value))
-                elif lower not in replaced and not lower.startswith("access-control-"):
-                    kept[name] = value
+            if isinstance(fields, dict):
+                stamped[key] = _kept(fields, replaced, vary if decision.vary else None)
         ours = dict(decision.headers)
         if decision.vary:
             ours["Vary"] = merge_vary(vary, decision.vary) or ", ".join(vary)
         if ours:
             self._add(stamped, ours)
         return stamped
+
+    def _head(self, status: int) -> dict[str, Any]:
+        """A response of our own without headers and body."""
+        return {"statusCode": status, "isBase64Encoded": False}
 
     def _complete(self, response: Any) -> Any:
         """The response in its long form, where the front knows a short one."""
@@ -174,6 +180,31 @@ class Source(ABC):
     @abstractmethod
     def _write(self, response: dict[str, Any], fields: Fields) -> None:
         """Put all header fields into a response of our own."""
+
+
+def _kept(fields: dict[str, Any], replaced: list[str], vary: list[str] | None) -> dict[str, Any]:
+    """The header fields that stay. Those of Vary go into the list, where one is given."""
+    kept = {}
+    for name, value in fields.items():
+        lower = str(name).strip().lower()
+        if vary is not None and lower == "vary":
+            vary.extend(map(str, _as_list(value)))
+        elif not lower.startswith("access-control-") and lower not in replaced:
+            kept[name] = value
+    return kept
+
+
+def _by_lower_name(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What the event holds of each header (a value or a list of them) by lower-case name."""
+    single, several = event.get("headers") or {}, event.get("multiValueHeaders") or {}
+    fields = several or single
+    found = {name.lower(): value for name, value in fields.items()}
+    # Nearly always one map says all, and says it once. Otherwise all that is said of a name counts.
+    if len(found) < len(fields) or (several and single and several.keys() != single.keys()):
+        found = {}
+        for name, value in read_headers(event):
+            found.setdefault(name.lower(), []).append(value)
+    return found
 
 
 def read_headers(event: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -203,6 +234,8 @@ def read_parameters(event: Mapping[str, Any]) -> list[tuple[str, str | None]]:
 def encode_path(path: object, *, decoded: bool = False) -> str:
     """A path as it can stand in a request line, as near to what came as that allows; it begins with a slash."""
     text = str(path or "/")
+    if text[0] == "/" and consists_of(text, _PLAIN_PATH):
+        return text
     text = (_DECODED if decoded else _NOT_IN_A_PATH).sub(_escape, text)
     return text if text[0] == "/" else "/" + text
 
