@@ -67,7 +67,7 @@ def run(page: Page, edge: EdgeProcess) -> dict[str, dict[str, Any]]:
     """Opens the playground and waits for the end of its run; each case's cells by side."""
     page.goto(edge.page)
     page.wait_for_selector("body[data-state=done]", timeout=60_000)
-    return page.evaluate(
+    cells: dict[str, dict[str, Any]] = page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll("#cases tr")].map((row) => [
             row.id.replace("case-", ""),
             Object.fromEntries([...row.querySelectorAll("td > details")].map((cell) => [cell.dataset.side, {
@@ -77,6 +77,7 @@ def run(page: Page, edge: EdgeProcess) -> dict[str, dict[str, Any]]:
             }])),
         ]))"""
     )
+    return cells
 
 
 def allowed(cells: dict[str, dict[str, Any]]) -> dict[str, dict[str, bool]]:
@@ -204,7 +205,7 @@ def test_light_and_dark_have_readable_contrast(page: Page, edges: Edges) -> None
     """At least 4.5 to 1 (WCAG 2.2, 1.4.3) for all text that is shown."""
     edge = edges("--front", "cloudfront-viewer")
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         run(page, edge)
         low = page.evaluate(CONTRAST)
         assert low == [], scheme

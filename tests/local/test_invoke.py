@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from edgecors_cli.local.http import Exchange, HttpRequest, HttpResponse
-from edgecors_cli.local.invoke import Handler, InProcess, Invocation, on_decision
+from edgecors_cli.local.invoke import Containers, Handler, InProcess, Invocation, on_decision
 
 
 def invoke(handler: Handler, *events: dict[str, Any]) -> list[Invocation]:
@@ -114,3 +114,51 @@ def test_the_line_says_the_way_and_each_decision_once() -> None:
     assert line("front", HttpRequest("GET", "/a", "b=1"), exchange, 0.0123) == (
         "front  GET /a?b=1  |  502  |  viewer-request > miss  |  allowed; not-cors  |  12 ms\n    ! broken rule"
     )
+
+
+class Slow:
+    """A container that waits until it is told to go on."""
+
+    def __init__(self, go: asyncio.Event) -> None:
+        self._go = go
+        self.busy = False
+        self.events = 0
+        self.closed = False
+
+    async def __call__(self, event: dict[str, Any]) -> Invocation:
+        assert not self.busy, "a container takes one event at a time"
+        self.busy = True
+        await self._go.wait()
+        self.busy = False
+        self.events += 1
+        return Invocation(result=event)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_events_at_once_get_containers_of_their_own_up_to_a_number() -> None:
+    made: list[Slow] = []
+
+    async def story() -> list[Invocation]:
+        go = asyncio.Event()
+
+        def make() -> Slow:
+            made.append(Slow(go))
+            return made[-1]
+
+        containers = Containers(make, most=2)
+        asked = [asyncio.create_task(containers({"n": number})) for number in range(5)]
+        await asyncio.sleep(0)
+        assert [container.busy for container in made] == [True, True]
+        go.set()
+        answers = [await task for task in asked]
+        # The next one finds a free container.
+        answers.append(await containers({"n": 5}))
+        containers.close()
+        return answers
+
+    answers = asyncio.run(story())
+    assert [answer.result["n"] for answer in answers] == [0, 1, 2, 3, 4, 5]
+    assert (len(made), sum(container.events for container in made)) == (2, 6)
+    assert all(container.closed for container in made)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from edgecors_cli.local.cloudfront import ASSUMED, NOT_EMULATED
+from edgecors_cli.local import cloudfront, gateway, handlers
 from edgecors_cli.main import app
 from typer.testing import CliRunner, Result
 
@@ -63,6 +63,13 @@ def test_a_busy_port_is_told() -> None:
         (["--template", "/nowhere/template.yaml"], "/nowhere/template.yaml can't be read"),
         (["--policy", "p.json", "--site", "shop"], "give --policy or --site, not both"),
         (["--front", "carrier-pigeon"], "carrier-pigeon"),
+        (["--front", "alb", "--stage", "live"], "--stage is for APIs: --front http-api or --front rest-api."),
+        (
+            ["--front", "alb", "--unkeyed", "Origin"],
+            "--template and --unkeyed are about CloudFront's cache; alb has none.",
+        ),
+        (["--front", "alb", "--upstream", "nonsense"], "'nonsense' is no URL to forward to."),
+        (["--front", "alb", "--upstream", "http://h/a?b"], "it must end with the path, without query and fragment"),
     ],
 )
 def test_arguments_that_can_t_be_meant_are_told(arguments: list[str], sentence: str) -> None:
@@ -86,14 +93,28 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
 def test_differences_lists_all_that_is_not_emulated_or_assumed() -> None:
     result = command("--differences")
     assert result.exit_code == 0
-    assert [line[2:] for line in result.stdout.splitlines() if line.startswith("- ")] == [*NOT_EMULATED, *ASSUMED]
+    assert [line[2:] for line in result.stdout.splitlines() if line.startswith("- ")] == [
+        *cloudfront.NOT_EMULATED,
+        *cloudfront.ASSUMED,
+        *gateway.NOT_EMULATED,
+        *gateway.ASSUMED,
+    ]
+
+
+def test_without_the_project_s_sources_the_gateway_s_fronts_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "PROJECT", tmp_path)
+    result = command("--port", "0", "--page-port", "0", "--front", "http-api")
+    assert result.exit_code == 2
+    assert "comes with the project's sources and not with the installed package" in result.stderr
 
 
 @pytest.fixture
 def demonstration() -> Iterator["subprocess.Popen[str]"]:
     """A process as `make run` starts it, ended if the test has not done so."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "edgecors_cli", "local", "--demo", "--port", "0"],
+        [sys.executable, "-m", "edgecors_cli", "local", "--demo", "--port", "0", "--page-port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -129,8 +150,9 @@ def test_the_printed_lines_can_be_pasted_and_ctrl_c_ends_everything(demonstratio
     assert [reply.split()[1] for reply in replies] == ["204", "403", "200"]
     assert ["Access-Control-Allow-Origin: https://app.example.com" in reply for reply in replies] == [True, False, True]
 
-    ports = {int(port) for port in re.findall(r"http://(?:localhost|127\.0\.0\.1):(\d+)", banner)}
-    assert len(ports) == 3
+    assert banner.startswith("The playground is at http://app.localhost:")
+    ports = {int(port) for port in re.findall(r"http://(?:app\.localhost|localhost|127\.0\.0\.1):(\d+)", banner)}
+    assert len(ports) == 4
     demonstration.send_signal(signal.SIGINT)
     assert demonstration.wait(30) == 0
     wait_until(lambda: not any(accepts_connections(port) for port in ports), "all ports are closed")

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def with_edge(story: Callable[[Edge], Coroutine[Any, Any, None]], plan: Plan | N
     said: list[str] = []
 
     async def run() -> None:
-        async with local_edge(plan or Plan(port=0), said.append) as running:
+        async with local_edge(plan or Plan(port=0, page_port=0), said.append) as running:
             await story(Edge(running, said))
 
     asyncio.run(run())
@@ -139,7 +140,7 @@ def test_a_cached_answer_crossed_between_two_origins(front: str) -> None:
                 if origin == ALLOWED:
                     assert reply.headers["x-cache"] == [f"{x_cache} from cloudfront (local)"]
 
-    with_edge(story, Plan(front=front, port=0))
+    with_edge(story, Plan(front=front, port=0, page_port=0))
 
 
 def test_the_same_with_origin_left_out_of_the_key_is_poisoned() -> None:
@@ -176,7 +177,7 @@ def test_what_the_upstream_sends_and_gets(front: str) -> None:
         assert (echoed["method"], echoed["path"], echoed["query"]) == ("PUT", "/api/echo/a/../b%20c", "x=%2f")
         assert ["x-demo", "1"] in echoed["headers"]
 
-    said = with_edge(story, Plan(front=front, port=0))
+    said = with_edge(story, Plan(front=front, port=0, page_port=0))
     assert not [line for line in said if "!" in line], "no rule of the edge is broken"
 
 
@@ -221,7 +222,7 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
         await edge.until(swapped, "the new file counts")
         assert (await edge.preflight("/api/echo", ALLOWED)).status == 403
 
-    with_edge(story, Plan(port=0, policy=policy))
+    with_edge(story, Plan(port=0, page_port=0, policy=policy))
 
 
 def test_an_upstream_that_is_not_there_is_a_502_with_a_sentence() -> None:
@@ -230,7 +231,7 @@ def test_an_upstream_that_is_not_there_is_a_502_with_a_sentence() -> None:
         assert reply.status == 502
         assert b"can't be reached" in reply.body
 
-    said = with_edge(story, Plan(port=0, upstream=f"http://127.0.0.1:{free_port()}"))
+    said = with_edge(story, Plan(port=0, page_port=0, upstream=f"http://127.0.0.1:{free_port()}"))
     assert any("    ! http://127.0.0.1:" in line and "can't be reached" in line for line in said)
 
 
@@ -256,9 +257,9 @@ def test_a_site_is_read_with_the_environment_s_own_settings(
     async def story(edge: Edge) -> None:
         assert (await edge.preflight("/anything", ALLOWED)).status == 204
 
-    with_edge(story, Plan(port=0, site="shop"))
+    with_edge(story, Plan(port=0, page_port=0, site="shop"))
     with pytest.raises(LocalError, match="There is no parameter /edgecors/sites/other in us-east-1") as caught:
-        with_edge(story, Plan(port=0, site="other"))
+        with_edge(story, Plan(port=0, page_port=0, site="other"))
     assert caught.value.status == 2
 
 
@@ -267,4 +268,63 @@ def test_a_site_without_credentials_is_a_sentence() -> None:
         raise AssertionError("must not start")
 
     with pytest.raises(LocalError, match=r"/edgecors/sites/shop in us-east-1 can't be read: .*credentials"):
-        with_edge(story, Plan(port=0, site="shop"))
+        with_edge(story, Plan(port=0, page_port=0, site="shop"))
+
+
+@pytest.mark.parametrize("front", ["http-api", "rest-api", "function-url", "alb", "alb-single-value"])
+def test_the_gateway_behind_each_of_its_fronts(front: str) -> None:
+    async def story(edge: Edge) -> None:
+        allowed = await edge.preflight("/api/echo", ALLOWED)
+        assert (allowed.status, allowed.body) == (204, b"")
+        assert allowed.cors["access-control-allow-methods"] == "GET, HEAD, POST, PUT, DELETE"
+        assert (await edge.preflight("/api/echo", REFUSED)).cors == {}
+        sent = await edge.ask("PUT", "/api/echo/b%20c?x=%2f&x=1", ALLOWED, X_Demo="1", Cookie="a=1; b=2")
+        echoed = json.loads(sent.body)
+        assert (echoed["method"], echoed["path"]) == ("PUT", "/api/echo/b%20c")
+        assert echoed["query"] == {"rest-api": "x=%2F&x=1", "alb-single-value": "x=1"}.get(front, "x=%2f&x=1")
+        assert ["cookie", "a=1; b=2"] in echoed["headers"]
+        several = await edge.ask("GET", "/api/cookies", ALLOWED)
+        assert len(several.headers["set-cookie"]) == 3
+        twice = await edge.ask("GET", "/api/own-cors/twice", ALLOWED)
+        assert twice.cors["access-control-allow-origin"] == ALLOWED
+        # Bytes that are no text come back as they were.
+        image = await edge.ask("GET", "/images/demo.png", REFUSED)
+        assert image.body.startswith(b"\x89PNG")
+        assert image.headers["content-type"] == ["image/png"]
+        head = await edge.ask("HEAD", "/api/echo", ALLOWED)
+        assert (head.status, head.body) == (200, b"")
+
+    said = with_edge(story, Plan(front=front, port=0, page_port=0))
+    assert not [line for line in said if line.lstrip().startswith("!") or "error:" in line]
+    assert any(line.startswith(f"{front}  OPTIONS /api/echo  |  204  |  handler  |  allowed") for line in said)
+
+
+def test_an_http_api_s_stage_stays_out_of_the_way() -> None:
+    async def story(edge: Edge) -> None:
+        echoed = json.loads((await edge.ask("GET", "/api/echo", ALLOWED)).body)
+        assert echoed["path"] == "/api/echo"
+
+    with_edge(story, Plan(front="http-api", port=0, page_port=0, stage="beta"))
+
+
+def test_the_gateway_s_own_502_has_cors_headers_for_the_page() -> None:
+    async def story(edge: Edge) -> None:
+        reply = await edge.ask("GET", "/api/echo", ALLOWED)
+        assert (reply.status, reply.cors["access-control-allow-origin"]) == (502, ALLOWED)
+
+    with_edge(story, Plan(front="rest-api", port=0, page_port=0, upstream=f"http://127.0.0.1:{free_port()}"))
+
+
+def test_the_playground_s_usual_port_may_be_taken() -> None:
+    """Then it is on any free one; a port that was asked for by name has to be that one."""
+    taken = socket.create_server(("127.0.0.1", 0))
+    try:
+        number = taken.getsockname()[1]
+
+        async def story(edge: Edge) -> None:
+            raise AssertionError("must not start")
+
+        with pytest.raises(LocalError, match=f"Port {number} is in use by another program.*--page-port N"):
+            with_edge(story, Plan(port=0, page_port=number))
+    finally:
+        taken.close()

@@ -12,6 +12,7 @@ from edgecors_cli.local.errors import LocalError
 from edgecors_cli.local.invoke import Handler, Say, on_decision
 
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
     from types import ModuleType
 
     from edgecors.decision import Decision, Request
@@ -21,18 +22,26 @@ PROJECT: Final = Path(__file__).resolve().parents[3]
 """The project's directory. Installed from a wheel there is none around this file."""
 
 
-def edge_handler(setup: str, say: Say) -> Handler:
-    """The edge's handler for a set-up (``viewer`` or ``origin``), wired as functions/edge wires it, but with ears."""
+def edge_handler(setup: str, say: Say, ended: AsyncExitStack) -> Handler:
+    """The edge's handler for a set-up (``viewer`` or ``origin``), wired as functions/edge wires it, but with ears.
+
+    ``ended`` gets what closes its connections.
+    """
     from edgecors.edge import Edge
     from edgecors.store import HOME_REGION, store_from_environment
 
     telemetry = _telemetry(say)
-    edge = Edge(store_from_environment(telemetry, home=HOME_REGION), telemetry)
+    store = store_from_environment(telemetry, home=HOME_REGION)
+    ended.callback(store.forget)
+    edge = Edge(store, telemetry)
     return edge.viewer if setup == "viewer" else edge.origin
 
 
-def gateway_handler(site: str, upstream: str, say: Say) -> Handler:
-    """The gateway's handler, wired as functions/gateway wires it, but with ears. Raises LocalError."""
+def gateway_handler(site: str, upstream: str, say: Say, ended: AsyncExitStack) -> Handler:
+    """The gateway's handler, wired as functions/gateway wires it, but with ears; else as `edge_handler`.
+
+    Raises LocalError.
+    """
     from edgecors import cors
     from edgecors.store import store_from_environment
 
@@ -49,7 +58,10 @@ def gateway_handler(site: str, upstream: str, say: Say) -> Handler:
         passing = proxy.Proxy(address.read_upstream(upstream), telemetry, site=site)
     except ValueError as error:
         raise LocalError(f"The gateway can't forward there: {error}.", 2) from error
-    return cors(site=site, store=store_from_environment(telemetry), telemetry=telemetry)(passing)
+    store = store_from_environment(telemetry)
+    ended.callback(store.forget)
+    ended.callback(passing.forget)
+    return cors(site=site, store=store, telemetry=telemetry)(passing)
 
 
 def _modules(directory: Path, *names: str) -> list[ModuleType]:

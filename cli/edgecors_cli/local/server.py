@@ -118,19 +118,22 @@ async def local_edge(plan: Plan, say: Say, handler: Handler | None = None) -> As
         server = AppServer(EdgeApp(front, printed, trials), sockets)
         await server.start()
         stack.push_async_callback(server.stop)
-        page = _page(plan, front.name, server.port, source, trials)
+        page = _page(plan, front.name, server.port, source, trials, stack)
         await page.start()
         stack.push_async_callback(page.stop)
         yield Running(plan, server.port, front, upstream_url, source, page.port)
 
 
-def _page(plan: Plan, front: str, port: int, source: policy_source.Source, trials: Trials) -> AppServer:
+def _page(
+    plan: Plan, front: str, port: int, source: policy_source.Source, trials: Trials, stack: contextlib.AsyncExitStack
+) -> AppServer:
     from edgecors.store import HOME_REGION, store_from_environment
     from edgecors.telemetry import Telemetry
 
     sockets = _page_sockets(plan.page_port)
     # A reader of its own: on a cache hit, and in a built artifact, nothing here hears the handler's decision.
     store = store_from_environment(Telemetry(lambda line: None), home=HOME_REGION)
+    stack.callback(store.forget)
     demo = source.demo and plan.upstream is None
     setup = Setup(front, source.parameter, sockets[0].getsockname()[1], port, demo)
     return AppServer(make_page(setup, trials, functools.partial(store.get, source.site)), sockets)
@@ -168,7 +171,7 @@ def _front(
     if plan.runtime:
         make = _emulated(plan, source, "GatewayFunction", "app.handler", say, upstream_url)
     else:
-        handle = handler or handlers.gateway_handler(source.site, upstream_url, say)
+        handle = handler or handlers.gateway_handler(source.site, upstream_url, say, stack)
         make = functools.partial(InProcess, handle, function_name="edgecors-gateway", timeout=29)
     containers = Containers(make, most=MOST_EMULATED if plan.runtime else 16)
     stack.callback(containers.close)
@@ -191,7 +194,7 @@ def _cloudfront(
         make = _emulated(plan, source, "EdgeFunction", f"app.{setup}_handler", say)
         invoke = Containers(make, most=MOST_EMULATED)
     else:
-        invoke = InProcess(handler or handlers.edge_handler(setup, say))
+        invoke = InProcess(handler or handlers.edge_handler(setup, say, stack))
     stack.callback(invoke.close)
     return CloudFront(plan.front, behavior, invoke, upstream, distribution=Distribution(id=source.site))
 
