@@ -1,9 +1,14 @@
 """What people are told, and what nobody is shown."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
+from functions.guard.edgecors_guard import replicas
+from functions.guard.edgecors_guard.guard import Unfinished
+from functions.guard.edgecors_guard.parameters import History, Version
+from functions.guard.edgecors_guard.review import opened
 from tests.guard.world import BAD, GOOD, PARTNERS, ROOT, SHOP, WILD, World, counted
 
 
@@ -103,3 +108,29 @@ def test_nothing_of_a_secure_list_is_shown_where_a_plain_policy_uses_it(
     [(_, text)] = world.notices()
     assert "@partners[1]" in text
     assert "secret" not in text + world.log
+
+
+def test_a_service_that_quotes_a_secure_string_is_not_quoted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "Value 'https://secret.example' failed to satisfy constraint"
+
+    def refuse(*_: object, **__: object) -> bool:
+        raise ClientError({"Error": {"Code": "ValidationException", "Message": words}}, "PutParameter")
+
+    monkeypatch.setattr(replicas, "write", refuse)
+    guard = world.guard()
+    with pytest.raises(Unfinished, match="copy to eu-west-1: PutParameter: ValidationException") as raised:
+        guard.changed(world.put(SHOP, "https://secret.example", Type="SecureString"))
+    assert "secret" not in str(raised.value) + world.log
+    world.delete(SHOP)
+    with pytest.raises(Unfinished, match="failed to satisfy constraint"):
+        guard.changed(world.put(SHOP, GOOD))
+
+
+def test_a_version_that_never_served_closes_nothing() -> None:
+    """The site was open before a value that is rejected, so opening it again is no news."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    values = (GOOD, WILD, BAD, WILD)
+    versions = [Version(SHOP, value, "String", n, start + timedelta(hours=n)) for n, value in enumerate(values, 1)]
+    opening = opened(History(versions[-1], tuple(versions[:-1])))
+    assert opening is not None
+    assert opening[0].number == 2

@@ -123,6 +123,20 @@ def test_what_was_written_last_is_at_fault_whatever_event_comes_first(world: Wor
     assert world.everywhere(SHOP) == [safe] * 3
 
 
+def test_a_site_is_not_to_blame_for_a_list_that_was_written_after_it(world: World) -> None:
+    guard = world.guard()
+    risky = '{"version": 1, "rules": [{"allow_origins": ["@partners"], "allow_credentials": true}]}'
+    world.put(PARTNERS, GOOD)
+    site = world.put(SHOP, risky)
+    world.put(PARTNERS, "https://*.github.io")
+    guard.changed(site)
+    assert world.everywhere(SHOP) == [risky] * 3
+    assert world.notices() == []
+    guard.changed(world.event(PARTNERS))
+    assert world.everywhere(PARTNERS) == ["https://*.github.io", GOOD, GOOD]
+    assert world.subjects() == ["edgecors invalid: partners"]
+
+
 def test_a_write_between_the_look_and_the_revert_wins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The person's second thought comes after the guard has read the bad value."""
     guard = world.guard(auto_revert=True)
