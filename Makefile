@@ -19,10 +19,10 @@ SOURCES := $(shell find layers functions -type f ! -path '*/__pycache__/*' ! -pa
            $(wildcard template.yaml samconfig.toml requirements/gateway.lock requirements/guard.lock scripts/*.sh)
 ARGS ?=
 
-.PHONY: help run test check format build bench lock clean setup runtime
+.PHONY: help run test check format build bench screenshot lock clean setup runtime
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.stamp ## a local edge at http://localhost:8080 to try things on (ARGS="..." is passed on)
 	@exec $(BIN)/python -m edgecors_cli local --demo $(ARGS)
@@ -43,6 +43,9 @@ build: .aws-sam/.stamp ## the artifacts that are deployed, in .aws-sam/build
 
 bench: .venv-bench/.stamp .venv-sam/.stamp build ## speed, size and memory beside the alternatives (ARGS="--quick", "--json FILE")
 	@PYTHONPATH=layers/edgecors:cli .venv-bench/bin/python -m bench $(ARGS)
+
+screenshot: $(VENV)/.stamp ## the playground's picture in docs, anew (needs Chromium)
+	$(BIN)/python scripts/screenshot.py
 
 lock: $(VENV)/.stamp ## newest allowed versions of everything into requirements/*.lock
 	@BIN=$(BIN) scripts/lock.sh
