@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import samples
+from bench.process import function_of, processor_milliseconds
 from bench.store_stub import StoreStub
 from tests.support.runtime import LambdaRuntime
 
@@ -43,6 +44,14 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 """
 PERIOD = 20_000
 """Microseconds in which a share of the processor is given and withheld."""
+
+
+class Start:
+    """One cold start: milliseconds until the first answer, and how many of them its process spent on a processor."""
+
+    def __init__(self, duration: float, processor: float) -> None:
+        self.duration = duration
+        self.processor = processor
 
 
 class Contender:
@@ -87,8 +96,8 @@ def environment(store: StoreStub, *, tls: bool) -> dict[str, str]:
     }
 
 
-def start(contender: Contender, variables: Mapping[str, str], python: Path | None = None) -> float:
-    """Milliseconds of one cold start. Raises AssertionError when the answer is not the one expected."""
+def start(contender: Contender, variables: Mapping[str, str], python: Path | None = None) -> Start:
+    """Start a function and send it its first event. Raises AssertionError when the answer is not the one expected."""
     runtime = LambdaRuntime(
         contender.artifact,
         contender.handler,
@@ -100,14 +109,14 @@ def start(contender: Contender, variables: Mapping[str, str], python: Path | Non
         answer = runtime.invoke(contender.event)
         if contender.name != EMPTY and ORIGINS[0] not in json.dumps(answer):
             raise AssertionError(f"{contender.name}: {answer}\n{runtime.log}")
-        return runtime.durations[0]
+        return Start(runtime.durations[0], processor_milliseconds(function_of(runtime)))
 
 
 def starts(
     chosen: Sequence[Contender], variables: Mapping[str, str], rounds: int, python: Path | None = None
-) -> dict[str, list[float]]:
-    """Milliseconds of every start, the contenders in turn. One start of each goes before, for the file cache."""
-    found: dict[str, list[float]] = {contender.name: [] for contender in chosen}
+) -> dict[str, list[Start]]:
+    """Every contender's starts, in turn. One start of each goes before, for the file cache."""
+    found: dict[str, list[Start]] = {contender.name: [] for contender in chosen}
     for contender in chosen:
         start(contender, variables, python)
     for _ in range(rounds):

@@ -6,7 +6,6 @@ import base64
 import gzip
 import io
 import json
-import re
 import subprocess
 import sys
 import zipfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from bench import samples
 from bench.cold import ARTIFACTS, PARAMETER, Contender, environment
+from bench.process import function_of, peak_of
 from bench.store_stub import StoreStub
 from tests.support.runtime import LambdaRuntime
 
@@ -50,29 +50,7 @@ def peak_kilobytes(contender: Contender, variables: Mapping[str, str]) -> int:
     with runtime:
         for _ in range(INVOCATIONS):
             runtime.invoke(contender.event)
-        return peak_of(_function_of(runtime))
-
-
-def peak_of(process: int) -> int:
-    """VmHWM of a process, in kB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-    assert found is not None
-    return int(found[1])
-
-
-def _function_of(runtime: LambdaRuntime) -> int:
-    """The process below the emulator."""
-    assert runtime._process is not None
-    emulator = runtime._process.pid
-    children = [
-        int(child)
-        for task in Path(f"/proc/{emulator}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
-    if len(children) != 1:
-        raise RuntimeError(f"the emulator has {len(children)} children, not one function")
-    return children[0]
+        return peak_of(function_of(runtime))
 
 
 def peaks(chosen: list[Contender], directory: Path, counts: tuple[int, ...] = (1, 100_000)) -> dict[str, int]:

@@ -188,7 +188,7 @@ def cold_starts(directory: Path, rounds: int, limited_rounds: int, *, quick: boo
         chosen = cold.contenders(directory)
         plain, tls = cold.environment(store, tls=False), cold.environment(store, tls=True)
         found = {"http": cold.starts(chosen, plain, rounds)}
-        warm = 0.0
+        warm: dict[str, float] = {}
         if not quick:
             found["https"] = cold.starts(chosen, tls, rounds)
         # What the parts cost is no comparison of contenders: fewer starts will do.
@@ -198,8 +198,14 @@ def cold_starts(directory: Path, rounds: int, limited_rounds: int, *, quick: boo
             with cold.limited_python(directory) as (python, how):
                 if python is not None:
                     found["cpu share"] = cold.starts(chosen, plain, limited_rounds, python)
-                    warm = cold.warm(chosen[1], plain, python)
-    medians = {kind: {name: statistics.median(times) for name, times in each.items()} for kind, each in found.items()}
+                    warm = {contender.name: cold.warm(contender, plain, python) for contender in chosen[:2]}
+    medians = {
+        kind: {name: statistics.median(start.duration for start in starts) for name, starts in each.items()}
+        for kind, each in found.items()
+    }
+    medians["processor"] = {
+        name: statistics.median(start.processor for start in starts) for name, starts in found["http"].items()
+    }
     goals = [
         Goal(
             "cold start",
@@ -222,7 +228,8 @@ def cold_starts(directory: Path, rounds: int, limited_rounds: int, *, quick: boo
         "warm_ms": warm,
     }
     if warm:
-        how += f". A warm invocation of the edge takes {warm:.2f} ms then, in the median"
+        times = ", ".join(f"{name} {milliseconds:.2f}" for name, milliseconds in warm.items())
+        how += f". Milliseconds of a warm invocation then, in the median: {times}"
     return Part("A cold start", _cold_text(found, medians, parts, how), goals, data)
 
 
@@ -231,19 +238,18 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _cold_text(
-    found: Mapping[str, Mapping[str, Sequence[float]]],
+    found: Mapping[str, Mapping[str, Sequence[cold.Start]]],
     medians: Mapping[str, Mapping[str, float]],
     parts: Mapping[str, Mapping[str, float]],
     how: str,
 ) -> str:
     titles = {"http": "store on http", "https": "store on https", "cpu share": "CPU like 128 MB"}
-    kinds = list(medians)
-    head = ["", *(f"{titles[kind]} (of {len(found[kind][cold.EMPTY])})" for kind in kinds)]
+    columns = {f"{titles[kind]} (of {len(each[cold.EMPTY])})": medians[kind] for kind, each in found.items()}
+    columns["http: of it on a processor"] = medians["processor"]
+    head = ["", *columns]
     rows = []
     for name in medians["http"]:
-        cells = [
-            f"{medians[kind][name]:,.0f} ({medians[kind][name] / medians[kind][cold.EMPTY]:.2f}x)" for kind in kinds
-        ]
+        cells = [f"{each[name]:,.0f} ({each[name] / each[cold.EMPTY]:.2f}x)" for each in columns.values()]
         rows.append([name, *cells])
     names = list(dict.fromkeys([*parts["https"], *parts["http"]]))
     part_rows = [[name, *(f"{each[name]:.2f}" if name in each else "" for each in parts.values())] for name in names]
