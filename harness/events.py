@@ -141,10 +141,7 @@ class Fronts:
 
 def _gateway(telemetry: Telemetry, around: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The gateway, whose upstream answers at once: what a real one does to it is another harness's."""
-    directory = str(ROOT / "functions" / "gateway")
-    if directory not in sys.path:
-        sys.path.append(directory)
-    proxy = import_module("proxy")
+    proxy, addresses = gateway_modules()
     fields = [
         ("Access-Control-Allow-Origin", UPSTREAM),
         ("Vary", "Accept"),
@@ -158,9 +155,17 @@ def _gateway(telemetry: Telemetry, around: Callable[[Any], Any]) -> Callable[[An
         def _exchange(self, call: Any, deadline: float, limit: int) -> Any:
             return proxy.Reply(200, [*fields, ("X-Target", str(len(call.target)))], b"\xff{}")
 
-    made = Immediate(import_module("upstream").read_upstream("http://127.0.0.1:9/base"), telemetry, site="shop")
+    made = Immediate(addresses.read_upstream("http://127.0.0.1:9/base"), telemetry, site="shop")
     handler = around(made)
     return lambda event: handler(event, None)
+
+
+def gateway_modules() -> tuple[Any, Any]:
+    """The gateway's `proxy` and `upstream`, which stand at the top of its artifact."""
+    directory = str(ROOT / "functions" / "gateway")
+    if directory not in sys.path:
+        sys.path.append(directory)
+    return import_module("proxy"), import_module("upstream")
 
 
 def seeds(sam: bool = False) -> list[Any]:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from typing import Any
 
-MOST_SHOWN = 5
+MOST_SHOWN = 20
 
 
 class Summary:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from edgecors.characters import is_token
 from edgecors.events import source_of
 from fields import for_upstream, for_viewer
+from head import Connection, SecureConnection
 from upstream import climbs
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as UpstreamTimeoutError
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from edgecors.telemetry import Telemetry
     from fields import Fields
     from upstream import Upstream
+    from urllib3 import HTTPResponse
+    from urllib3.connection import HTTPConnection
 
 CONNECT_SECONDS = 5.0
 """The most that one attempt to connect may take."""
@@ -135,8 +137,8 @@ class Proxy:
         upstream = self.upstream
         # Connections without urllib3's pool, which would write escapes in the path anew.
         if upstream.secure:
-            return HTTPSConnection(upstream.host, upstream.port, ssl_context=self._context), False
-        return HTTPConnection(upstream.host, upstream.port), False
+            return SecureConnection(upstream.host, upstream.port, ssl_context=self._context), False
+        return Connection(upstream.host, upstream.port), False
 
     def keep(self, connection: HTTPConnection) -> None:
         """Keep a connection whose response was read to its end."""
@@ -259,9 +261,16 @@ class Exchange:
     def _receive(self, connection: HTTPConnection) -> Reply:
         response = connection.getresponse()
         self._answered = True
+        # Closed whatever comes of it: what holds the socket's file would keep its descriptor open.
+        with contextlib.closing(response):
+            return self._read(response)
+
+    def _read(self, response: HTTPResponse) -> Reply:
         status = response.status
         if status < 200:
             raise HTTPException(f"status {status} without a final one")
+        if status > 599:
+            raise HTTPException(f"status {status}, which no front passes on")
         head = self._call.method == "HEAD"
         protocol = "1.0" if response.version == 10 else "1.1"
         headers = for_viewer(response.headers.items(), protocol, length=head)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import events, grants, parsers
+from harness import events, faults, grants, parsers, peers
 
 ROOT = Path(__file__).resolve().parents[2]
 # A bound for broken runs; the numbers of cases decide how long it takes.
@@ -30,6 +30,12 @@ def test_no_malformed_answer() -> None:
     for front in ("edge", "rest", "http", "alb"):
         assert summary.counts[f"{front}_answers"] > 200
     assert summary.counts["grants"] > 100
+
+
+def test_misbehaving_peers() -> None:
+    summary = faults.run(20261122, SECONDS, rounds=1)
+    assert summary.failures == []
+    assert summary.counts["scenes"] == 2 * len(peers.STORE_FAULTS) + len(faults.OTHERS) + len(peers.UPSTREAM_FAULTS)
 
 
 @pytest.mark.parametrize("name", parsers.TARGETS)

@@ -1,0 +1,398 @@
+"""Parameter Store and the gateway's upstream misbehaving, over real sockets.
+
+Demanded of each front and each of the store's faults: traffic goes on; nothing is granted beyond the last good policy;
+a refresh stays within its deadline; recovery is seen; the log says what happened, in one line a try. Of the upstream's:
+the viewer gets an answer that the front takes, in time and with CORS headers, and one line says why.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
+from typing import Any
+
+from edgecors.decorator import cors
+from edgecors.edge import Edge
+from edgecors.parameters import ParameterStore
+from edgecors.store import DEADLINE_COLD, DEADLINE_WARM, PolicyStore
+from edgecors.telemetry import Telemetry
+
+from harness import answers, peers
+from harness.events import gateway_modules
+from harness.summary import Summary
+
+APP, NEW, EVIL = "https://app.example.com", "https://new.example", "https://evil.example"
+SITE = "shop"
+SLACK = 0.7
+"""Seconds beyond a deadline that a busy machine may need."""
+SECRET = "SECRETKEYSECRETKEYSECRETKEY"
+REFRESH = 5
+
+Ask = Callable[[str], "tuple[str, str | None]"]
+"""An origin in; the status of a preflight ("" where it goes on) and the origin that an actual request is granted."""
+
+
+def environ(url: str) -> dict[str, str]:
+    """The variables that lead to a store."""
+    return {
+        "AWS_ENDPOINT_URL_SSM": url,
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SESSION_TOKEN": SECRET,
+    }
+
+
+class Bench:
+    """One front over one store that reads from one or two Regions."""
+
+    def __init__(self, front: str, *urls: str) -> None:
+        self.now = 1_700_000_000.0
+        self.lines: list[str] = []
+        self.telemetry = Telemetry(self.lines.append, clock=lambda: self.now)
+        regions = [
+            ParameterStore(region, environ=environ(url))
+            for region, url in zip(("eu-west-1", "us-east-1"), urls, strict=False)
+        ]
+        self.store = PolicyStore(regions, self.telemetry, clock=lambda: self.now, jitter=lambda: 0.5)
+        self._regions = regions
+        self.ask: Ask = FRONTS[front](self)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for region in self._regions:
+            region.close()
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The log's lines about failed refreshes so far, which are then forgotten."""
+        found = [json.loads(line) for line in self.lines]
+        self.lines.clear()
+        return [line for line in found if line.get("message") == "policy refresh failed"]
+
+
+def _edge(bench: Bench, setup: str) -> Ask:
+    edge = Edge(bench.store, bench.telemetry)
+    handler = edge.viewer if setup == "viewer" else edge.origin
+
+    def event(trigger: str, method: str, origin: str) -> dict[str, Any]:
+        headers = {"origin": origin, "host": "cdn.example", "access-control-request-method": "GET"}
+        pairs = {name: [{"key": name, "value": text}] for name, text in headers.items()}
+        cf = {
+            "config": {"distributionId": SITE, "eventType": trigger},
+            "request": {"method": method, "uri": "/x", "querystring": "", "headers": pairs},
+        }
+        if trigger.endswith("response"):
+            cf["response"] = {"status": "200", "headers": {"access-control-allow-origin": [{"key": "A", "value": "*"}]}}
+        return {"Records": [{"cf": cf}]}
+
+    def ask(origin: str) -> tuple[str, str | None]:
+        preflight = handler(event(f"{setup}-request", "OPTIONS", origin))
+        actual = handler(event(f"{setup}-response", "GET", origin))
+        granted = answers.values(actual, "access-control-allow-origin")
+        assert len(granted) <= 1
+        return preflight.get("status", ""), granted[0] if granted else None
+
+    return ask
+
+
+def _api(bench: Bench, source: str) -> Ask:
+    handler = cors(site=SITE, store=bench.store, telemetry=bench.telemetry)(
+        lambda event, context: {"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "x"}
+    )
+
+    def ask(origin: str) -> tuple[str, str | None]:
+        preflight = handler(api_event(source, "OPTIONS", origin), None)
+        actual = handler(api_event(source, "GET", origin), None)
+        granted = answers.values(actual, "access-control-allow-origin")
+        assert len(granted) <= 1
+        assert actual["statusCode"] == 200
+        return str(preflight["statusCode"]), granted[0] if granted else None
+
+    return ask
+
+
+def api_event(source: str, method: str, origin: str) -> dict[str, Any]:
+    """A request's event of a source."""
+    headers = {"origin": origin, "host": "api.example"}
+    if method == "OPTIONS":
+        headers["access-control-request-method"] = "GET"
+    if source == "http":
+        context = {"http": {"method": method, "path": "/x", "sourceIp": "203.0.113.9"}, "stage": "$default"}
+        return {"version": "2.0", "rawPath": "/x", "headers": headers, "requestContext": context}
+    context = {"elb": {"targetGroupArn": "x"}} if source == "alb" else {"stage": "live"}
+    return {"httpMethod": method, "path": "/x", "headers": headers, "requestContext": context}
+
+
+FRONTS: dict[str, Callable[[Bench], Ask]] = {
+    "edge, viewer set-up": lambda bench: _edge(bench, "viewer"),
+    "edge, origin set-up": lambda bench: _edge(bench, "origin"),
+    "REST API": lambda bench: _api(bench, "rest"),
+    "HTTP API": lambda bench: _api(bench, "http"),
+    "ALB": lambda bench: _api(bench, "alb"),
+}
+
+
+def policy(*origins: str, lists: str = "") -> str:
+    """A policy that is read again after five seconds."""
+    listed = [*origins, *([lists] if lists else [])]
+    return json.dumps({"version": 1, "refresh_seconds": REFRESH, "rules": [{"allow_origins": listed}]})
+
+
+def run(seed: int, seconds: float, rounds: int) -> Summary:
+    """All fronts and faults; in a short run each fault meets one front a round."""
+    summary = Summary("faults", seconds, seed=seed)
+    fronts = list(FRONTS)
+    Random(seed).shuffle(fronts)
+    good = peers.Parameters()
+    with peers.Server(good) as server:
+        for turn in range(rounds):
+            for number, (name, (fault, code)) in enumerate(peers.STORE_FAULTS.items()):
+                front = fronts[(number + turn) % len(fronts)]
+                for scene in (warm, cold):
+                    if not summary.over:
+                        _judge(
+                            summary,
+                            f"{front}, {name}, {scene.__name__}",
+                            scene(front, server, good, fault, code, summary),
+                        )
+            for number, other in enumerate(OTHERS):
+                front = fronts[(number + turn) % len(fronts)]
+                if not summary.over:
+                    _judge(summary, f"{front}, {other.__name__}", other(front, server, good, summary))
+    upstream(summary, rounds)
+    return summary
+
+
+def _judge(summary: Summary, title: str, found: Iterator[str]) -> None:
+    summary.counts["scenes"] += 1
+    try:
+        for wrong in found:
+            summary.fail(f"{title}: {wrong}")
+    except Exception as error:
+        summary.fail(f"{title}: raised {error!r}")
+
+
+Scene = Iterator[str]
+
+
+def _set(server: peers.Server, fault: peers.Fault | None) -> None:
+    if fault is None:
+        server.down()
+    else:
+        server.behave = fault
+
+
+def _mend(server: peers.Server, good: peers.Parameters, **values: str) -> None:
+    good.values = {f"/edgecors/{name.replace('__', '/')}": text for name, text in values.items()}
+    server.behave = good
+    server.up()
+
+
+def _expect(bench: Bench, allowed: tuple[str, ...], when: str) -> Scene:
+    for origin in (APP, NEW, EVIL):
+        wanted = ("204", origin) if origin in allowed else ("403", None)
+        found = bench.ask(origin)
+        if found != wanted:
+            yield f"{when}: {origin} got {found}, not {wanted}"
+
+
+def _timed(bench: Bench, limit: float, summary: Summary, when: str) -> Scene:
+    started = time.monotonic()
+    bench.ask(EVIL)
+    took = time.monotonic() - started
+    key = f"longest_ms_{when}"
+    summary.counts[key] = max(summary.counts[key], int(took * 1000))
+    if took > limit + SLACK:
+        yield f"{when}: a request took {took:.2f} s"
+
+
+def _logged(bench: Bench, code: str, served: str, when: str) -> Scene:
+    raw = list(bench.lines)
+    found = bench.failures()
+    if len(found) != 1:
+        yield f"{when}: {len(found)} lines about one failed refresh: {found}"
+    for line in found:
+        if line["code"] not in code.split(" or ") or line["served"] != served:
+            yield f"{when}: the log says {line}"
+    if any(SECRET in line or "\n" in line for line in raw):
+        yield f"{when}: a secret or a line break in the log"
+
+
+def warm(
+    front: str, server: peers.Server, good: peers.Parameters, fault: peers.Fault | None, code: str, summary: Summary
+) -> Scene:
+    """A fault meets a container that has a policy."""
+    _mend(server, good, sites__shop=policy(APP))
+    bench = Bench(front, server.url)
+    yield from _expect(bench, (APP,), "before")
+    bench.lines.clear()
+    _set(server, fault)
+    bench.now += REFRESH + 1
+    yield from _timed(bench, DEADLINE_WARM, summary, "warm")
+    yield from _expect(bench, (APP,), "meanwhile")
+    yield from _logged(bench, code, "last-good", "warm")
+    _mend(server, good, sites__shop=policy(NEW))
+    bench.now += 2 * REFRESH
+    yield from _expect(bench, (NEW,), "recovered")
+    if bench.failures():
+        yield "recovered: the log still tells of a failure"
+    bench.close()
+
+
+def cold(
+    front: str, server: peers.Server, good: peers.Parameters, fault: peers.Fault | None, code: str, summary: Summary
+) -> Scene:
+    """A fault meets a container that has none yet: closed for CORS, open for the site."""
+    _mend(server, good, sites__shop=policy(APP))
+    bench = Bench(front, server.url)
+    _set(server, fault)
+    yield from _timed(bench, DEADLINE_COLD, summary, "cold")
+    for origin in (APP, EVIL):
+        if (found := bench.ask(origin)) != ("503", None):
+            yield f"without a policy {origin} got {found}"
+    yield from _logged(bench, code, "none", "cold")
+    _mend(server, good, sites__shop=policy(APP))
+    bench.now += 11
+    yield from _expect(bench, (APP,), "recovered")
+    bench.close()
+
+
+def flapping(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+    """Good and bad values by turns: what is granted is the last good one's, each time."""
+    _mend(server, good, sites__shop=policy(APP))
+    bench = Bench(front, server.url)
+    yield from _expect(bench, (APP,), "before")
+    allowed = APP
+    for turn in range(12):
+        bench.now += 2 * REFRESH
+        if turn % 2:
+            allowed = NEW if allowed == APP else APP
+            _mend(server, good, sites__shop=policy(allowed))
+        else:
+            _mend(server, good, sites__shop=peers.CREDENTIALS)
+        yield from _expect(bench, (allowed,), f"turn {turn}")
+    bench.close()
+
+
+def deleted(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+    """A deleted parameter allows nobody, and is no failure."""
+    _mend(server, good, sites__shop=policy(APP))
+    bench = Bench(front, server.url)
+    yield from _expect(bench, (APP,), "before")
+    _mend(server, good)
+    bench.now += 2 * REFRESH
+    yield from _expect(bench, (), "deleted")
+    if bench.failures():
+        yield "deleted: told as a failure"
+    _mend(server, good, sites__shop=policy(NEW))
+    bench.now += 61
+    yield from _expect(bench, (NEW,), "written again")
+    bench.close()
+
+
+def list_missing(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+    """A list that is deleted takes its own origins with it and no others; an unreadable one keeps the last good."""
+    _mend(server, good, sites__shop=policy(APP, lists="@partners"), lists__partners=NEW)
+    bench = Bench(front, server.url)
+    yield from _expect(bench, (APP, NEW), "before")
+    _mend(server, good, sites__shop=policy(APP, lists="@partners"), lists__partners="gz:AAAA")
+    bench.now += 2 * REFRESH
+    yield from _expect(bench, (APP, NEW), "unreadable list")
+    _mend(server, good, sites__shop=policy(APP, lists="@partners"))
+    bench.now += 2 * REFRESH
+    yield from _expect(bench, (APP,), "list deleted")
+    bench.close()
+
+
+def clock_jumps(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+    """A clock that jumps either way leads to a read, never to a policy that stays for ever."""
+    _mend(server, good, sites__shop=policy(APP))
+    bench = Bench(front, server.url)
+    yield from _expect(bench, (APP,), "before")
+    for jump, allowed in ((86_400.0, NEW), (-172_800.0, APP), (10.0**9, NEW), (-(10.0**9) * 1.5, APP)):
+        _mend(server, good, sites__shop=policy(allowed))
+        bench.now += jump
+        yield from _expect(bench, (allowed,), f"after a jump of {jump:g} s")
+    bench.close()
+
+
+def one_region(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+    """The first Region hangs or refuses: the second serves, within the same deadline."""
+    _mend(server, good, sites__shop=policy(APP))
+    for fault in (peers.STORE_FAULTS["hangs"][0], None, peers.STORE_FAULTS["500"][0]):
+        with peers.Server(peers.Parameters()) as near:
+            _set(near, fault)
+            bench = Bench(front, near.url, server.url)
+            yield from _timed(bench, DEADLINE_COLD, summary, "second Region")
+            yield from _expect(bench, (APP,), "from the second Region")
+            bench.close()
+
+
+OTHERS = (flapping, deleted, list_missing, clock_jumps, one_region)
+
+
+# The upstream
+
+
+class Remaining:
+    """Lambda's context, as far as it is asked."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """1.5 s, of which the gateway keeps half a second."""
+        return 1500
+
+
+def upstream(summary: Summary, rounds: int = 1, faults: Mapping[str, Any] = peers.UPSTREAM_FAULTS) -> None:
+    """Faults of the upstream, behind each front."""
+    proxy, addresses = gateway_modules()
+    sources = ("rest", "http", "alb")
+    with peers.Server(peers.always(peers.FINE)) as server:
+        for number, (name, (fault, statuses)) in enumerate(faults.items()):
+            for source in sources if rounds >= len(sources) else [sources[number % len(sources)]]:
+                if summary.over:
+                    return
+                lines: list[str] = []
+                telemetry = Telemetry(lines.append)
+                made = proxy.Proxy(addresses.read_upstream(server.url), telemetry, site=SITE)
+                handler = cors(policy=f"{APP}\n", telemetry=telemetry)(made)
+                title = f"upstream, {source}, {name}"
+                _judge(summary, title, _behind(source, handler, server, fault, statuses, lines, summary))
+                made.forget()
+
+
+def _behind(
+    source: str,
+    handler: Callable[[Any, Any], Any],
+    server: peers.Server,
+    fault: peers.Fault | None,
+    statuses: tuple[int, ...],
+    lines: list[str],
+    summary: Summary,
+) -> Scene:
+    event = api_event(source, "GET", APP)
+    _set(server, fault)
+    started = time.monotonic()
+    answer = handler(event, Remaining())
+    took = time.monotonic() - started
+    summary.counts["longest_ms_upstream"] = max(summary.counts["longest_ms_upstream"], int(took * 1000))
+    if took > 1.0 + SLACK:
+        yield f"took {took:.2f} s"
+    if answer.get("statusCode") not in statuses:
+        yield f"status {answer.get('statusCode')} is none of {statuses}"
+    yield from answers.violations(source, answer)
+    if answers.values(answer, "access-control-allow-origin") != [APP] or answers.values(
+        answer, "access-control-max-age"
+    ):
+        yield f"its CORS headers are {answer.get('headers')}"
+    if "evil=1" in str(answers.values(answer, "set-cookie")) + str(answer.get("cookies")):
+        yield "a header was split off another"
+    told = [json.loads(line) for line in lines if '"upstream failed"' in line]
+    if len(told) != (answer["statusCode"] in (413, 502, 504)):
+        yield f"{len(told)} lines about it"
+    # What the broken answer left behind must not become the next one.
+    _set(server, peers.always(peers.FINE))
+    server.up()
+    second = handler(event, Remaining())
+    if second.get("body") != "fine" or answers.values(second, "x-smuggled"):
+        yield f"the next request got {second}"
