@@ -235,6 +235,7 @@ def test_a_packed_value_is_the_value(text: str) -> None:
     assert (entries(made), made.shadow) == (entries(plain), plain.shadow)
     assert unpack(packed(text)) == text
     assert unpack(packed(text) + "\n") == text
+    assert unpack("gz:" + base64.encodebytes(gzip.compress(text.encode() * 9)).decode()) == text * 9
     assert unpack(text) == text
 
 

@@ -254,7 +254,8 @@ def unpack(text: str) -> str:
     if not text.startswith(GZIP_PREFIX):
         return text
     try:
-        packed = binascii.a2b_base64(text[len(GZIP_PREFIX) :].strip(), strict_mode=True)
+        # The base64 command breaks lines; white space has no meaning in base64.
+        packed = binascii.a2b_base64("".join(text[len(GZIP_PREFIX) :].split()), strict_mode=True)
         # 16 + MAX_WBITS: a gzip header is required. The bound on the output is what stops a bomb.
         inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
         data = inflater.decompress(packed, MAX_TEXT)
