@@ -54,7 +54,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     assert errors == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def edges() -> Iterator[Callable[..., EdgeProcess]]:
     """Starts a local edge with some arguments, or gives the one that runs with them."""
     running: dict[tuple[str, ...], EdgeProcess] = {}

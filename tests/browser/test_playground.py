@@ -62,21 +62,22 @@ EXPECTED = {
 }
 """Whether the page gets its answer."""
 
+CELLS = """() => Object.fromEntries([...document.querySelectorAll("#cases tr")].map((row) => [
+    row.id.replace("case-", ""),
+    Object.fromEntries([...row.querySelectorAll("td > details")].map((cell) => [cell.dataset.side, {
+        allowed: cell.dataset.allowed === "true",
+        agrees: cell.dataset.agrees === "true",
+        text: cell.querySelector("summary").innerText,
+    }])),
+]))"""
+"""JavaScript for all cells of the table."""
+
 
 def run(page: Page, edge: EdgeProcess) -> dict[str, dict[str, Any]]:
     """Opens the playground and waits for the end of its run; each case's cells by side."""
     page.goto(edge.page)
     page.wait_for_selector("body[data-state=done]", timeout=60_000)
-    cells: dict[str, dict[str, Any]] = page.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll("#cases tr")].map((row) => [
-            row.id.replace("case-", ""),
-            Object.fromEntries([...row.querySelectorAll("td > details")].map((cell) => [cell.dataset.side, {
-                allowed: cell.dataset.allowed === "true",
-                agrees: cell.dataset.agrees === "true",
-                text: cell.querySelector("summary").innerText,
-            }])),
-        ]))"""
-    )
+    cells: dict[str, dict[str, Any]] = page.evaluate(CELLS)
     return cells
 
 
