@@ -32,6 +32,7 @@ ORIGINS = samples.exact_origins(100)
 
 EMPTY = "empty handler"
 EDGE = "edgecors edge"
+SOURCES = "edgecors edge without its bytecode"
 GATEWAY = "edgecors gateway"
 BOTO3 = "boto3, one GetParameter"
 POWERTOOLS = "Powertools parameters + resolver"
@@ -70,12 +71,22 @@ def contenders(directory: Path) -> list[Contender]:
     edge = samples.cloudfront("viewer-request", ORIGINS[0], preflight=True)
     found = [Contender(EMPTY, _compiled("empty", directory), preflight)]
     found.append(Contender(EDGE, ARTIFACTS / "EdgeFunction", edge, "app.viewer_handler"))
-    if (ARTIFACTS / "GatewayFunction" / "app.py").exists():
-        found.append(Contender(GATEWAY, ARTIFACTS / "GatewayFunction", preflight))
+    found.append(
+        Contender(SOURCES, without_bytecode(ARTIFACTS / "EdgeFunction", directory), edge, "app.viewer_handler")
+    )
+    found.append(Contender(GATEWAY, ARTIFACTS / "GatewayFunction", preflight))
     found.append(Contender(BOTO3, _compiled("boto3_parameter", directory), preflight))
     found.append(Contender(POWERTOOLS, _compiled("powertools_resolver", directory), preflight))
     found.append(Contender(STARLETTE, _compiled("starlette_mangum", directory), preflight))
     return found
+
+
+def without_bytecode(artifact: Path, directory: Path) -> Path:
+    """A copy of an artifact that holds its sources only."""
+    target = directory / f"{artifact.name}-sources"
+    if not target.exists():
+        shutil.copytree(artifact, target, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
 
 
 def _compiled(name: str, directory: Path) -> Path:
