@@ -1,4 +1,4 @@
-"""Harnesses: each a command with a seed, a bound on time, and one line of figures at its end.
+"""Harnesses: each a command with a seed, a bound on its time, and one line of figures at its end.
 
 `python -m harness` lists them. The short forms run in tests/robustness.
 """
