@@ -7,7 +7,7 @@ from edgecors.store import HOME_REGION, store_from_environment
 from edgecors.telemetry import Telemetry
 
 _telemetry = Telemetry()
-_edge = Edge(store_from_environment(_telemetry, home=HOME_REGION), _telemetry)
+_edge = Edge(store_from_environment(_telemetry, home=HOME_REGION, connect=True), _telemetry)
 
 viewer_handler = _edge.viewer
 origin_handler = _edge.origin

@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 import random
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -896,3 +897,25 @@ def test_replicas_in_a_store_that_checks_signatures(parameter_store: ParameterSt
     assert allowed(second) == [B]
     store.forget()
     assert [line["message"] for line in lines] == ["policy loaded"] * 2
+
+
+def test_what_is_no_name_is_no_site_and_is_not_asked_for(bench: Bench, region: FakeRegion) -> None:
+    for site in ("", "../lists/x", "a/b", "a b", "é"):
+        assert bench.get(site) is None
+    assert region.taken() == []
+
+
+def test_the_connection_is_there_before_the_first_read() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+        environ = {"AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{server.getsockname()[1]}", "AWS_REGION": "eu-west-1"}
+        store = store_from_environment(Telemetry(lambda line: None), environ, home="us-east-1", connect=True)
+        server.accept()[0].close()
+        store.forget()
+
+
+def test_a_store_that_can_not_be_reached_stops_no_function_from_starting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+    environ = {"AWS_ENDPOINT_URL_SSM": endpoint, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    assert store_from_environment(Telemetry(lambda line: None), environ, connect=True).get(SITE) is None

@@ -158,14 +158,17 @@ def decide_preflight(policy: Policy | None, request: Request) -> Decision:
     if rule is None:
         return _NOT_MANAGED
     reason, entry = _check_origin(rule, request.origin or "")
-    names: list[str] | None = []
+    asked: tuple[tuple[str, str], ...] = ()
     if reason == ALLOWED:
-        reason, names = _check_method_and_headers(rule, request)
+        reason, asked = _check_asked(rule, request)
     if policy.shadow:
         return Decision(reason, rule, touch=False, entry=entry)
     vary = _VARY_PRIVATE if rule.private_network else _VARY_PREFLIGHT
     if reason == ALLOWED:
-        headers = _preflight_headers(rule, request, names or [])
+        origin = "*" if rule.origins is None else request.origin or ""
+        headers = (("Access-Control-Allow-Origin", origin), *asked)
+        if rule.private_network and request.private_network == "true":
+            headers = (*headers, ("Access-Control-Allow-Private-Network", "true"))
         return Decision(reason, rule, status=204, headers=headers, vary=vary, entry=entry)
     if rule.debug:
         body = f"edgecors: {reason}: {REASONS[reason]} (rule {rule.index}).\n"
@@ -233,21 +236,29 @@ def _look_up(origins: OriginSet, origin: str) -> tuple[str, str | None]:
     return found
 
 
-def _check_method_and_headers(rule: Rule, request: Request) -> tuple[str, list[str] | None]:
-    method = request.request_method or ""
+def _check_asked(rule: Rule, request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The reason, and the headers of the answer that do not depend on the origin."""
+    method, value = request.request_method or "", request.request_headers
+    found = rule.asked.get((method, value))
+    if found is None:
+        names = [] if value is None else parse_header_names(value)
+        reason = _check_method_and_names(rule, method, names)
+        found = (reason, _asked_headers(rule, method, names) if names is not None and reason == ALLOWED else ())
+        rule.remember(method, value, found)
+    return found
+
+
+def _check_method_and_names(rule: Rule, method: str, names: list[str] | None) -> str:
     if rule.methods is None:
         if not is_token(method) or method.upper() in FORBIDDEN_METHODS:
-            return METHOD_NOT_ALLOWED, None
+            return METHOD_NOT_ALLOWED
     elif method not in rule.methods:
-        return METHOD_NOT_ALLOWED, None
-    if request.request_headers is None:
-        return ALLOWED, []
-    names = parse_header_names(request.request_headers)
+        return METHOD_NOT_ALLOWED
     if names is None:
-        return HEADERS_MALFORMED, None
+        return HEADERS_MALFORMED
     if rule.headers is not None and not rule.accepted_headers.issuperset(names):
-        return HEADERS_NOT_ALLOWED, None
-    return ALLOWED, names
+        return HEADERS_NOT_ALLOWED
+    return ALLOWED
 
 
 def parse_header_names(value: str) -> list[str] | None:
@@ -276,33 +287,20 @@ def parse_header_names(value: str) -> list[str] | None:
     return names
 
 
-def _preflight_headers(rule: Rule, request: Request, names: list[str]) -> tuple[tuple[str, str], ...]:
-    """The whole lists of the rule, so that one preflight serves the page's later requests too."""
-    origin = "*" if rule.origins is None else request.origin or ""
-    headers = (("Access-Control-Allow-Origin", origin), *rule.preflight_headers)
-    listed = rule.headers.issuperset(names) if rule.headers is not None else not rule.credentials
-    if not listed or (rule.methods is None and rule.credentials):
-        headers = (headers[0], *_asked_headers(rule, request, names))
-    if rule.private_network and request.private_network == "true":
-        headers = (*headers, ("Access-Control-Allow-Private-Network", "true"))
-    return headers
-
-
-def _asked_headers(rule: Rule, request: Request, names: list[str]) -> tuple[tuple[str, str], ...]:
-    """The headers where the rule's own lists do not say all.
+def _asked_headers(rule: Rule, method: str, names: list[str]) -> tuple[tuple[str, str], ...]:
+    """What an allowed preflight is answered with: the whole lists of the rule, so that one serves later requests too.
 
     With credentials the wildcard is a name like any other (Fetch, "CORS protocol and credentials"), so what was asked
-    for is listed. Safelisted names are allowed without being in the rule's list, but a browser asks for them only
-    where their value is not safe, and then wants to see them in the answer. (A wildcard without credentials is a
-    constant, and does not come here.)
+    for is listed instead. Safelisted names are allowed without being in the rule's list, but a browser asks for them
+    only where their value is not safe, and then wants to see them in the answer.
     """
-    methods, listed = rule.methods_value, []
-    if rule.methods is None and rule.credentials:
-        methods = request.request_method or ""
+    methods = method if rule.methods is None and rule.credentials else rule.methods_value
+    listed = [rule.headers_value] if rule.headers_value else []
     if rule.headers is not None:
-        listed = [rule.headers_value] if rule.headers_value else []
-        names = [name for name in names if name not in rule.headers]
-    return preflight_headers(rule, methods, ", ".join([*listed, *dict.fromkeys(names)]))
+        listed += dict.fromkeys(name for name in names if name not in rule.headers)
+    elif rule.credentials:
+        listed = list(dict.fromkeys(names))
+    return preflight_headers(rule, methods, ", ".join(listed))
 
 
 def _actual_headers(rule: Rule, origin: str) -> tuple[tuple[str, str], ...]:

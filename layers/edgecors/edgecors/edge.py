@@ -13,14 +13,12 @@ import traceback
 
 from .decision import POLICY_UNAVAILABLE, Decision, decide_actual, decide_preflight
 from .events import cloudfront
-from .policy import is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .decision import Request
-    from .policy import Policy
     from .store import PolicyStore
     from .telemetry import Telemetry
 
@@ -60,15 +58,12 @@ class Edge:
         except Exception:
             return self._failed(event)
 
-    def _policy(self, site: str) -> Policy | None:
-        return self._store.get(site) if is_name(site) else None
-
     def _request(self, record: cloudfront.Record) -> dict[str, Any]:
         """Answer a preflight, block what the policy blocks, let everything else go on."""
         if "origin" not in record.headers:
             return record.request
         request = cloudfront.to_request(record)
-        policy = self._policy(record.site)
+        policy = self._store.get(record.site)
         if request.is_preflight:
             decision = decide_preflight(policy, request)
         elif policy is not None and policy.blocks:
@@ -84,7 +79,7 @@ class Edge:
     def _decide(self, record: cloudfront.Record) -> tuple[Decision, Request]:
         """The decision about a request whose response is at hand, where nothing can be answered any more."""
         request = cloudfront.to_request(record)
-        return decide_actual(self._policy(record.site), request), request
+        return decide_actual(self._store.get(record.site), request), request
 
     def _decide_and_count(self, record: cloudfront.Record) -> tuple[Decision, Request]:
         decision, request = self._decide(record)

@@ -15,6 +15,7 @@ from .findings import ERROR, REPAIRED, Finding
 TYPE_CHECKING = False  # `typing` itself costs 5 ms of a cold start
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
 MAX_ORIGIN_LENGTH = 512
 """Characters. Longer values are refused before they are looked at; the longest real ones have about 270."""
@@ -155,6 +156,10 @@ def parse_pattern(text: str, place: str = "") -> tuple[Pattern | None, list[Find
     """
     if text == "*":
         return ANY, []
+    scheme, _, rest = text.partition("://*.")
+    if rest[:1].isalnum() and "*" not in rest and (parts := parse_origin(f"{scheme}://a.{rest}")) is not None:
+        # As most are written: nothing to repair, so nothing to say.
+        return Pattern("subdomain", text, scheme, "*" + parts[1][1:], parts[2]), []
     findings: list[Finding] = []
     pattern = _read_pattern(text, place, findings)
     return pattern, findings
@@ -262,7 +267,8 @@ class OriginSet:
     def __init__(self, exact: Iterable[str] = (), patterns: Iterable[Pattern] = ()) -> None:
         """``exact``: serialised origins (and ``null``), already known to be well formed. ``patterns``: the others."""
         patterns = tuple(patterns)
-        self.exact = exact if isinstance(exact, frozenset) else frozenset(exact)
+        # A set is taken as it is, for there may be 100,000 origins in it: its maker lets go of it.
+        self.exact: AbstractSet[str] = exact if isinstance(exact, (set, frozenset)) else frozenset(exact)
         self._patterns = frozenset(p.text for p in patterns)
         self._any_port = any(p.port == "*" for p in patterns)
         self._wild = any(p.kind != "origin" for p in patterns)

@@ -68,6 +68,10 @@ CODES = {
 }
 """Every code of a finding made here, with its meaning. The linter adds some of its own."""
 
+MAX_ASKED = 64
+MAX_ASKED_LENGTH = 512
+"""How much of what pages asked for a rule remembers: entries, and characters of each."""
+
 GZIP_PREFIX = "gz:"
 
 SAFELISTED_REQUEST_HEADERS = ("accept", "accept-language", "content-language", "content-type", "range")
@@ -126,6 +130,7 @@ class Rule:
     __slots__ = (
         "accepted_headers",
         "actual_headers",
+        "asked",
         "block",
         "credentials",
         "debug",
@@ -139,7 +144,6 @@ class Rule:
         "methods_value",
         "origins",
         "paths",
-        "preflight_headers",
         "private_network",
         "resource_policy",
         "timing",
@@ -162,10 +166,17 @@ class Rule:
     timing: bool
     resource_policy: str
     debug: bool
-    preflight_headers: tuple[tuple[str, str], ...]
-    """What follows Access-Control-Allow-Origin in the answer to an allowed preflight that asks for nothing special."""
     actual_headers: tuple[tuple[str, str], ...]
-    """What follows it in the response to an allowed actual request."""
+    """What follows Access-Control-Allow-Origin in the response to an allowed actual request."""
+    asked: dict[tuple[str, str | None], tuple[str, tuple[tuple[str, str], ...]]]
+    """What was decided of a method and headers asked for: pages ask for the same few again and again."""
+
+    def remember(self, method: str, headers: str | None, found: tuple[str, tuple[tuple[str, str], ...]]) -> None:
+        """Keep what was decided of a method and headers asked for, unless it is too long to be a page's."""
+        if len(method) + len(headers or "") <= MAX_ASKED_LENGTH:
+            if len(self.asked) >= MAX_ASKED:
+                self.asked.clear()
+            self.asked[method, headers] = found
 
     def matches(self, host: str | None, path: str) -> bool:
         """Whether the rule is about this resource. ``path`` is normalised; an unknown host matches no named one."""
@@ -291,8 +302,16 @@ class Document:
         One bad list does not take the others along: never raises for what stands in a list.
         """
         findings = list(self.findings)
-        read = {name: read_list(name, lists.get(name), findings) for name in self.lists}
-        rules = [draft.compile(read, findings) for draft in self._rules]
+
+        def read(name: str) -> Entries:
+            # A list in several rules is read for each, but reported once. None is held longer than it is needed.
+            return read_list(name, lists.get(name), findings if name not in reported else [])
+
+        reported: set[str] = set()
+        rules = []
+        for draft in self._rules:
+            rules.append(draft.compile(read, findings))
+            reported.update(draft.entries.lists)
         return Policy(rules, shadow=self.shadow, refresh_seconds=self.refresh_seconds, findings=findings)
 
 
@@ -323,10 +342,9 @@ class Entries:
 
     def unsafe_with_credentials(self) -> Iterable[tuple[str, Finding]]:
         """Each entry that must not stand in a rule with credentials, with the error that says so (no place yet)."""
-        for text in sorted(self.exact):
-            # Of exact origins only those can be unsafe: do not parse a hundred thousand others.
-            if text == "null" or text.startswith("http:"):
-                yield from _unsafe(NULL if text == "null" else _exact_pattern(text))
+        # Of exact origins only these can be unsafe: do not parse a hundred thousand others.
+        for text in sorted(text for text in self.exact if text == "null" or text.startswith("http:")):
+            yield from _unsafe(NULL if text == "null" else _exact_pattern(text))
         for pattern in self.patterns.values():
             yield from _unsafe(pattern)
 
@@ -429,7 +447,7 @@ class _Draft:
         self.values = values or {}
         self.entries = Entries()
 
-    def compile(self, lists: Mapping[str, Entries], findings: list[Finding]) -> Rule:
+    def compile(self, lists: Callable[[str], Entries], findings: list[Finding]) -> Rule:
         get = self.values.get
         rule = Rule()
         rule.index = self.index
@@ -453,16 +471,16 @@ class _Draft:
         rule.timing = get("timing_allow_origin", False)
         rule.resource_policy = get("resource_policy", "")
         rule.debug = get("debug", False)
-        rule.preflight_headers = preflight_headers(rule, rule.methods_value, rule.headers_value)
+        rule.asked = {}
         rule.actual_headers = _actual_headers(rule)
         return rule
 
-    def _origins(self, lists: Mapping[str, Entries], findings: list[Finding]) -> OriginSet:
-        exact, patterns = self.entries.exact, dict(self.entries.patterns)
+    def _origins(self, lists: Callable[[str], Entries], findings: list[Finding]) -> OriginSet:
+        exact, patterns = set(self.entries.exact), dict(self.entries.patterns)
         for name in self.entries.lists:
-            entries = lists[name]
+            entries = lists(name)
             unsafe = self._unsafe_in(name, entries, findings)
-            exact = exact | (entries.exact - unsafe)
+            exact |= entries.exact - unsafe if unsafe else entries.exact
             patterns.update((text, p) for text, p in entries.patterns.items() if text not in unsafe)
         return OriginSet(exact, patterns.values())
 

@@ -6,13 +6,14 @@ wrong then, the last good policy goes on serving. A parameter that is not there 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
 import time
 
 from .parameters import MAX_NAMES, CredentialSource, Parameter, ParameterStore, ParameterStoreError
-from .policy import Policy, PolicyError, load_policy, read_document, unpack
+from .policy import Policy, PolicyError, is_name, load_policy, read_document, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class PolicyStore:
         self._lock = threading.Lock()
 
     def get(self, site: str) -> Policy | None:
-        """The policy that holds now; None when none could be loaded yet. Never raises."""
+        """The policy that holds now; None when none could be loaded yet, or no site has such a name. Never raises."""
         kept = self._sites.get(site)
         # The lower bound is for a clock that was set back: then the age is unknown and the policy is read again.
         if kept is not None and kept.read_at <= self._clock() < kept.due_at:
@@ -141,6 +142,8 @@ class PolicyStore:
     def _refresh(self, site: str) -> Policy | None:
         kept = self._sites.get(site)
         policy = kept.policy if kept is not None else None
+        if kept is None and not is_name(site):
+            return None
         # One thread reads; the others go on with what there is, and wait only where there is nothing.
         if not self._lock.acquire(blocking=policy is None):
             return policy
@@ -293,9 +296,12 @@ def _several(region: Region, names: list[str], until: float) -> Mapping[str, Par
 
 
 def store_from_environment(
-    telemetry: Telemetry, environ: Mapping[str, str] = os.environ, *, home: str | None = None
+    telemetry: Telemetry, environ: Mapping[str, str] = os.environ, *, home: str | None = None, connect: bool = False
 ) -> PolicyStore:
     """The store of a Lambda function: the executing Region's, and the home Region's behind it where one is named.
+
+    With ``connect`` the connection to the first is opened at once: while a function starts it has a whole core for the
+    handshake, whatever its size. If that fails the first read tries again, and says why.
 
     Raises ValueError for an ``AWS_ENDPOINT_URL_SSM`` that is no URL.
     """
@@ -303,4 +309,7 @@ def store_from_environment(
     credentials = CredentialSource(environ)
     names = dict.fromkeys((here, home or here))
     regions = [ParameterStore(name, environ=environ, credentials=credentials) for name in names]
+    if connect:
+        with contextlib.suppress(OSError):
+            regions[0].connect(time.monotonic() + DEADLINE_COLD)
     return PolicyStore(regions, telemetry, root=environ.get("EDGECORS_ROOT") or DEFAULT_ROOT)
