@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
+from edgecors_cli.local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER, DEMO_POLICY
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.edge import EdgeProcess
+from tests.support.parameter_store import ParameterStoreServer
 from tests.support.require import require
 
 FLAGS = (
@@ -54,18 +58,42 @@ def page(chromium: Browser) -> Iterator[Page]:
     assert errors == []
 
 
+POLICIES: dict[str, dict[str, Any]] = {
+    "demo": DEMO_POLICY,
+    "own": {
+        "version": 1,
+        "rules": [
+            {"paths": ["/api/echo/asked-each-time"], "allow_origins": ["http://app.localhost:*"], "max_age": 0},
+            {"paths": ["/api/echo/remembered"], "allow_origins": ["http://app.localhost:*"], "max_age": 600},
+            {"paths": ["/api/cookies"], "allow_origins": ["http://localhost:*"], "allow_credentials": True},
+        ],
+    },
+}
+"""By site."""
+
+
 @pytest.fixture(scope="package")
-def edges() -> Iterator[Callable[..., EdgeProcess]]:
-    """Starts a local edge with some arguments, or gives the one that runs with them."""
+def edges(parameter_store_server: ParameterStoreServer) -> Iterator[Callable[..., EdgeProcess]]:
+    """Starts a local edge with some arguments, or gives the one that runs with them. Its upstream is the
+    demonstration's; the policy is that of ``site``.
+
+    All read from one Parameter Store, because the one that the demonstration brings along takes seconds to start.
+    """
+    parameter_store_server.put(DEMO_LIST_PARAMETER, ",".join(DEMO_LIST))
+    for site, policy in POLICIES.items():
+        parameter_store_server.put(f"/edgecors/sites/{site}", json.dumps(policy))
+    environment = parameter_store_server.environment()
     running: dict[tuple[str, ...], EdgeProcess] = {}
     with ExitStack() as stack:
 
-        def edge(*arguments: str) -> EdgeProcess:
-            if arguments not in running:
-                running[arguments] = stack.enter_context(EdgeProcess(*arguments))
-            return running[arguments]
+        def edge(*arguments: str, site: str = "demo") -> EdgeProcess:
+            key = (*arguments, "--site", site)
+            if key not in running:
+                running[key] = stack.enter_context(EdgeProcess(*key, environment=environment))
+            return running[key]
 
         yield edge
         # All at once; then the stack waits for each.
         for process in running.values():
             process.interrupt()
+    parameter_store_server.forget()

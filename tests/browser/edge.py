@@ -1,12 +1,14 @@
-"""The local edge in a process of its own, as `make run` starts it, and what it prints."""
+"""The local edge in a process of its own, and what it prints."""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -14,14 +16,17 @@ from tests.support.wait import wait_until
 
 
 class EdgeProcess:
-    """A running local edge: a context manager. ``arguments`` are those of ``edgecors local``."""
+    """A running local edge: a context manager. ``arguments`` are those of ``edgecors local``, ``environment`` comes
+    on top of this process's.
+    """
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "edgecors_cli", "local", "--port", "0", "--page-port", "0", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env={**os.environ, **(environment or {})},
         )
         self.lines: list[str] = []
         self._interrupted = False

@@ -99,7 +99,7 @@ def test_the_browser_lets_through_what_the_policy_allows(page: Page, edges: Edge
 
 @pytest.mark.artifact
 @pytest.mark.usefixtures("built", "runtime_emulator")
-@pytest.mark.parametrize("front", ["cloudfront-viewer", "cloudfront-origin", "http-api"])
+@pytest.mark.parametrize("front", ["cloudfront-viewer", "http-api"])
 def test_built_artifacts_in_lambda_s_runtime_get_the_same_verdicts(page: Page, edges: Edges, front: str) -> None:
     edge = edges("--front", front, "--runtime")
     # Cold containers on a busy machine may answer before they have a policy, closed for CORS; the second run counts.
@@ -149,6 +149,13 @@ def test_a_cache_key_without_origin_poisons_and_the_page_says_so(page: Page, edg
     assert "allowed by http://app.localhost:*, answered from the cache" in poisoned["text"]
     assert "expected: allowed" in poisoned["text"]
     assert page.inner_text("#summary") == "59 of 60 agree"
+
+
+def test_as_make_run_starts_it(page: Page) -> None:
+    """With the Parameter Store that it brings along."""
+    with EdgeProcess("--demo") as edge:
+        assert allowed(run(page, edge)) == EXPECTED
+        assert page.is_hidden("#not-demo")
 
 
 # -- the page itself --------------------------------------------------------------------------------------------------

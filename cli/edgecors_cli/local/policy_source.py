@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from edgecors_cli.local.parameter_store import DEMO_SITE, REGION, EmbeddedStore
 
 LOOK_SECONDS: Final = 0.5
 """How often a policy file is looked at for changes."""
+_PASSED_ON: Final = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSM")
 
 
 class Source:
@@ -132,6 +134,8 @@ def _aws_environment(site: str) -> Mapping[str, str]:
     except botocore.exceptions.BotoCoreError as error:
         raise LocalError(f"{name} in {region} can't be read: {error}", 2) from error
     environment = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    # A built artifact sees nothing of this process's environment but what stands here.
+    environment |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     if credentials is not None:
         frozen = credentials.get_frozen_credentials()
         environment |= {
