@@ -8,7 +8,9 @@ from pathlib import Path
 
 import edgecors
 import pytest
+from edgecors.origin import MAX_RECENT
 
+from tests.artifacts.test_edge import MAX_SOURCES, MAX_ZIP
 from tests.docs.markdown import blocks, by_first, read, section, spans, table
 from tests.library.test_purity import ENGINE
 
@@ -75,3 +77,16 @@ def test_one_place_grants() -> None:
 def test_paths_named_in_backticks_exist() -> None:
     for name in re.findall(r"`((?:layers|functions|cli|tests|docs)/[\w/.]+)`", TEXT):
         assert (ROOT / name).exists(), name
+
+
+def test_numbers_in_the_decisions() -> None:
+    text = read("decisions.md")
+    assert f"## {MAX_RECENT} origins are remembered" in text
+    assert f"below {MAX_ZIP // 1024}, and its sources below {MAX_SOURCES // 1024}" in text
+
+
+def test_every_decision_has_its_parts() -> None:
+    records = re.split(r"^## ", read("decisions.md"), flags=re.MULTILINE)[1:]
+    assert records
+    for record in records:
+        assert re.findall(r"^\*\*(\w+)\.\*\*", record, re.MULTILINE) == ["Context", "Decision", "Consequence"]
