@@ -19,7 +19,7 @@ SOURCES := $(shell find layers functions -type f ! -path '*/__pycache__/*' ! -pa
            $(wildcard template.yaml samconfig.toml requirements/gateway.lock requirements/guard.lock scripts/*.sh)
 ARGS ?=
 
-.PHONY: help run test check format build bench screenshot lock clean setup runtime
+.PHONY: help run test check format build bench screenshot lock clean setup runtime soak fuzz mutants sbom
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,21 @@ build: .aws-sam/.stamp ## the artifacts that are deployed, in .aws-sam/build
 bench: .venv-bench/.stamp .venv-sam/.stamp build ## speed, size and memory beside the alternatives (ARGS="--quick", "--json FILE")
 	@PYTHONPATH=layers/edgecors:cli .venv-bench/bin/python -m bench $(ARGS)
 
+soak: $(VENV)/.stamp .venv-sam/.stamp build ## the harnesses in their long form: a million decisions, events, faults, load (ARGS="--seed 2")
+	$(BIN)/python -m harness grants $(ARGS)
+	$(BIN)/python -m harness events $(ARGS)
+	$(BIN)/python -m harness faults $(ARGS)
+	$(BIN)/python -m harness load --emulator $(ARGS)
+
+fuzz: .venv-fuzz/.stamp ## coverage-guided fuzzing of the parsers (ARGS="--seconds 600 --target origin")
+	.venv-fuzz/bin/python -m harness parsers $(ARGS)
+
+mutants: $(VENV)/.stamp ## small changes of the engine, each of which the tests must notice (about an hour; ARGS="--sample 50")
+	$(BIN)/python -m harness mutants $(ARGS)
+
+sbom: $(VENV)/.stamp ## what is in each artifact, with licences, as CycloneDX in build/sbom
+	$(BIN)/python scripts/sbom.py
+
 screenshot: $(VENV)/.stamp ## the playground's picture in docs, anew (needs Chromium)
 	$(BIN)/python scripts/screenshot.py
 
@@ -51,7 +66,7 @@ lock: $(VENV)/.stamp ## newest allowed versions of everything into requirements/
 	@BIN=$(BIN) scripts/lock.sh
 
 clean: ## removes all that make has made
-	rm -rf .venv .venv-sam .venv-lambda .venv-bench .aws-sam build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-sam .venv-lambda .venv-bench .venv-fuzz .aws-sam build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name .git -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
 
 setup: $(VENV)/.stamp # the development environment alone
@@ -83,6 +98,10 @@ $(VENV)/.stamp: $(VENV)/.locked pyproject.toml
 
 .venv-lambda/.stamp: requirements/runtime.lock
 	$(call make-venv,$(LAMBDA_PYTHON),.venv-lambda,requirements/runtime.lock)
+	@touch $@
+
+.venv-fuzz/.stamp: requirements/fuzz.lock
+	$(call make-venv,$(or $(LAMBDA_PYTHON),$(PYTHON)),.venv-fuzz,requirements/fuzz.lock)
 	@touch $@
 
 .venv-bench/.stamp: requirements/bench.lock

@@ -21,3 +21,5 @@ compile gateway -c requirements/dev.lock requirements/gateway.in
 compile guard -c requirements/dev.lock requirements/guard.in
 # The peers that `make bench` measures against live apart too; what they share with the tests is the same version.
 compile bench -c requirements/dev.lock requirements/bench.in
+# Fuzzing has an environment of its own: its packages are built for few Pythons.
+compile fuzz requirements/fuzz.in

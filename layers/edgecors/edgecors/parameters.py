@@ -42,13 +42,14 @@ class ParameterStoreError(Exception):
 
 
 class Parameter:
-    """A parameter's value (decrypted) and version."""
+    """A parameter's value (decrypted) and version, and whether it is a SecureString, which no log may quote."""
 
-    __slots__ = ("value", "version")
+    __slots__ = ("secret", "value", "version")
 
-    def __init__(self, value: str, version: int) -> None:
+    def __init__(self, value: str, version: int, secret: bool = False) -> None:
         self.value = value
         self.version = version
+        self.secret = secret
 
 
 class Credentials:
@@ -248,10 +249,10 @@ class ParameterStore:
             raise ParameterStoreError("connection", f"{endpoint.netloc}: {error}") from None
         except ValueError as error:
             raise ParameterStoreError("bad-response", f"{endpoint.netloc}: {error}") from None
-        return _result(status, response_headers, answer)
+        return _result(status, response_headers, answer, credentials.token, credentials.secret_key)
 
 
-def _result(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+def _result(status: int, headers: Mapping[str, str], body: bytes, *secrets: str) -> dict[str, Any]:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
@@ -264,7 +265,11 @@ def _result(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, A
     # `__type` may carry a namespace before "#", the header a URL after ":".
     kind = str(fields.get("__type") or headers.get("x-amzn-errortype") or f"http-{status}")
     code = kind.rpartition("#")[2].partition(":")[0]
-    raise ParameterStoreError(code, str(fields.get("message") or fields.get("Message") or "")[:300])
+    message = str(fields.get("message") or fields.get("Message") or "")
+    # About a wrong signature AWS repeats all that should have been signed, the session token with it.
+    for secret in filter(None, secrets):
+        code, message = code.replace(secret, "[secret]"), message.replace(secret, "[secret]")
+    raise ParameterStoreError(code[:100], message[:300])
 
 
 def _parameter(item: object) -> Parameter:
@@ -272,7 +277,7 @@ def _parameter(item: object) -> Parameter:
     version = item.get("Version", 0) if isinstance(item, dict) else 0
     if not isinstance(value, str) or not isinstance(version, int):
         raise ParameterStoreError("bad-response", "the answer holds a parameter without a value")
-    return Parameter(value, version)
+    return Parameter(value, version, isinstance(item, dict) and item.get("Type") == "SecureString")
 
 
 class Connection:

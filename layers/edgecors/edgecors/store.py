@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Protocol
 
+    from .findings import Finding
     from .telemetry import Telemetry
 
     class Region(Protocol):
@@ -64,12 +65,13 @@ HOME_REGION = "us-east-1"
 class _Site:
     """What is known of one site. ``read_at`` to ``due_at`` is the time in which nothing is to be done."""
 
-    __slots__ = ("due_at", "failures", "good_at", "lists", "new", "policy", "read_at", "text")
+    __slots__ = ("due_at", "failures", "good_at", "lists", "new", "policy", "read_at", "secret_lists", "text")
 
     def __init__(self) -> None:
         self.policy: Policy | None = None
         self.text: str | None = None
         self.lists: dict[str, str | None] = {}
+        self.secret_lists: set[str] = set()
         self.read_at = self.due_at = self.good_at = 0.0
         self.failures = 0
         # No read has worked since the start, or since a snapshot was restored: others try at the same time.
@@ -167,8 +169,6 @@ class PolicyStore:
         failure = None
         try:
             failure = self._read_policy(site, kept, deadline)
-        except PolicyError as error:
-            failure = ("invalid-policy", str(error))
         except ParameterStoreError as error:
             failure = (error.code, str(error))
         except Exception as error:  # whatever it is, it must not reach the request
@@ -209,7 +209,10 @@ class PolicyStore:
                 self._telemetry.log("WARNING", "policy missing: nobody is allowed", site=site, parameter=name)
             kept.policy, kept.text, kept.lists = load_policy(""), None, {}
             return None
-        document = read_document(parameter.value)
+        try:
+            document = read_document(parameter.value)
+        except PolicyError as error:
+            return "invalid-policy", "; ".join(_told(error.errors, parameter.secret))
         lists, failure = self._read_lists(document.lists, kept, deadline)
         if kept.policy is None or parameter.value != kept.text or lists != kept.lists:
             policy = document.compile(lists)
@@ -220,7 +223,7 @@ class PolicyStore:
                 site=site,
                 version=parameter.version,
                 origins=sum(len(rule.origins) for rule in policy.rules if rule.origins is not None),
-                findings=[str(finding) for finding in policy.findings[:10]],
+                findings=_told(policy.findings[:10], parameter.secret or not kept.secret_lists.isdisjoint(lists)),
             )
         return failure
 
@@ -244,6 +247,8 @@ class PolicyStore:
                 continue
             for path, name in paths.items():
                 values[name] = found[path].value if path in found else None
+                if path in found and found[path].secret:
+                    kept.secret_lists.add(name)
                 try:
                     unpack(values[name] or "")
                 except ValueError as error:
@@ -284,6 +289,11 @@ class PolicyStore:
     def _is_absent(self, region: Region, name: str) -> bool:
         until = self._absent.get((region.region, name), 0.0)
         return until - ABSENT_SECONDS <= self._clock() < until
+
+
+def _told(findings: Iterable[Finding], secret: bool) -> list[str]:
+    """Findings for the log. They quote what they are about; of a SecureString only the codes are told."""
+    return [found.code if secret else str(found) for found in findings]
 
 
 def _one(region: Region, names: list[str], until: float) -> Mapping[str, Parameter]:

@@ -1,0 +1,195 @@
+"""What each role may do, and above all what it may not: the template's statements, evaluated."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from edgecors.decision import Request, decide
+from edgecors.parameters import ParameterStore
+from edgecors.store import PolicyStore
+from edgecors.telemetry import Telemetry
+
+from tests.robustness.iam import allows
+from tests.support.parameter_store import ParameterStoreServer
+from tests.template.document import Stack, read
+
+ACCOUNT = "123456789012"
+KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/11112222-aaaa-bbbb-cccc-333344445555"
+PARAMETER = "arn:aws:ssm:{region}:" + ACCOUNT + ":parameter{name}"
+STACKS: dict[str, dict[str, str]] = {
+    "EdgeRole": {"Front": "edge", "OriginDomainName": "api.example.com", "SecureStringKeyArn": KEY},
+    "GatewayRole": {"Front": "http-api", "Site": "shop", "Upstream": "https://a.example", "SecureStringKeyArn": KEY},
+    "GuardRole": {"Front": "http-api", "Site": "shop", "Upstream": "https://a.example", "SecureStringKeyArn": KEY},
+}
+
+
+document = functools.cache(read)
+
+
+@functools.cache
+def statements(role: str, **parameters: str) -> list[Mapping[str, Any]]:
+    stack = Stack(document(), **(STACKS[role] | parameters))
+    found = stack.of_type("AWS::IAM::Role")[role]
+    assert "ManagedPolicyArns" not in found
+    return [each for policy in found["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+
+
+def may(role: str, action: str, resource: str, region: str = "us-east-1", **parameters: str) -> bool:
+    context = {"aws:RequestedRegion": region}
+    if action.startswith("kms:"):
+        context["kms:ViaService"] = f"ssm.{region}.amazonaws.com"
+    return allows(statements(role, **parameters), action, resource, context)
+
+
+def parameter(name: str, region: str = "us-east-1") -> str:
+    return PARAMETER.format(region=region, name=name)
+
+
+POLICY, LIST = parameter("/edgecors/sites/shop"), parameter("/edgecors/lists/partners")
+
+
+@pytest.mark.parametrize("role", STACKS)
+@pytest.mark.parametrize("action", ["ssm:GetParameter", "ssm:GetParameters"])
+def test_policies_and_lists_can_be_read(role: str, action: str) -> None:
+    assert may(role, action, POLICY)
+    assert may(role, action, LIST)
+
+
+@pytest.mark.parametrize("role", STACKS)
+@pytest.mark.parametrize(
+    "resource",
+    [
+        parameter("/other/secret"),
+        parameter("/edgecors"),
+        parameter("/edgecorsx/sites/shop"),
+        parameter("/x/edgecors/sites/shop"),
+        parameter("/Edgecors/sites/shop"),
+        POLICY.replace(ACCOUNT, "210987654321"),
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:edgecors/sites/shop",
+    ],
+)
+def test_nothing_else_can_be_read(role: str, resource: str) -> None:
+    for action in ("ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "ssm:GetParameterHistory"):
+        assert not may(role, action, resource)
+    assert not may(role, "secretsmanager:GetSecretValue", resource)
+
+
+DENIED_TO_ALL = [
+    ("ssm:LabelParameterVersion", POLICY),
+    ("ssm:DescribeParameters", "*"),
+    ("ssm:SendCommand", "*"),
+    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/anything"),
+    ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/anything"),
+    ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/anything"),
+    ("lambda:UpdateFunctionCode", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:edgecors"),
+    ("lambda:InvokeFunction", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:edgecors"),
+    ("cloudfront:UpdateDistribution", f"arn:aws:cloudfront::{ACCOUNT}:distribution/E2EXAMPLE1234"),
+    ("cloudfront:CreateInvalidation", f"arn:aws:cloudfront::{ACCOUNT}:distribution/EANOTHERONE"),
+    ("s3:GetObject", "arn:aws:s3:::bucket/key"),
+    ("logs:GetLogEvents", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/edgecors/edgecors/edge:log-stream:x"),
+    ("logs:PutLogEvents", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/another:log-stream:x"),
+    ("logs:DeleteLogGroup", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/edgecors/edgecors/edge"),
+    ("kms:Decrypt", KEY.replace("11112222", "99990000")),
+    ("kms:CreateGrant", KEY),
+    ("kms:ScheduleKeyDeletion", KEY),
+]
+
+
+@pytest.mark.parametrize("role", STACKS)
+@pytest.mark.parametrize(("action", "resource"), DENIED_TO_ALL)
+def test_what_nobody_may(role: str, action: str, resource: str) -> None:
+    assert not may(role, action, resource)
+
+
+@pytest.mark.parametrize("role", ["EdgeRole", "GatewayRole"])
+def test_the_data_path_writes_nothing(role: str) -> None:
+    for action in ("ssm:PutParameter", "ssm:DeleteParameter", "ssm:GetParameterHistory", "ssm:GetParametersByPath"):
+        assert not may(role, action, POLICY)
+    assert not may(role, "kms:Encrypt", KEY)
+    assert not may(role, "sns:Publish", "<Topic>")
+    assert not may(role, "sqs:SendMessage", "<GuardDeadLetters.Arn>")
+
+
+def test_a_key_is_used_through_parameter_store_only() -> None:
+    for role in STACKS:
+        found = statements(role)
+        assert allows(found, "kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"})
+        assert not allows(found, "kms:Decrypt", KEY, {})
+        assert not allows(found, "kms:Decrypt", KEY, {"kms:ViaService": "s3.us-east-1.amazonaws.com"})
+        assert not allows(
+            found, "kms:Decrypt", KEY, {"kms:ViaService": "evil.ssm.us-east-1.amazonaws.com.evil.example"}
+        )
+
+
+def test_without_a_key_of_your_own_no_key_can_be_used() -> None:
+    for role in STACKS:
+        assert not may(role, "kms:Decrypt", KEY, SecureStringKeyArn="")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "writes"),
+    [({}, False), ({"AutoRevert": "true"}, True), ({"ReplicaRegions": "eu-west-1"}, True)],
+)
+def test_the_guard_writes_only_what_is_switched_on(parameters: dict[str, str], writes: bool) -> None:
+    assert may("GuardRole", "ssm:PutParameter", POLICY, **parameters) is writes
+    assert not may("GuardRole", "ssm:PutParameter", parameter("/other/x"), **parameters)
+    far = parameter("/edgecors/sites/shop", "ap-southeast-2")
+    assert not may("GuardRole", "ssm:PutParameter", far, region="ap-southeast-2", **parameters)
+    near = parameter("/edgecors/sites/shop", "eu-west-1")
+    copied = "ReplicaRegions" in parameters
+    assert may("GuardRole", "ssm:PutParameter", near, region="eu-west-1", **parameters) is copied
+
+
+def test_the_gateway_reads_its_own_region_only() -> None:
+    assert not may(
+        "GatewayRole", "ssm:GetParameter", parameter("/edgecors/sites/shop", "eu-west-1"), region="eu-west-1"
+    )
+    # The edge runs anywhere, and asks the Region it runs in first.
+    assert may("EdgeRole", "ssm:GetParameter", parameter("/edgecors/sites/shop", "eu-west-1"), region="eu-west-1")
+
+
+def test_another_root_is_the_only_one_that_can_be_read() -> None:
+    assert may("GatewayRole", "ssm:GetParameter", parameter("/team/cors/sites/shop"), RootPrefix="/team/cors")
+    assert not may("GatewayRole", "ssm:GetParameter", POLICY, RootPrefix="/team/cors")
+
+
+def test_the_evaluator_guesses_nothing() -> None:
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    with pytest.raises(ValueError, match="not known here"):
+        allows([deny], "ssm:GetParameter", POLICY, {})
+    odd = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"NumericLessThan": {"a": 1}}}
+    with pytest.raises(ValueError, match="not known here"):
+        allows([odd], "ssm:GetParameter", POLICY, {})
+
+
+def test_a_store_that_enforces_permissions_agrees(parameter_store: ParameterStoreServer) -> None:
+    """moto evaluates the actions of the edge's own statement (of resources it knows nothing for Systems Manager)."""
+    statement = next(each for each in statements("EdgeRole") if each["Sid"] == "ReadPolicies")
+    parameter_store.put("/edgecors/sites/shop", "https://app.example.com")
+    reading = parameter_store.temporary_credentials({**statement, "Resource": "*"})
+    lines: list[str] = []
+    client = ParameterStore("us-east-1", environ=parameter_store.environment(credentials=reading))
+    policy = PolicyStore([client], Telemetry(lines.append)).get("shop")
+    client.close()
+    assert policy is not None
+    assert decide(policy, Request("GET", "/", origin="https://app.example.com")).reason == "allowed"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        parameter_store.client_in("us-east-1", reading).put_parameter(
+            Name="/edgecors/sites/shop", Value="https://evil.example", Type="String", Overwrite=True
+        )
+
+
+def test_a_role_that_may_not_read_is_closed_and_says_so(parameter_store: ParameterStoreServer) -> None:
+    parameter_store.put("/edgecors/sites/shop", "https://app.example.com")
+    nothing = parameter_store.temporary_credentials({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
+    lines: list[str] = []
+    client = ParameterStore("us-east-1", environ=parameter_store.environment(credentials=nothing))
+    assert PolicyStore([client], Telemetry(lines.append)).get("shop") is None
+    client.close()
+    (line,) = [json.loads(line) for line in lines if "policy refresh failed" in line]
+    assert line["code"] in ("AccessDeniedException", "http-403")

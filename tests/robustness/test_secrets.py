@@ -1,0 +1,182 @@
+"""What never stands in a log: secrets, whole headers, and lines that a stranger made up."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from random import Random
+from typing import Any
+
+import pytest
+from edgecors.decorator import cors
+from edgecors.edge import Edge
+from edgecors.parameters import Parameter, ParameterStoreError
+from edgecors.store import PolicyStore
+from edgecors.telemetry import Telemetry
+
+from harness import events, faults, generate, peers
+from tests.support.parameter_store import ParameterStoreServer
+
+CANARY = "canary-5f1d7c"
+SECRETS = ("cookie", "authorization", "x-api-key", "proxy-authorization")
+
+
+def with_canaries(event: Any) -> Any:
+    """The event with a canary in each header that holds a secret, in the query and in the body."""
+    for headers in events._maps(event):
+        if not isinstance(headers, dict) or not {"host", "Host", "origin", "Origin"} & headers.keys():
+            continue
+        listed = any(isinstance(value, list) for value in headers.values())
+        cloudfront = listed and any(
+            isinstance(value, list) and value and isinstance(value[0], dict) for value in headers.values()
+        )
+        for name in SECRETS:
+            value: Any = f"{name}={CANARY}"
+            headers[name] = [{"key": name, "value": value}] if cloudfront else [value] if listed else value
+    if "Records" in event:
+        event["Records"][0].get("cf", {}).get("request", {})["querystring"] = f"token={CANARY}"
+    else:
+        event |= {"body": CANARY, "rawQueryString": f"token={CANARY}", "queryStringParameters": {"token": CANARY}}
+    return event
+
+
+def test_no_secret_header_query_or_body_reaches_a_log() -> None:
+    random = Random(20261122)
+    fronts = events.Fronts()
+    samples = [with_canaries(event) for event in events.seeds() if events._is_request(event)]
+    assert samples
+    seen: list[str] = []
+    for turn in range(600):
+        if turn % 50 == 0:
+            events._next_policy(random, fronts.store)
+        sample = random.choice(samples)
+        # Broken events too: their tracebacks are logged.
+        event = sample if turn % 3 else events.mutate(random, sample, samples)
+        fronts.response = random.choice(events.HANDLER_RESPONSES)
+        for name, handler in fronts.handlers.items():
+            try:
+                handler(event)
+            except ValueError as error:
+                assert name == "gateway"
+                seen.append(str(error))
+        seen += fronts.lines
+        fronts.lines.clear()
+    assert len(seen) > 300
+    assert [line for line in seen if CANARY in line] == []
+
+
+def test_no_header_query_or_body_is_told_when_the_upstream_fails() -> None:
+    proxy, addresses = events.gateway_modules()
+    lines: list[str] = []
+    telemetry = Telemetry(lines.append)
+    made = proxy.Proxy(addresses.read_upstream("http://127.0.0.1:9"), telemetry, site="shop")
+    event = with_canaries(faults.api_event("http", "POST", faults.APP))
+    answer = cors(policy=faults.APP, telemetry=telemetry)(made)(event, None)
+    assert answer["statusCode"] == 502
+    assert any("upstream failed" in line for line in lines)
+    assert [line for line in lines if CANARY in line] == []
+
+
+class Region:
+    """A store with SecureStrings that hold something else than they should."""
+
+    region = "us-east-1"
+
+    def __init__(self, value: str, secret: bool) -> None:
+        self.value, self.secret = value, secret
+
+    def get_parameter(self, name: str, deadline: float) -> Parameter | None:
+        return Parameter(self.value, 1, self.secret)
+
+    def get_parameters(self, names: Iterable[str], deadline: float) -> dict[str, Parameter]:
+        return {name: Parameter(f"https://user:{CANARY}@a.example {CANARY}", 1, True) for name in names}
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (CANARY, "origin-no-scheme"),
+        (f"https://user:{CANARY}@a.example", "origin-has-userinfo"),
+        (
+            json.dumps({"rules": [{"allow_origins": [CANARY], CANARY: 1}]}),
+            "unknown-field; origin-no-scheme",
+        ),
+        ('{"password": "' + CANARY, "invalid-json"),
+        (f"gz:{CANARY}", "unreadable"),
+        (json.dumps({"rules": [{"allow_origins": ["@keys"]}]}), "origin-has-userinfo"),
+    ],
+)
+def test_a_secure_string_is_never_quoted(value: str, said: str) -> None:
+    lines: list[str] = []
+    store = PolicyStore([Region(value, secret=True)], Telemetry(lines.append))
+    store.get("shop")
+    assert any(said in line for line in lines), lines
+    assert [line for line in lines if CANARY in line] == []
+
+
+def test_a_plain_string_is_quoted_so_that_it_can_be_mended() -> None:
+    lines: list[str] = []
+    PolicyStore([Region("https://a.example/x", secret=False)], Telemetry(lines.append)).get("shop")
+    assert any("https://a.example/x" in line for line in lines)
+
+
+def test_a_secure_string_is_known_as_one(parameter_store: ParameterStoreServer) -> None:
+    from edgecors.parameters import ParameterStore
+
+    parameter_store.put("/edgecors/sites/shop", CANARY, "SecureString")
+    parameter_store.put("/edgecors/sites/open", CANARY)
+    client = ParameterStore("us-east-1", environ=parameter_store.environment())
+    found = [client.get_parameter(f"/edgecors/sites/{name}", time.monotonic() + 10) for name in ("shop", "open")]
+    assert [parameter.secret for parameter in found if parameter] == [True, False]
+    client.close()
+
+
+def test_credentials_never_reach_a_log() -> None:
+    # AWS's words about a wrong signature hold the canonical request, and in it the session token.
+    def echo(line: peers.Line, request: bytes) -> None:
+        line.send(peers.answer({"__type": "ValidationException", "message": request.decode("latin-1")}, "400 Bad"))
+
+    with peers.Server(echo) as server:
+        bench = faults.Bench("REST API", server.url)
+        bench.ask(faults.APP)
+        bench.close()
+    assert any("ValidationException" in line for line in bench.lines)
+    assert [line for line in bench.lines if faults.SECRET in line] == []
+
+
+def test_no_value_forges_a_line() -> None:
+    """Every line is one JSON object, whatever stands in an event."""
+    random = Random(7)
+    lines: list[str] = []
+    telemetry = Telemetry(lines.append)
+    store = events.Fixed()
+    edge = Edge(store, telemetry)  # type: ignore[arg-type]
+    forged = '"}\n{"level": "ERROR", "message": "forged"}'
+    for _ in range(300):
+        events._next_policy(random, store)
+        ugly = random.choice(generate.BREAKS) + forged
+        pairs = {"origin": f"https://a.example{ugly}", "access-control-request-method": ugly, "host": ugly}
+        headers = {name: [{"key": name, "value": text}] for name, text in pairs.items()}
+        request = {"method": "OPTIONS", "uri": f"/{ugly}", "headers": headers}
+        config = {"distributionId": "E1" if random.random() < 0.5 else ugly, "eventType": "viewer-request"}
+        edge.viewer({"Records": [{"cf": {"config": config, "request": request}}]})
+    assert lines
+    for line in lines:
+        assert line.isascii()
+        assert not set(line) & set("\r\n\v\f")
+        assert json.loads(line).get("message") != "forged"
+
+
+def test_an_error_of_the_store_is_one_line() -> None:
+    class Failing(Region):
+        def get_parameter(self, name: str, deadline: float) -> Parameter | None:
+            raise ParameterStoreError("x\ny", 'a\r\n{"level": "ERROR"}\u2028')
+
+    lines: list[str] = []
+    PolicyStore([Failing("", False)], Telemetry(lines.append)).get("shop")
+    assert lines
+    assert all(line.isascii() and "\n" not in line and "\r" not in line for line in lines)
