@@ -1,7 +1,8 @@
 """compile_artifact.py DIRECTORY PLACE: bytecode for every module of an artifact, beside its source.
 
-Run by Lambda's own Python (see compile_artifact.sh). PLACE is where the directory lies in Lambda, for tracebacks. Docstrings
-stay in the sources only, and `-X no_debug_ranges` leaves out column positions: half of the bytes, all of the lines.
+Run by Lambda's own Python (see compile_artifact.sh). PLACE is where the directory lies in Lambda, for tracebacks.
+Docstrings stay in the sources only, and `-X no_debug_ranges` leaves out column positions: half of the bytes, all of the
+lines.
 """
 
 import sys
