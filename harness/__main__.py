@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -88,14 +87,13 @@ def run_load(options: argparse.Namespace) -> int:
 
 
 RUNS = {
+    "grants": run_grants,
     "events": run_events,
     "parsers": run_parsers,
     "faults": run_faults,
     "load": run_load,
     "mutants": run_mutants,
-    "grants": run_grants,
 }
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONHASHSEED", "0")
     sys.exit(main())
