@@ -196,7 +196,8 @@ def changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     elif isinstance(node, ast.comprehension):
         for number in range(len(node.ifs)):
             yield says(f"without its condition {number}"), _without("ifs", number)
-    elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+    # `return False` is left out: as a condition None is the same, and its constant is changed anyway.
+    elif isinstance(node, ast.Return) and not (node.value is None or isinstance(node.value, ast.Constant)):
         yield says("return None"), _with(lambda n: setattr(n, "value", ast.Constant(None)))
     elif isinstance(node, (ast.Continue, ast.Break, ast.Raise, ast.Delete, ast.AugAssign)) or (
         isinstance(node, ast.Expr) and not isinstance(node.value, (ast.Constant, ast.Yield, ast.YieldFrom))
@@ -256,10 +257,6 @@ def _without(field: str, number: int) -> Callable[[Any], Any]:
 
 def _replaced(value: Any) -> Callable[[Any], Any]:
     return lambda node: ast.Constant(value)
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def mutants(module: str) -> list[Mutant]:

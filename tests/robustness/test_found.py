@@ -6,6 +6,7 @@ import json
 
 import pytest
 from edgecors.decision import Request, decide
+from edgecors.events.vary import merge_vary
 from edgecors.policy import load_policy
 
 from harness import faults, peers
@@ -35,3 +36,16 @@ def test_a_head_that_is_none_is_a_502_with_cors_headers(fault: str) -> None:
     faults.upstream(summary, rounds=3, faults={fault: peers.UPSTREAM_FAULTS[fault]})
     assert summary.failures == []
     assert summary.counts["scenes"] == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "merged"),
+    [
+        ("Accept-Enco\x1cding", "Origin"),
+        ("a\r\nSet-Cookie: a=b, Accept", "Accept, Origin"),
+        ("\ud800", "Origin"),
+        ("Accept,\tCookie", "Accept, Cookie, Origin"),
+    ],
+)
+def test_a_vary_of_the_upstream_with_control_characters_is_not_written_again(value: str, merged: str) -> None:
+    assert merge_vary([value], ["Origin"]) == merged

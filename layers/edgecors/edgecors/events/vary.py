@@ -19,4 +19,8 @@ def merge_vary(values: Sequence[str], names: Iterable[str]) -> str | None:
     missing = [name for name in names if name.lower() not in present]
     if "*" in present or not missing:
         return None
+    if not standing.isprintable():
+        # With a control character in it the value would be ours now, and the front answers 502. It names no header.
+        parts = [part.strip(" \t") for part in standing.split(",")]
+        standing = ", ".join(part for part in parts if part.isprintable())
     return ", ".join([standing, *missing]) if standing.strip(" \t,") else ", ".join(missing)

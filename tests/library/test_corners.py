@@ -1,0 +1,108 @@
+"""Corners that generated cases seldom meet, found by changing the engine in small ways that no test noticed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+import pytest
+from edgecors.decision import Request, decide
+from edgecors.origin import parse_origin
+from edgecors.paths import Globs
+from edgecors.policy import PolicyError, load_policy, unpack
+
+from tests.library.cases import APP, document, policy
+
+# https://fetch.spec.whatwg.org/#forbidden-request-header
+FORBIDDEN_REQUEST_HEADERS = [
+    *("Accept-Charset", "Accept-Encoding", "Access-Control-Request-Headers", "Access-Control-Request-Method"),
+    *("Access-Control-Request-Private-Network", "Connection", "Content-Length", "Cookie", "Cookie2", "Date", "DNT"),
+    *("Expect", "Host", "Keep-Alive", "Origin", "Referer", "Set-Cookie", "TE", "Trailer", "Transfer-Encoding"),
+    *("Upgrade", "Via", "Proxy-Authorization", "proxy-x", "Sec-Fetch-Mode", "sec-x"),
+]
+ALLOWED_REQUEST_HEADERS = [
+    "cookies",
+    "dates",
+    "tes",
+    "viae",
+    "d",
+    "t",
+    "access-controlled",
+    "proxying",
+    "secret",
+    "hosts",
+]
+
+
+@pytest.mark.parametrize("name", FORBIDDEN_REQUEST_HEADERS)
+def test_a_request_header_that_no_page_can_send_is_an_error(name: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(document({"allow_headers": [name]}))
+    assert [error.code for error in caught.value.errors] == ["forbidden-header"]
+
+
+@pytest.mark.parametrize("name", ALLOWED_REQUEST_HEADERS)
+def test_names_that_only_begin_alike_are_no_error(name: str) -> None:
+    assert policy(allow_headers=[name]).rules[0].headers == {name}
+
+
+def test_the_longest_origin_has_512_characters() -> None:
+    assert parse_origin("a" * 508 + "://b") is not None
+    assert parse_origin("a" * 509 + "://b") is None
+
+
+def test_what_is_unpacked_has_at_most_eight_mebibytes() -> None:
+    def packed(length: int) -> str:
+        return "gz:" + base64.b64encode(gzip.compress(b" " * length, 1)).decode()
+
+    assert len(unpack(packed(8_388_608))) == 8_388_608
+    with pytest.raises(ValueError, match="too large"):
+        unpack(packed(8_388_609))
+
+
+@pytest.mark.parametrize("blanks", [" ", "\n\t ", "\ufeff", "\ufeff\n"])
+def test_blanks_before_a_document_do_not_make_it_a_plain_list(blanks: str) -> None:
+    made = load_policy(blanks + document({"paths": ["/api/*"]}))
+    assert decide(made, Request("GET", "/", origin=APP)).reason == "not-managed"
+    assert decide(made, Request("GET", "/api/", origin=APP)).reason == "allowed"
+
+
+def test_lists_that_nobody_gave_are_missing() -> None:
+    made = load_policy(f"@partners {APP}")
+    assert [found.code for found in made.findings] == ["list-missing"]
+    assert decide(made, Request("GET", "/", origin=APP)).reason == "allowed"
+
+
+@pytest.mark.parametrize(
+    ("glob", "host", "matched"),
+    [
+        ("12345", "12345", True),
+        ("12345", "12345:443", True),
+        ("shop.example", "shop.example:\u0664\u0664\u0663", False),
+        ("[::1]", "[::1]", True),
+        ("[::1]", "[::1]:443", True),
+        ("[::1]", "[::1]:", True),
+    ],
+)
+def test_the_port_of_a_host(glob: str, host: str, matched: bool) -> None:
+    made = load_policy(json.dumps({"rules": [{"hosts": [glob], "allow_origins": [APP]}]}))
+    reason = decide(made, Request("GET", "/", host=host, origin=APP)).reason
+    assert reason == ("allowed" if matched else "not-managed")
+
+
+@pytest.mark.parametrize(
+    ("glob", "text", "matched"),
+    [
+        ("/a**", "/ab", True),
+        ("/a**", "/a", True),
+        ("/a*b*c*d", "/a1b2c3d", True),
+        ("/a*b*c*d", "/abcd", True),
+        ("/a*b*c*d", "/a~b~c~d", True),
+        ("/a*b*c*d", "/abc~", False),
+        ("/a?*", "/ab", True),
+        ("/a?*", "/a", False),
+    ],
+)
+def test_globs_of_several_stars(glob: str, text: str, matched: bool) -> None:
+    assert Globs([glob]).match(text) is matched
