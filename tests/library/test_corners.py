@@ -8,7 +8,7 @@ import json
 
 import pytest
 from edgecors.decision import Request, decide
-from edgecors.origin import parse_origin
+from edgecors.origin import ANY, NULL, parse_origin
 from edgecors.paths import Globs
 from edgecors.policy import PolicyError, load_policy, unpack
 
@@ -106,3 +106,17 @@ def test_the_port_of_a_host(glob: str, host: str, matched: bool) -> None:
 )
 def test_globs_of_several_stars(glob: str, text: str, matched: bool) -> None:
     assert Globs([glob]).match(text) is matched
+
+
+@pytest.mark.parametrize("text", ["https://[::1]x80", "https://[::1]8443", "https://[::1].8443", "https://[::1]]:8443"])
+def test_what_follows_a_bracket_is_a_port_or_nothing(text: str) -> None:
+    assert parse_origin(text) is None
+
+
+def test_kinds_are_those_that_are_documented() -> None:
+    assert [(pattern.kind, pattern.text) for pattern in (NULL, ANY)] == [("null", "null"), ("any", "*")]
+
+
+def test_a_name_below_localhost_is_loopback_whatever_it_begins_with() -> None:
+    made = policy(allow_origins=["http://127.localhost"], allow_credentials=True)
+    assert decide(made, Request("GET", "/", origin="http://127.localhost")).reason == "allowed"
