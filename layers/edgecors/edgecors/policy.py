@@ -7,9 +7,7 @@ skipped and reported, which only narrows.
 
 from __future__ import annotations
 
-import binascii
 import json
-import zlib
 
 from .characters import ALPHANUMERIC, consists_of, is_token
 from .findings import ERROR, SKIPPED, Finding
@@ -264,6 +262,9 @@ def unpack(text: str) -> str:
     text = text.removeprefix("\ufeff")
     if not text.startswith(GZIP_PREFIX):
         return text
+    import binascii  # two modules to load that few values need
+    import zlib
+
     try:
         # The base64 command breaks lines; white space has no meaning in base64.
         packed = binascii.a2b_base64("".join(text[len(GZIP_PREFIX) :].split()), strict_mode=True)
