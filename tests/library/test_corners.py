@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 
 import pytest
 from edgecors.decision import Request, decide
-from edgecors.origin import ANY, NULL, parse_origin
+from edgecors.origin import ANY, NULL, parse_origin, parse_pattern
 from edgecors.paths import Globs
 from edgecors.policy import PolicyError, load_policy, unpack
 
@@ -120,3 +121,78 @@ def test_kinds_are_those_that_are_documented() -> None:
 def test_a_name_below_localhost_is_loopback_whatever_it_begins_with() -> None:
     made = policy(allow_origins=["http://127.localhost"], allow_credentials=True)
     assert decide(made, Request("GET", "/", origin="http://127.localhost")).reason == "allowed"
+
+
+def packed(data: bytes) -> str:
+    return "gz:" + base64.b64encode(data).decode()
+
+
+def test_only_base64_of_gzip_is_unpacked() -> None:
+    text = packed(gzip.compress(APP.encode()))
+    assert unpack(text) == APP
+    for wrong in (text[:9] + "!" + text[9:], text[:9] + "-" + text[9:], packed(zlib.compress(APP.encode()))):
+        with pytest.raises(ValueError, match="not base64 of gzip"):
+            unpack(wrong)
+
+
+def test_what_repeats_itself_after_a_whole_window_is_unpacked() -> None:
+    # The longest distance that gzip knows is 32 KiB; half of that window would not be enough.
+    piece = "".join(f"https://a{number:x}.example " for number in range(1300))
+    assert 20_000 < len(piece) < 32_000
+    assert unpack(packed(gzip.compress((piece * 2).encode(), 9))) == piece * 2
+
+
+def test_a_byte_order_mark_within_what_is_packed_is_no_part_of_it() -> None:
+    assert unpack(packed(gzip.compress(f"\ufeff{APP}".encode()))) == APP
+
+
+def test_a_list_that_is_missing_in_two_rules_is_told_of_once() -> None:
+    made = load_policy(document({"allow_origins": ["@gone"], "paths": ["/a"]}, {"allow_origins": ["@gone"]}))
+    assert [found.code for found in made.findings] == ["list-missing"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "allowed"),
+    [
+        ("http://[::1]", True),
+        ("http://[::1]:3000", True),
+        ("http://localhost:3000", True),
+        ("http://127.0.0.1", True),
+        ("http://[2001:db8::7]:3000", False),
+        ("http://[::2]", False),
+        ("http://10.0.0.7:3000", False),
+        ("https://[2001:db8::7]", True),
+        ("httpx://a.example", True),
+    ],
+)
+def test_what_a_rule_with_credentials_takes_over_from_a_list(entry: str, allowed: bool) -> None:
+    made = policy({"team": entry}, allow_origins=["@team"], allow_credentials=True)
+    reason = decide(made, Request("GET", "/", origin=entry)).reason
+    assert reason == ("allowed" if allowed else "origin-not-allowed")
+    assert [found.code for found in made.findings] == ([] if allowed else ["insecure-origin"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ("https://a~b.example", "origin-bad-host"),
+        ("https://a://b", "origin-has-path"),
+        ("a://*.b/c", "origin-has-path"),
+    ],
+)
+def test_the_code_of_an_unreadable_entry(entry: str, code: str) -> None:
+    found, findings = parse_pattern(entry)
+    assert found is None
+    assert [finding.code for finding in findings] == [code]
+
+
+def test_the_longest_entry_has_512_characters() -> None:
+    assert parse_pattern("a" * 504 + "://x-*.b")[0] is not None
+    assert [found.code for found in parse_pattern("a" * 505 + "://x-*.b")[1]] == ["origin-too-long"]
+
+
+def test_a_repaired_default_port_is_no_port() -> None:
+    for entry in ("https://*.a.example:443", "https://x-*.a.example:443", "https://a.example:443"):
+        found, _ = parse_pattern(entry)
+        assert found is not None
+        assert (found.text, found.port) == (entry.removesuffix(":443"), "")
