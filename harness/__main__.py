@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsers = command("parsers", "coverage-guided fuzzing of the parsers (atheris; `make fuzz` installs it)", 120)
     parsers.add_argument("--target", default="", help="one of them (default: each in turn, an equal share of the time)")
     faults = command("faults", "a Parameter Store and an upstream that misbehave", 600)
-    faults.add_argument("--rounds", type=int, default=3)
+    faults.add_argument("--rounds", type=int, default=5, help="in five each fault meets each front (default: 5)")
     load = command("load", "sustained load while the policy changes every second", 120)
     load.add_argument(
         "--emulator", action="store_true", help="the built edge function in Lambda's runtime emulator too"

@@ -140,9 +140,13 @@ def test_a_set_tells_what_it_holds() -> None:
     assert list(origins) == ["https://a", "https://b", "null", "https://*.a", "https://a:*"]
 
 
-def test_a_frozen_set_of_origins_is_taken_over_and_not_copied() -> None:
-    exact = frozenset(["https://a"])
+@pytest.mark.parametrize("exact", [{"https://a"}, frozenset(["https://a"])])
+def test_a_set_of_origins_is_taken_over_and_not_copied(exact: set[str] | frozenset[str]) -> None:
     assert OriginSet(exact).exact is exact
+
+
+def test_any_other_collection_of_origins_is_made_a_set() -> None:
+    assert OriginSet(["https://a"]).exact == {"https://a"}
 
 
 def test_the_entry_that_says_most_is_named() -> None:
@@ -229,6 +233,12 @@ def test_look_ups_grow_with_the_labels_of_the_host_and_no_faster() -> None:
     counts = [look_ups(origins, "https://" + "a." * labels + "example.net") for labels in (10, 20, 40, 80)]
     differences = [b - a for a, b in pairwise(counts)]
     assert differences == [20, 40, 80]  # two texts a label: with the port, and with `:*`
+
+
+def test_without_a_star_in_a_host_its_labels_are_not_looked_at() -> None:
+    origins = origin_set("https://a.example", "https://b.example:*")
+    # Once among the exact ones, then with its port and without.
+    assert look_ups(origins, "https://" + "a." * 80 + "example:8443") <= 3
 
 
 def test_shapes_are_looked_up_and_not_each_label_pattern() -> None:

@@ -49,6 +49,11 @@ def test_read_as_written(text: str) -> None:
 def test_the_two_words() -> None:
     assert parse_pattern("*") == (ANY, [])
     assert parse_pattern("null") == (NULL, [])
+    assert [parts(word) for word in (ANY, NULL)] == [("any", "", "", ""), ("null", "", "", "")]
+
+
+def test_without_a_place_a_finding_has_none() -> None:
+    assert [finding.place for finding in parse_pattern("HTTPS://a/b")[1]] == ["", ""]
 
 
 REPAIRED_ENTRIES = {
@@ -95,6 +100,7 @@ REFUSED = {
         "://a",
         "https:/a",
         "@l",
+        "*~",
     ],
     "origin-file-scheme": ["file://", "file:///home", "FILE://a"],
     "origin-bad-scheme": ["1http://a", "ht_tp://a", "ht tp://a", "-://a", "a/b://c", "(https)://a"],
@@ -141,7 +147,7 @@ REFUSED = {
             "https://*.-a.example",
         ),
         *("https://[*]", "https://[::*]", "https://.*\\.example.com"[:10] + ".example", "https://-*.example"),
-        *("https://*-.example", "https://" + "a" * 63 + "*.example", "https://*.0x1"),
+        *("https://*-.example", "https://" + "a" * 63 + "*.example", "https://*.0x1", "https://*.~a.example"),
     ],
     "origin-too-long": ["https://" + "a." * 252 + "example", "a" * 600 + "://b"],
 }
