@@ -120,6 +120,7 @@ REFUSED = {
             "https://a:**",
         ),
         *("https://a:80:80", "https://a:*:*", "https://[::1]:", "https://a:-1", "https://a: 1", "https://[::1"),
+        "https://[::1]:80]",
     ],
     "origin-bad-host": [
         *(
