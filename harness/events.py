@@ -20,7 +20,7 @@ from typing import Any
 
 from edgecors.decorator import cors
 from edgecors.edge import Edge
-from edgecors.events import source_of
+from edgecors.events.api import source_of
 from edgecors.policy import Policy, PolicyError, load_policy
 from edgecors.telemetry import Telemetry
 from edgecors_cli.local import edge_rules

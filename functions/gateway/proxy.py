@@ -14,7 +14,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from edgecors.characters import is_token
-from edgecors.events import source_of
+from edgecors.events.api import source_of
 from fields import for_upstream, for_viewer
 from head import Connection, SecureConnection
 from upstream import climbs

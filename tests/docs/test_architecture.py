@@ -8,7 +8,7 @@ from pathlib import Path
 
 import edgecors
 import pytest
-from edgecors.origin import MAX_RECENT
+from edgecors.decision import MAX_REMEMBERED, MAX_REMEMBERED_LENGTH
 
 from tests.artifacts.test_edge import MAX_SOURCES, MAX_ZIP
 from tests.docs.markdown import blocks, by_first, read, section, spans, table
@@ -81,7 +81,8 @@ def test_paths_named_in_backticks_exist() -> None:
 
 def test_numbers_in_the_decisions() -> None:
     text = read("decisions.md")
-    assert f"## {MAX_RECENT} origins are remembered" in text
+    assert f"## {MAX_REMEMBERED} decisions are remembered" in text
+    assert f"more than {MAX_REMEMBERED_LENGTH:,} characters" in text
     assert f"below {MAX_ZIP // 1024}, and its sources below {MAX_SOURCES // 1024}" in text
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from edgecors.decision import Request
-from edgecors.events import source_of
+from edgecors.events.api import source_of
 from edgecors.events.source import Source
 
 from tests.events_api.make import ALB, ALB_MULTI, APP, CLIENT, HOSTS, HTTP_1, HTTP_2, REST, SOURCES, URL, make_event
@@ -85,8 +85,13 @@ SINGLE = {"httpMethod": "GET", "path": "/", "headers": {"oRiGiN": APP}, "request
             id="two spellings are two values",
         ),
         pytest.param(
-            {"httpMethod": "GET", "multiValueHeaders": {"access-control-request-headers": ["", "a, b", "c"]}},
-            NOTHING | {"request_headers": ", a, b, c"},
+            {"httpMethod": "GET", "headers": {"X-A\nOrigin": "https://evil.example", "X-B": "https://evil.example"}},
+            NOTHING,
+            id="a name of two lines is one name",
+        ),
+        pytest.param(
+            {"httpMethod": "OPTIONS", "multiValueHeaders": {"access-control-request-headers": ["", "a, b", "c"]}},
+            NOTHING | {"method": "OPTIONS", "request_headers": ", a, b, c"},
             id="an empty first line does not drop the rest",
         ),
         pytest.param(

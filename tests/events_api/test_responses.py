@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from edgecors.decision import ALLOWED, NOT_CORS, ORIGIN_NOT_ALLOWED, Decision
-from edgecors.events import source_of
+from edgecors.events.api import source_of
 from edgecors.events.source import Source
 
 from tests.events_api.make import ALB, ALB_MULTI, APP, HTTP_1, HTTP_2, REST, SOURCES, URL, make_event, read_response

@@ -198,40 +198,6 @@ def test_a_repaired_default_port_is_no_port() -> None:
         assert (found.text, found.port) == (entry.removesuffix(":443"), "")
 
 
-def test_256_origins_are_remembered_with_a_list() -> None:
-    made = policy(allow_origins=["https://*.example.com"])
-    (rule,) = made.rules
-    assert rule.origins is not None
-    for number in range(256):
-        assert decide(made, Request("GET", "/", origin=f"https://a{number}.example.com")).reason == "allowed"
-        assert len(rule.origins.recent) == number + 1
-    # A flood only empties the memory.
-    assert decide(made, Request("GET", "/", origin="https://evil.example")).reason == "origin-not-allowed"
-    assert list(rule.origins.recent) == ["https://evil.example"]
-    # What no browser sends takes no place.
-    decide(made, Request("GET", "/", origin="https://evil.example/"))
-    assert list(rule.origins.recent) == ["https://evil.example"]
-
-
-def test_64_preflights_are_remembered_with_a_rule_and_no_long_ones() -> None:
-    made = policy()
-    (rule,) = made.rules
-
-    def ask(method: str, names: str) -> str:
-        return decide(made, Request("OPTIONS", "/", origin=APP, request_method=method, request_headers=names)).reason
-
-    for number in range(64):
-        assert ask("GET", f"x-{number}") == "allowed"
-        assert len(rule.asked) == number + 1
-    assert ask("GET", "x" * 510) == "allowed"
-    assert len(rule.asked) == 64
-    assert ask("GET", "x" * 509) == "allowed"
-    assert list(rule.asked) == [("GET", "x" * 509)]
-    assert decide(made, Request("OPTIONS", "/", origin=APP, request_method="G" * 513)).reason == "method-not-allowed"
-    assert decide(made, Request("OPTIONS", "/", origin=APP, request_method="G" * 512)).reason == "method-not-allowed"
-    assert list(rule.asked) == [("GET", "x" * 509), ("G" * 512, None)]
-
-
 @pytest.mark.parametrize(
     ("length", "quoted"), [(78, "'" + "x" * 78 + "'"), (80, "'" + "x" * 80 + "'"), (81, "'" + "x" * 77 + "...'")]
 )

@@ -15,7 +15,7 @@ from edgecors.decision import (
     decide_preflight,
     find_rule,
 )
-from edgecors.origin import MAX_RECENT, parse_origin
+from edgecors.origin import parse_origin
 from edgecors.policy import load_policy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -615,41 +615,6 @@ def test_a_policy_is_not_changed_by_what_it_decides(case: tuple[dict[str, Any], 
     again = decide(made, request)
     assert repr(first) == repr(again)
     assert state(made.rules) == before
-
-
-def test_what_is_remembered_of_origins_is_bounded_and_changes_no_answer() -> None:
-    made = policy(allow_origins=["https://*.example.com"])
-    origins_ = made.rules[0].origins
-    assert origins_ is not None
-    flood = [f"https://a{number}.example.{top}" for number in range(2 * MAX_RECENT) for top in ("com", "net")]
-    first = [decide(made, actual(origin)).reason for origin in flood]
-    assert first == ["allowed", "origin-not-allowed"] * (2 * MAX_RECENT)
-    assert 0 < len(origins_.recent) <= MAX_RECENT
-    assert [decide(made, actual(origin)).reason for origin in reversed(flood)] == first[::-1]
-    assert len(origins_.recent) <= MAX_RECENT
-
-
-def test_what_no_browser_sends_is_not_remembered() -> None:
-    """So nothing longer than an origin is kept, whatever is thrown at a container."""
-    made = policy()
-    for origin in ("x" * 100_000, "https://" + "a" * 600, "null", "", APP):
-        decide(made, actual(origin))
-    origins_ = made.rules[0].origins
-    assert origins_ is not None
-    assert origins_.recent == {}
-
-
-def test_what_is_remembered_goes_with_its_policy_and_its_rule() -> None:
-    rules = (
-        {"paths": ["/in"], "allow_origins": ["https://*.example.com"]},
-        {"allow_origins": ["https://*.example.net"]},
-    )
-    before, after = load_policy(document(*rules)), load_policy(document(*reversed(rules)))
-    for _ in range(2):
-        for path, origin in (("/in", "https://a.example.com"), ("/", "https://a.example.net")):
-            assert decide(before, actual(origin, path=path)).reason == "allowed"
-            assert decide(before, actual(origin, path="/" if path == "/in" else "/in")).reason == "origin-not-allowed"
-        assert decide(after, actual("https://a.example.com", path="/in")).reason == "origin-not-allowed"
 
 
 def state(rules: tuple[Any, ...]) -> list[Mapping[str, Any]]:

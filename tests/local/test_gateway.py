@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors.events import source_of
+from edgecors.events.api import source_of
 from edgecors_cli.local.gateway import MAX_EVENT, Arrival, Form, Gateway
 from edgecors_cli.local.gateway_forms import FunctionUrl, HttpApi, LoadBalancer, RestApi, form_of
 from edgecors_cli.local.http import Exchange, HttpRequest, value, values

@@ -48,4 +48,4 @@ def test_a_head_that_is_none_is_a_502_with_cors_headers(fault: str) -> None:
     ],
 )
 def test_a_vary_of_the_upstream_with_control_characters_is_not_written_again(value: str, merged: str) -> None:
-    assert merge_vary([value], ["Origin"]) == merged
+    assert merge_vary([value], ("Origin",)) == merged

@@ -13,8 +13,12 @@ from .policy import FORBIDDEN_METHODS, preflight_headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .origin import OriginSet
-    from .policy import Policy, Rule
+    from collections.abc import Hashable
+    from typing import Any, TypeVar
+
+    from .policy import Headers, Policy, Rule
+
+    Kept = TypeVar("Kept")
 
 ALLOWED = "allowed"
 NOT_CORS = "not-cors"
@@ -45,6 +49,11 @@ MAX_REQUEST_HEADERS_LENGTH = 4096
 MAX_REQUEST_HEADERS_NAMES = 64
 MAX_REQUEST_HEADERS_EMPTY = 16
 
+MAX_REMEMBERED = 256
+"""Decisions that a policy remembers, and as many answers to what pages ask for: the same few come again and again."""
+MAX_REMEMBERED_LENGTH = 1024
+"""Characters of what is remembered by."""
+
 _VARY_ACTUAL = ("Origin",)
 _VARY_PREFLIGHT = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
 _VARY_PRIVATE = (*_VARY_PREFLIGHT, "Access-Control-Request-Private-Network")
@@ -53,6 +62,7 @@ _REFUSED_WITH_TEXT = (*_NO_STORE, ("Content-Type", "text/plain; charset=utf-8"))
 _UNAVAILABLE = (("Retry-After", "1"), *_NO_STORE)
 _TIMING = ("timing-allow-origin",)
 _TOKENS = TOKEN + b","
+_ORIGIN_REFUSED = (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED)
 
 
 class Request:
@@ -108,10 +118,13 @@ class Decision:
     ``status`` is set where we answer ourselves (204, 403, 503); None passes the request on. ``headers`` are set on the
     answer or the response, ``vary`` is merged into its Vary. ``touch`` is False where nothing at all may be changed;
     where it is True the upstream's own CORS headers go, and the lower-case names in ``remove`` with them. ``rule`` is
-    the rule that decided and ``entry`` the allowlist entry that matched, in canonical spelling.
+    the rule that decided and ``entry`` the allowlist entry that matched, in canonical spelling. ``forms`` is for
+    adapters: what one of them made of the headers, kept under its name for the next time.
+
+    Immutable by convention, for one object answers many requests.
     """
 
-    __slots__ = ("body", "entry", "headers", "reason", "remove", "rule", "status", "touch", "vary")
+    __slots__ = ("body", "entry", "forms", "headers", "reason", "remove", "rule", "status", "touch", "vary")
 
     def __init__(
         self,
@@ -120,7 +133,7 @@ class Decision:
         *,
         touch: bool = True,
         status: int | None = None,
-        headers: tuple[tuple[str, str], ...] = (),
+        headers: Headers = (),
         vary: tuple[str, ...] = (),
         remove: tuple[str, ...] = (),
         entry: str | None = None,
@@ -135,6 +148,7 @@ class Decision:
         self.remove = remove
         self.entry = entry
         self.body = body
+        self.forms: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"Decision({self.reason!r}, status={self.status!r}, headers={self.headers!r}, vary={self.vary!r})"
@@ -157,17 +171,34 @@ def decide_preflight(policy: Policy | None, request: Request) -> Decision:
     rule = find_rule(policy, request)
     if rule is None:
         return _NOT_MANAGED
-    reason, entry = _check_origin(rule, request.origin or "")
-    asked: tuple[tuple[str, str], ...] = ()
+    # To a rule that is open to everyone all origins are one: its answer is a constant.
+    origin = "*" if rule.origins is None else request.origin or ""
+    method, names, private_network = request.request_method or "", request.request_headers, request.private_network
+    key = (rule.index, origin, method, names, private_network)
+    return policy.decisions.get(key) or _remember(
+        policy.decisions,
+        key,
+        _preflight(policy, rule, origin, method, names, private_network),
+        len(origin) + len(method) + len(names or "") + len(private_network or ""),
+    )
+
+
+def _preflight(
+    policy: Policy, rule: Rule, origin: str, method: str, names: str | None, private_network: str | None
+) -> Decision:
+    reason, entry = _check_origin(rule, origin)
+    headers: Headers = ()
     if reason == ALLOWED:
-        reason, asked = _check_asked(rule, request)
+        key = (rule.index, method, names)
+        reason, headers = policy.asked.get(key) or _remember(
+            policy.asked, key, _check_asked(rule, method, names), len(method) + len(names or "")
+        )
     if policy.shadow:
         return Decision(reason, rule, touch=False, entry=entry)
     vary = _VARY_PRIVATE if rule.private_network else _VARY_PREFLIGHT
     if reason == ALLOWED:
-        origin = "*" if rule.origins is None else request.origin or ""
-        headers = (("Access-Control-Allow-Origin", origin), *asked)
-        if rule.private_network and request.private_network == "true":
+        headers = (("Access-Control-Allow-Origin", origin), *headers)
+        if rule.private_network and private_network == "true":
             headers = (*headers, ("Access-Control-Allow-Private-Network", "true"))
         return Decision(reason, rule, status=204, headers=headers, vary=vary, entry=entry)
     if rule.debug:
@@ -183,24 +214,52 @@ def decide_actual(policy: Policy | None, request: Request) -> Decision:
     rule = find_rule(policy, request)
     if rule is None:
         return _NOT_MANAGED
-    origin = request.origin
-    if origin is None:
-        reason, entry = NOT_CORS, None
-    else:
-        reason, entry = _check_origin(rule, origin)
-        if reason != ALLOWED and _is_same_origin(request):
-            reason = SAME_ORIGIN
+    origin = request.origin if rule.origins is not None or request.origin is None else "*"
+    key = (rule.index, origin)
+    decision = policy.decisions.get(key) or _remember(
+        policy.decisions, key, _actual(policy, rule, origin), len(origin or "")
+    )
+    if decision.reason not in _ORIGIN_REFUSED:
+        return decision
+    same = _same_origin(request)
+    # Nothing is blocked that may well come from the site itself.
+    return decision if same is False else _passed_on(policy, rule, SAME_ORIGIN if same else decision.reason)
+
+
+def _actual(policy: Policy, rule: Rule, origin: str | None) -> Decision:
+    """The decision about a request that does not come from a page of the resource's own origin."""
+    reason, entry = (NOT_CORS, None) if origin is None else _check_origin(rule, origin)
+    if rule.origins is not None and reason != ALLOWED:
+        if not rule.block or reason == NOT_CORS or policy.shadow:
+            return _passed_on(policy, rule, reason)
+        return Decision(reason, rule, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL, remove=_removed(rule))
     if policy.shadow:
         return Decision(reason, rule, touch=False, entry=entry)
-    remove = _TIMING if rule.timing else ()
     if rule.origins is None:
-        return Decision(reason, rule, headers=_actual_headers(rule, "*"), remove=remove, entry=entry)
-    if reason == ALLOWED:
-        headers = _actual_headers(rule, origin or "")
-        return Decision(reason, rule, headers=headers, vary=_VARY_ACTUAL, remove=remove, entry=entry)
-    if rule.block and reason in (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED) and _is_cross_origin(request):
-        return Decision(reason, rule, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL, remove=remove)
-    return Decision(reason, rule, headers=_resource_policy(rule), vary=_VARY_ACTUAL, remove=remove)
+        return Decision(reason, rule, headers=_actual_headers(rule, "*"), remove=_removed(rule), entry=entry)
+    headers = _actual_headers(rule, origin or "")
+    return Decision(reason, rule, headers=headers, vary=_VARY_ACTUAL, remove=_removed(rule), entry=entry)
+
+
+def _passed_on(policy: Policy, rule: Rule, reason: str) -> Decision:
+    """A response without permission. The resource's own policy is for everyone: no-cors loads carry no Origin."""
+    if policy.shadow:
+        return Decision(reason, rule, touch=False)
+    headers = (("Cross-Origin-Resource-Policy", rule.resource_policy),) if rule.resource_policy else ()
+    return Decision(reason, rule, headers=headers, vary=_VARY_ACTUAL, remove=_removed(rule))
+
+
+def _removed(rule: Rule) -> tuple[str, ...]:
+    return _TIMING if rule.timing else ()
+
+
+def _remember(memory: dict[Any, Kept], key: Hashable, value: Kept, length: int) -> Kept:
+    """Keep what was decided, unless it hangs on more than a browser sends. A flood only empties the memory."""
+    if length <= MAX_REMEMBERED_LENGTH:
+        if len(memory) >= MAX_REMEMBERED:
+            memory.clear()
+        memory[key] = value
+    return value
 
 
 def find_rule(policy: Policy, request: Request) -> Rule | None:
@@ -223,29 +282,18 @@ def _check_origin(rule: Rule, origin: str) -> tuple[str, str | None]:
         return ALLOWED, "*"
     if origin in origins.exact:
         return ALLOWED, origin
-    return origins.recent.get(origin) or _look_up(origins, origin)
-
-
-def _look_up(origins: OriginSet, origin: str) -> tuple[str, str | None]:
     parts = parse_origin(origin)
     if parts is None:
         return (ORIGIN_NOT_ALLOWED if origin == "null" else ORIGIN_MALFORMED), None
     entry = origins.match_pattern(*parts)
-    found = ((ORIGIN_NOT_ALLOWED if entry is None else ALLOWED), entry)
-    origins.remember(origin, found)
-    return found
+    return (ORIGIN_NOT_ALLOWED if entry is None else ALLOWED), entry
 
 
-def _check_asked(rule: Rule, request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _check_asked(rule: Rule, method: str, value: str | None) -> tuple[str, Headers]:
     """The reason, and the headers of the answer that do not depend on the origin."""
-    method, value = request.request_method or "", request.request_headers
-    found = rule.asked.get((method, value))
-    if found is None:
-        names = [] if value is None else parse_header_names(value)
-        reason = _check_method_and_names(rule, method, names)
-        found = (reason, _asked_headers(rule, method, names) if names is not None and reason == ALLOWED else ())
-        rule.remember(method, value, found)
-    return found
+    names = [] if value is None else parse_header_names(value)
+    reason = _check_method_and_names(rule, method, names)
+    return reason, _asked_headers(rule, method, names) if names is not None and reason == ALLOWED else ()
 
 
 def _check_method_and_names(rule: Rule, method: str, names: list[str] | None) -> str:
@@ -287,7 +335,7 @@ def parse_header_names(value: str) -> list[str] | None:
     return names
 
 
-def _asked_headers(rule: Rule, method: str, names: list[str]) -> tuple[tuple[str, str], ...]:
+def _asked_headers(rule: Rule, method: str, names: list[str]) -> Headers:
     """What an allowed preflight is answered with: the whole lists of the rule, so that one serves later requests too.
 
     With credentials the wildcard is a name like any other (Fetch, "CORS protocol and credentials"), so what was asked
@@ -303,22 +351,9 @@ def _asked_headers(rule: Rule, method: str, names: list[str]) -> tuple[tuple[str
     return preflight_headers(rule, methods, ", ".join(listed))
 
 
-def _actual_headers(rule: Rule, origin: str) -> tuple[tuple[str, str], ...]:
+def _actual_headers(rule: Rule, origin: str) -> Headers:
     headers = (("Access-Control-Allow-Origin", origin), *rule.actual_headers)
     return (*headers, ("Timing-Allow-Origin", origin)) if rule.timing else headers
-
-
-def _resource_policy(rule: Rule) -> tuple[tuple[str, str], ...]:
-    """For everyone: Cross-Origin-Resource-Policy is about no-cors loads, which carry no Origin."""
-    return (("Cross-Origin-Resource-Policy", rule.resource_policy),) if rule.resource_policy else ()
-
-
-def _is_same_origin(request: Request) -> bool:
-    return _same_origin(request) is True
-
-
-def _is_cross_origin(request: Request) -> bool:
-    return _same_origin(request) is False
 
 
 def _same_origin(request: Request) -> bool | None:

@@ -12,7 +12,7 @@ import os
 from importlib import import_module
 
 from .decision import POLICY_UNAVAILABLE, Decision, decide
-from .events import source_of
+from .events.api import source_of
 from .findings import ERROR, SKIPPED, Finding
 from .policy import PolicyError, is_name, read_document
 from .store import store_from_environment

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 MAX_ORIGIN_LENGTH = 512
 """Characters. Longer values are refused before they are looked at; the longest real ones have about 270."""
 
-MAX_RECENT = 256
-"""Origins that an `OriginSet` remembers beside its own."""
-
 DEFAULT_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
 """Ports a serialised origin leaves out: https://url.spec.whatwg.org/#default-port."""
 
@@ -262,7 +259,7 @@ class OriginSet:
     for each label and shape, and each is looked up by hash.
     """
 
-    __slots__ = ("_any_port", "_patterns", "_shapes", "_wild", "exact", "recent")
+    __slots__ = ("_any_port", "_patterns", "_shapes", "_wild", "exact")
 
     def __init__(self, exact: Iterable[str] = (), patterns: Iterable[Pattern] = ()) -> None:
         """``exact``: serialised origins (and ``null``), already known to be well formed. ``patterns``: the others."""
@@ -279,8 +276,6 @@ class OriginSet:
                 before, _, after = label.partition("*")
                 shapes.setdefault(dot + base, set()).add((len(before), len(after)))
         self._shapes = {base: tuple(sorted(found)) for base, found in shapes.items()}
-        self.recent: dict[str, tuple[str, str | None]] = {}
-        """What was decided of origins that do not stand in the list themselves: the same few come again and again."""
 
     def __len__(self) -> int:
         return len(self.exact) + len(self._patterns)
@@ -288,12 +283,6 @@ class OriginSet:
     def __iter__(self) -> Iterator[str]:
         yield from sorted(self.exact)
         yield from sorted(self._patterns)
-
-    def remember(self, origin: str, found: tuple[str, str | None]) -> None:
-        """Keep what was decided of an origin. A flood of made-up ones only empties the memory again and again."""
-        if len(self.recent) >= MAX_RECENT:
-            self.recent.clear()
-        self.recent[origin] = found
 
     def match(self, origin: str) -> str | None:
         """The entry that allows a serialised origin, in canonical spelling; None when there is none."""

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from .decision import Decision
+
+    Headers = tuple[tuple[str, str], ...]
+
 VERSION = 1
 DEFAULT_REFRESH_SECONDS = 60
 DEFAULT_MAX_AGE = 7200
@@ -65,10 +69,6 @@ CODES = {
     "wrong-type": "the value is of another type than the field",
 }
 """Every code of a finding made here, with its meaning. The linter adds some of its own."""
-
-MAX_ASKED = 64
-MAX_ASKED_LENGTH = 512
-"""How much of what pages asked for a rule remembers: entries, and characters of each."""
 
 GZIP_PREFIX = "gz:"
 
@@ -119,7 +119,7 @@ class PolicyError(ValueError):
 
 
 class Rule:
-    """One compiled rule. Immutable by convention; nothing in a request's way writes to it.
+    """One compiled rule. Immutable by convention.
 
     ``hosts`` and ``paths`` are None where everything matches, ``methods`` and ``headers`` where the rule says ``*``,
     and ``origins`` where ``*`` allows every origin (which is never so with credentials).
@@ -128,7 +128,6 @@ class Rule:
     __slots__ = (
         "accepted_headers",
         "actual_headers",
-        "asked",
         "block",
         "credentials",
         "debug",
@@ -164,17 +163,8 @@ class Rule:
     timing: bool
     resource_policy: str
     debug: bool
-    actual_headers: tuple[tuple[str, str], ...]
+    actual_headers: Headers
     """What follows Access-Control-Allow-Origin in the response to an allowed actual request."""
-    asked: dict[tuple[str, str | None], tuple[str, tuple[tuple[str, str], ...]]]
-    """What was decided of a method and headers asked for: pages ask for the same few again and again."""
-
-    def remember(self, method: str, headers: str | None, found: tuple[str, tuple[tuple[str, str], ...]]) -> None:
-        """Keep what was decided of a method and headers asked for, unless it is too long to be a page's."""
-        if len(method) + len(headers or "") <= MAX_ASKED_LENGTH:
-            if len(self.asked) >= MAX_ASKED:
-                self.asked.clear()
-            self.asked[method, headers] = found
 
     def matches(self, host: str | None, path: str) -> bool:
         """Whether the rule is about this resource. ``path`` is normalised; an unknown host matches no named one."""
@@ -183,7 +173,7 @@ class Rule:
         return self.hosts is None or (host is not None and self.hosts.match(_bare_host(host)))
 
 
-def preflight_headers(rule: Rule, methods: str, headers: str) -> tuple[tuple[str, str], ...]:
+def preflight_headers(rule: Rule, methods: str, headers: str) -> Headers:
     """All of an allowed preflight's headers that do not depend on its origin."""
     found = [
         ("Access-Control-Allow-Credentials", "true" if rule.credentials else ""),
@@ -194,7 +184,7 @@ def preflight_headers(rule: Rule, methods: str, headers: str) -> tuple[tuple[str
     return tuple((name, value) for name, value in found if value)
 
 
-def _actual_headers(rule: Rule) -> tuple[tuple[str, str], ...]:
+def _actual_headers(rule: Rule) -> Headers:
     found = [
         ("Access-Control-Allow-Credentials", "true" if rule.credentials else ""),
         ("Access-Control-Expose-Headers", rule.expose),
@@ -216,9 +206,12 @@ def _bare_host(host: str) -> str:
 
 
 class Policy:
-    """A site's compiled policy: immutable, swapped whole."""
+    """A site's compiled policy: immutable, swapped whole.
 
-    __slots__ = ("blocks", "findings", "refresh_seconds", "rules", "shadow")
+    ``decisions`` and ``asked`` are what `edgecors.decision` remembers; nothing else is written in a request's way.
+    """
+
+    __slots__ = ("asked", "blocks", "decisions", "findings", "refresh_seconds", "rules", "shadow")
 
     def __init__(
         self, rules: Iterable[Rule], *, shadow: bool, refresh_seconds: int, findings: Iterable[Finding] = ()
@@ -228,6 +221,8 @@ class Policy:
         self.refresh_seconds = refresh_seconds
         self.findings = tuple(findings)
         self.blocks = any(rule.block for rule in self.rules)
+        self.decisions: dict[tuple[int | str | None, ...], Decision] = {}
+        self.asked: dict[tuple[int, str, str | None], tuple[str, Headers]] = {}
 
 
 def load_policy(text: str, lists: Mapping[str, str | None] | None = None) -> Policy:
@@ -472,7 +467,6 @@ class _Draft:
         rule.timing = get("timing_allow_origin", False)
         rule.resource_policy = get("resource_policy", "")
         rule.debug = get("debug", False)
-        rule.asked = {}
         rule.actual_headers = _actual_headers(rule)
         return rule
 

@@ -1,41 +1,5 @@
 """Adapters, one module a source: an event in, a `Request` out; a `Decision` in, the event's form of it out.
 
+`api` tells the sources of API Gateway, function URLs and load balancers apart; an edge function has `cloudfront` only.
 Nothing outside this package looks into an event.
 """
-
-from __future__ import annotations
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .source import Source
-
-
-def source_of(event: object) -> Source | None:
-    """A request's event of API Gateway, a function URL or a load balancer, behind one shape; None for anything else.
-
-    CloudFront's events are not among them: they have a module, and a function, of their own.
-    """
-    # Imported here: an edge function has `cloudfront` only to wait for.
-    if not isinstance(event, dict):
-        return None
-    context = event.get("requestContext")
-    if context is not None and not isinstance(context, dict):
-        return None
-    # An authorizer gets the same event with the name of the method it is to decide about.
-    if "methodArn" in event or "routeArn" in event:
-        return None
-    if event.get("version") == "2.0":
-        if context is None or not isinstance(context.get("http"), dict):
-            return None
-        from .http import Http
-
-        return Http(event)
-    if not isinstance(event.get("httpMethod"), str):
-        return None
-    if context is not None and "elb" in context:
-        from .alb import Alb
-
-        return Alb(event)
-    from .rest import Rest
-
-    return Rest(event)

@@ -86,7 +86,7 @@ def answer(decision: Decision) -> dict[str, Any]:
     response: dict[str, Any] = {
         "status": str(status),
         "statusDescription": _REASON_PHRASES[status],
-        "headers": {name.lower(): [{"key": name, "value": value}] for name, value in decision.headers},
+        "headers": {lower: [{"key": name, "value": value}] for lower, name, value in _form(decision)},
     }
     set_header(response, "Vary", ", ".join(decision.vary))
     if decision.body is not None:
@@ -99,11 +99,10 @@ def stamp(response: dict[str, Any], decision: Decision) -> dict[str, Any]:
     if not decision.touch:
         return response
     headers = strip(response, decision)
-    for name, value in decision.headers:
-        headers[name.lower()] = [{"key": name, "value": value}]
+    for lower, name, value in _form(decision):
+        headers[lower] = [{"key": name, "value": value}]
     if decision.vary:
-        values = [entry["value"] for entry in headers.get("vary", ())]
-        merged = merge_vary(values, decision.vary)
+        merged = merge_vary([entry["value"] for entry in headers.get("vary", ())], decision.vary)
         if merged is not None:
             headers["vary"] = [{"key": "Vary", "value": merged}]
     return response
@@ -143,6 +142,14 @@ def status_of(response: dict[str, Any]) -> int:
     """The response's status; 0 where there is none to read."""
     status = str(response.get("status") or "")
     return int(status) if status.isascii() and status.isdigit() else 0
+
+
+def _form(decision: Decision) -> tuple[tuple[str, str, str], ...]:
+    """A decision's headers, each with its lower-case name first."""
+    form: tuple[tuple[str, str, str], ...] | None = decision.forms.get("cloudfront")
+    if form is None:
+        form = decision.forms["cloudfront"] = tuple((name.lower(), name, value) for name, value in decision.headers)
+    return form
 
 
 def _lower(headers: Headers) -> Headers:

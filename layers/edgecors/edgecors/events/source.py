@@ -64,6 +64,8 @@ class Source(ABC):
     def value(self, name: str) -> str | None:
         """All values of the request's header with this lower-case name, joined; None when it is not there."""
         found = self._values.get(name)
+        if type(found) is list and len(found) == 1:
+            found = found[0]
         if found is None or type(found) is str:
             return found
         return ", ".join(map(str, _as_list(found))) if _as_list(found) else None
@@ -71,17 +73,13 @@ class Source(ABC):
     def request(self) -> Request:
         """What the protocol needs of the request."""
         value = self.value
-        return Request(
-            self.method,
-            self.path,
-            self.host,
-            self.scheme,
-            value("origin"),
-            value("access-control-request-method"),
-            value("access-control-request-headers"),
-            value("access-control-request-private-network"),
-            value("sec-fetch-site"),
-        )
+        request = Request(self.method, self.path, self.host, self.scheme, value("origin"))
+        request.fetch_site = value("sec-fetch-site")
+        if self.method == "OPTIONS":
+            request.request_method = value("access-control-request-method")
+            request.request_headers = value("access-control-request-headers")
+            request.private_network = value("access-control-request-private-network")
+        return request
 
     @abstractmethod
     def query(self) -> str:
@@ -108,9 +106,9 @@ class Source(ABC):
 
     def answer(self, decision: Decision) -> dict[str, Any]:
         """A response of our own."""
-        headers = dict(decision.headers)
+        headers = _form(decision)[0]
         if decision.vary:
-            headers["Vary"] = ", ".join(decision.vary)
+            headers = {**headers, "Vary": ", ".join(decision.vary)}
         response = self._head(decision.status or 0)
         self._add(response, headers)
         if decision.body is not None:
@@ -152,15 +150,14 @@ class Source(ABC):
         if not isinstance(response, dict):
             return response
         stamped = dict(response)
-        replaced = [*decision.remove, *(name.lower() for name, _ in decision.headers)]
+        ours, replaced = _form(decision)
         vary: list[str] = []
         for key in ("headers", "multiValueHeaders"):
             fields = response.get(key)
             if isinstance(fields, dict):
                 stamped[key] = _kept(fields, replaced, vary if decision.vary else None)
-        ours = dict(decision.headers)
         if decision.vary:
-            ours["Vary"] = merge_vary(vary, decision.vary) or ", ".join(vary)
+            ours = {**ours, "Vary": merge_vary(vary, decision.vary) or ", ".join(vary)}
         if ours:
             self._add(stamped, ours)
         return stamped
@@ -182,7 +179,16 @@ class Source(ABC):
         """Put all header fields into a response of our own."""
 
 
-def _kept(fields: dict[str, Any], replaced: list[str], vary: list[str] | None) -> dict[str, Any]:
+def _form(decision: Decision) -> tuple[dict[str, str], frozenset[str]]:
+    """A decision's headers by name, and the lower-case names of all that they and it replace."""
+    form: tuple[dict[str, str], frozenset[str]] | None = decision.forms.get("api")
+    if form is None:
+        form = dict(decision.headers), frozenset((*decision.remove, *(name.lower() for name, _ in decision.headers)))
+        decision.forms["api"] = form
+    return form
+
+
+def _kept(fields: dict[str, Any], replaced: frozenset[str], vary: list[str] | None) -> dict[str, Any]:
     """The header fields that stay. Those of Vary go into the list, where one is given."""
     kept = {}
     for name, value in fields.items():
@@ -196,14 +202,22 @@ def _kept(fields: dict[str, Any], replaced: list[str], vary: list[str] | None) -
 
 def _by_lower_name(event: Mapping[str, Any]) -> dict[str, Any]:
     """What the event holds of each header (a value or a list of them) by lower-case name."""
-    single, several = event.get("headers") or {}, event.get("multiValueHeaders") or {}
-    fields = several or single
-    found = {name.lower(): value for name, value in fields.items()}
-    # Nearly always one map says all, and says it once. Otherwise all that is said of a name counts.
-    if len(found) < len(fields) or (several and single and several.keys() != single.keys()):
-        found = {}
-        for name, value in read_headers(event):
-            found.setdefault(name.lower(), []).append(value)
+    single, several = event.get("headers"), event.get("multiValueHeaders")
+    # Nearly always one map says all, and says it once.
+    if not (single and several) or list(single) == list(several):
+        fields: dict[str, Any] = several or single or {}
+        names = "\n".join(fields)
+        lower = names.lower()
+        if lower == names:
+            return fields
+        keys = lower.split("\n")
+        found: dict[str, Any] = dict(zip(keys, fields.values(), strict=False))
+        if len(found) == len(fields) == len(keys):
+            return found
+    # Otherwise all that is said of a name counts.
+    found = {}
+    for name, value in read_headers(event):
+        found.setdefault(name.lower(), []).append(value)
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 
-def merge_vary(values: Sequence[str], names: Iterable[str]) -> str | None:
+def merge_vary(values: Sequence[str], names: tuple[str, ...]) -> str | None:
     """One Vary value that holds all that the existing values do, and the names; None when nothing is missing.
 
     ``*`` already varies on everything and stays alone.
@@ -15,6 +17,12 @@ def merge_vary(values: Sequence[str], names: Iterable[str]) -> str | None:
     if not values:
         return ", ".join(names) or None
     standing = values[0] if len(values) == 1 else ", ".join(value for value in values if value.strip(" \t,"))
+    return _merged(standing, names)
+
+
+# A site's responses have but a few different values.
+@lru_cache(maxsize=64)
+def _merged(standing: str, names: tuple[str, ...]) -> str | None:
     present = [name.strip(" \t") for name in standing.lower().split(",")]
     missing = [name for name in names if name.lower() not in present]
     if "*" in present or not missing:

@@ -1,0 +1,35 @@
+"""Which front an event comes from: API Gateway with either payload format, a function URL or a load balancer."""
+
+from __future__ import annotations
+
+from .alb import Alb
+from .http import Http
+from .rest import Rest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .source import Source
+
+
+def source_of(event: object) -> Source | None:
+    """A request's event of API Gateway, a function URL or a load balancer, behind one shape; None for anything else.
+
+    CloudFront's events are not among them: they have a module, and a function, of their own.
+    """
+    if not isinstance(event, dict):
+        return None
+    context = event.get("requestContext")
+    if context is not None and not isinstance(context, dict):
+        return None
+    # An authorizer gets the same event with the name of the method it is to decide about.
+    if "methodArn" in event or "routeArn" in event:
+        return None
+    if event.get("version") == "2.0":
+        if context is None or not isinstance(context.get("http"), dict):
+            return None
+        return Http(event)
+    if not isinstance(event.get("httpMethod"), str):
+        return None
+    if context is not None and "elb" in context:
+        return Alb(event)
+    return Rest(event)
