@@ -20,6 +20,15 @@ from tests.oracle.decision import Expected, comparable, expected
 
 REQUESTS = 40
 """Requests for each policy."""
+LIKE = (
+    ("origin",),
+    ("origin", "method", "path"),
+    ("origin", "method", "path", "host", "fetch_site", "scheme"),
+    ("origin", "method", "request_method", "request_headers", "path"),
+    ("origin", "method", "request_method", "request_headers", "private_network"),
+    ("method", "request_method", "request_headers", "path", "private_network"),
+)
+"""What a request has in common with an earlier one of the same policy, where it has."""
 ECHOES = frozenset(("access-control-allow-origin", "timing-allow-origin"))
 
 
@@ -35,13 +44,18 @@ def run(seed: int, cases: int, seconds: float) -> Summary:
             summary.fail(f"a valid policy was rejected: {error}; {case}")
             continue
         summary.counts["policies"] += 1
-        seen: list[str | None] = []
-        for _ in range(min(REQUESTS, cases - summary.counts["cases"])):
+        seen: list[generate.Fields] = []
+        # Seldom so many that the memory is full.
+        requests = REQUESTS if generate.chance(random, 0.99) else 20 * REQUESTS
+        for _ in range(min(requests, cases - summary.counts["cases"])):
             request, how = generate.request(random, case.meant)
-            # What is remembered of an origin must be true of the next request of the same, to whatever rule.
-            if seen and generate.chance(random, 0.15):
-                request["origin"] = generate.pick(random, seen)
-            seen.append(request["origin"])
+            # What is remembered of one must be true of the next that is like it in some fields and not in others.
+            if seen and generate.chance(random, 0.4):
+                like = generate.pick(random, seen)
+                kept = generate.pick(random, LIKE)
+                request |= {name: like[name] for name in like if name in kept}
+                summary.counts["like_an_earlier"] += 1
+            seen.append(request)
             # Seldom there is no policy at all.
             held, meant = (policy, case.meant) if random.random() < 0.995 else (None, None)
             wrong = compare(held, meant, request, summary)
