@@ -40,6 +40,7 @@ def test_origins_share_what_they_ask_for() -> None:
     made = policy({"allow_credentials": True})
     first, second = preflight(made, "x-a"), preflight(made, "x-a", origin=WILD)
     assert len(made.asked) == 1
+    assert first.headers[1] is second.headers[1]
     assert first.headers[0] == ("Access-Control-Allow-Origin", APP)
     assert second.headers[0] == ("Access-Control-Allow-Origin", WILD)
     assert first.headers[1:] == second.headers[1:]
@@ -155,3 +156,24 @@ def test_what_is_too_long_for_a_browser_is_not_remembered() -> None:
     assert actual(made, "x" * MAX_REMEMBERED_LENGTH).reason == "origin-malformed"
     assert preflight(made, "x" * (MAX_REMEMBERED_LENGTH - len(APP) - 3)).reason == "allowed"
     assert len(made.decisions) == 2
+
+
+def test_1024_characters_are_remembered() -> None:
+    made = policy({"allow_methods": "*"})
+    actual(made, "x" * 1025)
+    assert made.decisions == {}
+    actual(made, "x" * 1024)
+    assert len(made.decisions) == 1
+    # Of a preflight the origin, the method and the names count together.
+    for method, kept in (("X" * (1024 - len(APP)), 2), ("X" * (1025 - len(APP)), 2)):
+        assert preflight(made, None, method).status == 204
+        assert len(made.decisions) == kept
+    made.asked.clear()
+    for method, names, kept in (
+        ("PUT", "x" * 1022, 0),
+        ("PUT", "x" * 1021, 1),
+        ("X" * 1025, None, 1),
+        ("X" * 1024, None, 2),
+    ):
+        assert preflight(made, names, method).status == 204
+        assert len(made.asked) == kept
