@@ -316,6 +316,7 @@ RELATIONS: list[tuple[str, dict[str, Any], str]] = [
     ("https://[::1]", {"host": "[::1]"}, "same"),
     ("https://cdn.example.", {"host": "cdn.example."}, "same"),
     ("capacitor://localhost", {"host": "localhost", "scheme": None}, "same"),
+    ("capacitor://localhost", {"host": "localhost:~", "scheme": None}, "cross"),
     ("http://cdn.example", {}, "cross"),
     ("https://cdn.example", {"scheme": "http"}, "cross"),
     ("https://cdn.example:8443", {}, "cross"),
