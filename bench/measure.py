@@ -31,10 +31,12 @@ class Task:
         self.seconds: list[float] = []
         self._texts = [json.dumps(event) for event in events]
         self._calls = 1
+        self._next = 0
 
     def events(self, count: int) -> list[Any]:
-        """Fresh events that share nothing with any other."""
-        return [json.loads(self._texts[number % len(self._texts)]) for number in range(count)]
+        """The next events in turn, fresh: they share nothing with any other."""
+        first, self._next = self._next, self._next + count
+        return [json.loads(self._texts[number % len(self._texts)]) for number in range(first, self._next)]
 
     def calibrate(self) -> None:
         """Warm up, and choose how many calls make one sample."""

@@ -95,7 +95,7 @@ def requests(rounds: int, *, quick: bool) -> Part:
     request.check(rows)
     request.measure(rows, rounds)
     by_key = {row.key: row for row in rows}
-    ours = [row for row in rows if row.contender == request.EDGECORS]
+    ours = [row for row in rows if row.contender == request.EDGECORS and row.outcome != request.ANEW]
     goals = _request_goals(ours, by_key, sizes)
     return Part("A request", _request_text(rows, rounds), goals, {"requests": [row.record() for row in rows]})
 
@@ -156,8 +156,9 @@ medians of {rounds} rounds in which all contenders take turns, and beside them h
 that is (the median of the rounds' ratios). The yardstick is the least a CORS handler can do: lower-case the headers'
 names, look one origin up in a set, return one dict. Events carry the headers that Chromium sends, are new for every
 call and decoded from JSON as in Lambda; that is outside the time, and so is turning the answer into JSON.
-{samples.SPREAD} origins from all over the list take turns. The garbage collector runs between samples and not within,
-for everybody. Log lines go nowhere.
+{samples.SPREAD} origins from all over the list take turns; "{request.ANEW}" means so many that no earlier decision
+is at hand (no goal is set for these). The garbage collector runs between samples and not within, for everybody. Log
+lines go nowhere.
 
 ### edgecors, by number of origins
 """,
@@ -165,7 +166,8 @@ for everybody. Log lines go nowhere.
     ]
     for count in request.PEER_SIZES:
         size = request.label(count)
-        chosen = [row for row in rows if row.size == size and row.front in request.API_FRONTS]
+        compared = [row for row in rows if row.outcome != request.ANEW and row.front in request.API_FRONTS]
+        chosen = [row for row in compared if row.size == size]
         names = list(dict.fromkeys(row.contender for row in chosen))
         text += [
             f"\n### The peers, {size} origin{'s' if count > 1 else ''}\n",

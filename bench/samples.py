@@ -30,9 +30,9 @@ def wildcard_origins(count: int) -> list[str]:
     return [f"https://*.shop-{number:06d}.example.com" for number in range(count)]
 
 
-def spread(origins: list[str]) -> list[str]:
+def spread(origins: list[str], most: int = SPREAD) -> list[str]:
     """Some of the origins (of patterns: some that they allow), evenly from first to last."""
-    count = min(SPREAD, len(origins))
+    count = min(most, len(origins))
     chosen = [origins[(2 * number + 1) * len(origins) // (2 * count)] for number in range(count)]
     return [origin.replace("*", "www") for origin in chosen]
 

@@ -5,7 +5,7 @@ Ratios of processor time in one run.
 
 from typing import Any
 
-from edgecors.decision import ALLOWED
+from edgecors.decision import ALLOWED, decide
 from edgecors.policy import load_policy
 
 from bench import policies, samples
@@ -15,7 +15,7 @@ def test_reading_is_linear(figures: dict[str, Any]) -> None:
     """Ten times the origins: ten times the time, with slack for what memory costs. Quadratic would be a hundred."""
     growth = {form: each["10000"] / each["1000"] for form, each in figures["reading_ms"].items()}
     assert len(growth) == 3
-    assert {form: times for form, times in growth.items() if times > 35} == {}
+    assert {form: times for form, times in growth.items() if times > 20} == {}
 
 
 def test_hostile_headers_are_refused_early(figures: dict[str, Any]) -> None:
@@ -28,6 +28,5 @@ def test_hostile_headers_are_refused_early(figures: dict[str, Any]) -> None:
 def test_hostile_headers_really_are_refused() -> None:
     policy = load_policy(samples.policy(samples.exact_origins(1)))
     for length in (10_000, 100_000):
-        for kind, decide in policies.hostile(length).items():
-            reason = getattr(decide(policy), "reason", None)
-            assert reason not in (None, ALLOWED), kind
+        for kind, make in policies.hostile(length).items():
+            assert decide(policy, make()).reason != ALLOWED, kind

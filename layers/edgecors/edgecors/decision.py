@@ -7,7 +7,7 @@ guard, command) calls `decide`; adapters in `edgecors.events` only carry its out
 from __future__ import annotations
 
 from .characters import TOKEN, consists_of, is_token
-from .origin import DEFAULT_PORTS, parse_origin
+from .origin import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, parse_origin
 from .paths import normalise_path
 from .policy import FORBIDDEN_METHODS, preflight_headers
 
@@ -52,7 +52,7 @@ MAX_REQUEST_HEADERS_EMPTY = 16
 MAX_REMEMBERED = 256
 """Decisions that a policy remembers, and as many answers to what pages ask for: the same few come again and again."""
 MAX_REMEMBERED_LENGTH = 1024
-"""Characters of what is remembered by."""
+"""Characters of all that a page asks for, if the answer is to be remembered."""
 
 _VARY_ACTUAL = ("Origin",)
 _VARY_PREFLIGHT = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
@@ -62,6 +62,8 @@ _REFUSED_WITH_TEXT = (*_NO_STORE, ("Content-Type", "text/plain; charset=utf-8"))
 _UNAVAILABLE = (("Retry-After", "1"), *_NO_STORE)
 _TIMING = ("timing-allow-origin",)
 _TOKENS = TOKEN + b","
+# Stands for what is too long to be looked at: neither an origin nor a list of names.
+_MALFORMED = "\0"
 _ORIGIN_REFUSED = (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED)
 
 
@@ -171,15 +173,16 @@ def decide_preflight(policy: Policy | None, request: Request) -> Decision:
     rule = find_rule(policy, request)
     if rule is None:
         return _NOT_MANAGED
-    # To a rule that is open to everyone all origins are one: its answer is a constant.
-    origin = "*" if rule.origins is None else request.origin or ""
+    origin = _origin(rule, request) or ""
     method, names, private_network = request.request_method or "", request.request_headers, request.private_network
+    if names is not None and len(names) > MAX_REQUEST_HEADERS_LENGTH:
+        names = _MALFORMED
     key = (rule.index, origin, method, names, private_network)
     return policy.decisions.get(key) or _remember(
         policy.decisions,
         key,
         _preflight(policy, rule, origin, method, names, private_network),
-        len(origin) + len(method) + len(names or "") + len(private_network or ""),
+        len(method) + len(names or "") + len(private_network or ""),
     )
 
 
@@ -214,11 +217,9 @@ def decide_actual(policy: Policy | None, request: Request) -> Decision:
     rule = find_rule(policy, request)
     if rule is None:
         return _NOT_MANAGED
-    origin = request.origin if rule.origins is not None or request.origin is None else "*"
+    origin = _origin(rule, request)
     key = (rule.index, origin)
-    decision = policy.decisions.get(key) or _remember(
-        policy.decisions, key, _actual(policy, rule, origin), len(origin or "")
-    )
+    decision = policy.decisions.get(key) or _remember(policy.decisions, key, _actual(policy, rule, origin))
     if decision.reason not in _ORIGIN_REFUSED:
         return decision
     same = _same_origin(request)
@@ -253,8 +254,8 @@ def _removed(rule: Rule) -> tuple[str, ...]:
     return _TIMING if rule.timing else ()
 
 
-def _remember(memory: dict[Any, Kept], key: Hashable, value: Kept, length: int) -> Kept:
-    """Keep what was decided, unless it hangs on more than a browser sends. A flood only empties the memory."""
+def _remember(memory: dict[Any, Kept], key: Hashable, value: Kept, length: int = 0) -> Kept:
+    """Keep what was decided, unless more was asked for than a browser does. A flood only empties the memory."""
     if length <= MAX_REMEMBERED_LENGTH:
         if len(memory) >= MAX_REMEMBERED:
             memory.clear()
@@ -272,6 +273,16 @@ def find_rule(policy: Policy, request: Request) -> Rule | None:
         if (rule.paths is None and rule.hosts is None) or rule.matches(host, path):
             return rule
     return None
+
+
+def _origin(rule: Rule, request: Request) -> str | None:
+    """The origin as far as it matters: to a rule open to everyone all are one, and so are all that are too long."""
+    origin = request.origin
+    if origin is None:
+        return None
+    if rule.origins is None:
+        return "*"
+    return origin if len(origin) <= MAX_ORIGIN_LENGTH else _MALFORMED
 
 
 def _check_origin(rule: Rule, origin: str) -> tuple[str, str | None]:

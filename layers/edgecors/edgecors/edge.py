@@ -76,31 +76,28 @@ class Edge:
         self._telemetry.decided(record.site, request, decision)
         return record.request if decision.status is None else cloudfront.answer(decision)
 
-    def _decide(self, record: cloudfront.Record) -> tuple[Decision, Request]:
+    def _decide(self, record: cloudfront.Record, *, count: bool) -> tuple[Decision, Request]:
         """The decision about a request whose response is at hand, where nothing can be answered any more."""
         request = cloudfront.to_request(record)
-        return decide_actual(self._store.get(record.site), request), request
-
-    def _decide_and_count(self, record: cloudfront.Record) -> tuple[Decision, Request]:
-        decision, request = self._decide(record)
+        decision = decide_actual(self._store.get(record.site), request)
         # A preflight that got this far (shadow, not managed) was counted where it came in.
-        if not request.is_preflight:
+        if count and not request.is_preflight:
             self._telemetry.decided(record.site, request, decision)
         return decision, request
 
     def _response(self, record: cloudfront.Record) -> dict[str, Any]:
-        decision, _ = self._decide_and_count(record)
+        decision, _ = self._decide(record, count=True)
         return cloudfront.stamp(record.response or {}, decision)
 
     def _origin_response(self, record: cloudfront.Record) -> dict[str, Any]:
         """Errors get their headers here and are kept out of the cache; the rest is only made the same for everybody."""
         response = record.response or {}
         if cloudfront.status_of(response) < 400:
-            decision, _ = self._decide(record)
+            decision, _ = self._decide(record, count=False)
             if decision.touch:
                 cloudfront.strip(response, decision)
             return response
-        decision, _ = self._decide_and_count(record)
+        decision, _ = self._decide(record, count=True)
         cloudfront.stamp(response, decision)
         if decision.touch:
             cloudfront.set_header(response, "Cache-Control", "no-store")
@@ -114,7 +111,7 @@ class Edge:
         return result
 
     def _cached_response(self, record: cloudfront.Record) -> dict[str, Any]:
-        decision, request = self._decide_and_count(record)
+        decision, request = self._decide(record, count=True)
         response = cloudfront.stamp(record.response or {}, decision)
         # A response that lacks its headers only because no policy was at hand must not stay in the cache.
         if decision.reason == POLICY_UNAVAILABLE and request.origin is not None:

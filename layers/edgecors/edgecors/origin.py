@@ -135,11 +135,13 @@ class Pattern:
 
         Loopback as in https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy.
         """
+        if self.scheme != "http":
+            return False
         name = self.host.removesuffix(".")
         loopback = name == "localhost" or name.endswith(".localhost") or name == "[::1]"
         if name.startswith("127.") and "*" not in name:
             loopback = loopback or name.rpartition(".")[2].isdigit()
-        return self.scheme == "http" and not loopback
+        return not loopback
 
 
 NULL = Pattern("null", "null")
@@ -153,13 +155,18 @@ def parse_pattern(text: str, place: str = "") -> tuple[Pattern | None, list[Find
     """
     if text == "*":
         return ANY, []
-    scheme, _, rest = text.partition("://*.")
-    if rest[:1].isalnum() and "*" not in rest and (parts := parse_origin(f"{scheme}://a.{rest}")) is not None:
-        # As most are written: nothing to repair, so nothing to say.
-        return Pattern("subdomain", text, scheme, "*" + parts[1][1:], parts[2]), []
     findings: list[Finding] = []
     pattern = _read_pattern(text, place, findings)
     return pattern, findings
+
+
+def parse_subdomain(text: str) -> Pattern | None:
+    """The pattern, if text is one over all subdomains with nothing to repair, as most patterns are written."""
+    scheme, _, rest = text.partition("://*.")
+    if not rest[:1].isalnum() or "*" in rest:
+        return None
+    parts = parse_origin(f"{scheme}://a.{rest}")
+    return None if parts is None else Pattern("subdomain", text, scheme, "*" + parts[1][1:], parts[2])
 
 
 def _read_pattern(text: str, place: str, findings: list[Finding]) -> Pattern | None:

@@ -11,7 +11,7 @@ import json
 
 from .characters import ALPHANUMERIC, consists_of, is_token
 from .findings import ERROR, SKIPPED, Finding
-from .origin import ANY, NULL, OriginSet, Pattern, parse_origin, parse_pattern
+from .origin import ANY, NULL, OriginSet, Pattern, parse_origin, parse_pattern, parse_subdomain
 from .paths import Globs, decode_unreserved
 
 TYPE_CHECKING = False
@@ -322,11 +322,21 @@ class Entries:
         self.lists: list[str] = []
         self.any = False
 
-    def add(self, text: str, place: str) -> list[Finding]:
-        """Read one entry into its place; the findings say what was repaired or could not be read."""
-        if parse_origin(text) is not None:
+    def take(self, text: str) -> bool:
+        """Read one entry, if it is as most are written: an origin, or all subdomains of one, with nothing to repair."""
+        if "*" not in text:
+            if parse_origin(text) is None:
+                return False
             self.exact.add(text)
-            return []
+            return True
+        pattern = parse_subdomain(text)
+        if pattern is None:
+            return False
+        self.patterns[text] = pattern
+        return True
+
+    def add(self, text: str, place: str) -> list[Finding]:
+        """Read any other entry; the findings say what was repaired or could not be read."""
         pattern, findings = parse_pattern(text, place)
         if pattern is ANY:
             self.any = True
@@ -342,7 +352,8 @@ class Entries:
         for text in sorted(text for text in self.exact if text == "null" or text.startswith("http:")):
             yield from _unsafe(NULL if text == "null" else _exact_pattern(text))
         for pattern in self.patterns.values():
-            yield from _unsafe(pattern)
+            if pattern.scheme == "http":
+                yield from _unsafe(pattern)
 
 
 def _exact_pattern(text: str) -> Pattern:
@@ -379,6 +390,8 @@ def read_list(name: str, text: str | None, findings: list[Finding]) -> Entries:
         findings.append(Finding(SKIPPED, "unreadable", f"@{name}", str(error), "Write the list again."))
         return entries
     for number, entry in enumerate(split_plain(text)):
+        if entries.take(entry):
+            continue
         place = f"@{name}[{number}]"
         if entry == "*" or entry.startswith("@"):
             remedy = "Write origins only; what is open to everyone belongs in the policy itself."
@@ -402,6 +415,8 @@ def _read_plain(text: str, findings: list[Finding]) -> Document:
     entries = draft.entries
     found = split_plain(text)
     for number, entry in enumerate(found):
+        if entries.take(entry):
+            continue
         place = f"entries[{number}]"
         if entry.startswith("@"):
             findings.extend(_as_skipped(_add_list_name(entries, entry, place)))
@@ -585,32 +600,29 @@ class _Reader:
             return default
         return str(value)
 
-    def strings(self, data: dict[str, Any], field: str, place: str) -> list[tuple[str, str]]:
-        """Each string of a list with its place; everything else is an error."""
-        place = _join(place, field)
+    def strings(self, data: dict[str, Any], field: str, place: str) -> list[tuple[int, str]]:
+        """Each string of a list with its number; everything else is an error."""
         value = data[field]
         if not isinstance(value, list):
-            self.error("wrong-type", place, f"{_shown(value)} is not a list", "Write a list of strings: [...].")
+            remedy = "Write a list of strings: [...]."
+            self.error("wrong-type", _join(place, field), f"{_shown(value)} is not a list", remedy)
             return []
-        found = []
         for number, item in enumerate(value):
-            if isinstance(item, str):
-                found.append((item, f"{place}[{number}]"))
-            else:
-                self.error("wrong-type", f"{place}[{number}]", f"{_shown(item)} is not a string", "Write a string.")
-        return found
+            if not isinstance(item, str):
+                at = _item(place, field, number)
+                self.error("wrong-type", at, f"{_shown(item)} is not a string", "Write a string.")
+        return [numbered for numbered in enumerate(value) if isinstance(numbered[1], str)]
 
-    def star_or_strings(self, data: dict[str, Any], field: str, place: str) -> list[tuple[str, str]] | None:
+    def star_or_strings(self, data: dict[str, Any], field: str, place: str) -> list[tuple[int, str]] | None:
         """None for ``"*"`` (or ``["*"]``), else the strings without any ``"*"``, which is an error beside others."""
         if data[field] == "*" or data[field] == ["*"]:
             return None
         found = self.strings(data, field, place)
-        for text, at in found:
-            if text == "*":
-                self.error(
-                    "wildcard-not-alone", at, '"*" stands beside others', f'Write "{field}": "*", or leave it out.'
-                )
-        return [(text, at) for text, at in found if text != "*"]
+        stars = [number for number, text in found if text == "*"]
+        for number in stars:
+            remedy = f'Write "{field}": "*", or leave it out.'
+            self.error("wildcard-not-alone", _item(place, field, number), '"*" stands beside others', remedy)
+        return [(number, text) for number, text in found if text != "*"] if stars else found
 
     def globs(
         self, data: dict[str, Any], field: str, place: str, read: Callable[[str], tuple[str, str]]
@@ -623,9 +635,10 @@ class _Reader:
                 "empty", _join(place, field), "the list is empty, so the rule could never match", "Leave it out."
             )
         globs = []
-        for text, at in found:
+        for number, text in found:
             glob, wrong = read(text)
             if wrong:
+                at = _item(place, field, number)
                 self.error("bad-glob", at, f"{_shown(text)} {wrong}", "Write a glob: * any run of characters, ? one.")
             globs.append(glob)
         everything = any(glob == "*" or (glob == "/*" and field == "paths") for glob in globs)
@@ -638,7 +651,8 @@ class _Reader:
         if found is None:
             return "*"
         names: list[str] = []
-        for text, at in found:
+        for number, text in found:
+            at = _item(place, "allow_methods", number)
             if not is_token(text):
                 self.error("not-a-token", at, f"{_shown(text)} is no method name", "Write a name such as GET.")
             elif text.upper() in FORBIDDEN_METHODS:
@@ -659,8 +673,8 @@ class _Reader:
         if found is None:
             return "*"
         names = []
-        for text, at in found:
-            name = text.lower()
+        for number, text in found:
+            name, at = text.lower(), _item(place, field, number)
             if not is_token(text):
                 self.error("not-a-token", at, f"{_shown(text)} is no header name", "Write a name such as x-request-id.")
             elif wrong := refuse(name):
@@ -674,12 +688,14 @@ class _Reader:
             return ()
         value = data["tolerate"]
         # One name may stand without a list: the field switches off "one named safety error".
-        found = [(value, _join(place, "tolerate"))] if isinstance(value, str) else self.strings(data, "tolerate", place)
-        for text, at in found:
+        alone = isinstance(value, str)
+        found = [(0, value)] if alone else self.strings(data, "tolerate", place)
+        for number, text in found:
             if text not in TOLERABLE:
+                at = _join(place, "tolerate") if alone else _item(place, "tolerate", number)
                 remedy = f"Known are: {', '.join(TOLERABLE)}."
                 self.error("unknown-value", at, f"{_shown(text)} can't be tolerated", remedy)
-        return tuple(text for text, _ in found)
+        return tuple(text for _, text in found)
 
     def origins(self, data: dict[str, Any], place: str, draft: _Draft) -> None:
         if "allow_origins" not in data:
@@ -690,28 +706,31 @@ class _Reader:
         if found is None:
             draft.entries.any = True
             return
-        for text, at in found:
+        for number, text in found:
+            if draft.entries.take(text):
+                continue
+            at = _item(place, "allow_origins", number)
             if text.startswith("@"):
                 self.findings.extend(_add_list_name(draft.entries, text, at))
             else:
                 self.findings.extend(draft.entries.add(text, at))
         if draft.entries.any and len(found) > 1:
-            at = next(at for text, at in found if text.strip() == "*")
+            at = next(_item(place, "allow_origins", number) for number, text in found if text.strip() == "*")
             self.error(
                 "wildcard-not-alone", at, '"*" stands beside others', 'Write "allow_origins": "*", or leave it out.'
             )
         if draft.values["allow_credentials"]:
-            self.unsafe_origins(found, draft)
+            self.unsafe_origins(found, place, draft)
 
-    def unsafe_origins(self, found: list[tuple[str, str]], draft: _Draft) -> None:
+    def unsafe_origins(self, found: list[tuple[int, str]], place: str, draft: _Draft) -> None:
         unsafe = dict(draft.entries.unsafe_with_credentials())
         if not unsafe:
             return
-        for text, at in found:
+        for number, text in found:
             pattern = parse_pattern(text)[0]
             finding = unsafe.get(pattern.text) if pattern else None
             if finding and finding.code not in draft.values["tolerate"]:
-                self.error(finding.code, at, finding.message, finding.remedy)
+                self.error(finding.code, _item(place, "allow_origins", number), finding.message, finding.remedy)
 
     def credentials(self, draft: _Draft, place: str) -> None:
         if draft.entries.any:
@@ -791,6 +810,11 @@ def _path_glob(text: str) -> tuple[str, str]:
 
 def _join(place: str, field: str) -> str:
     return f"{place}.{field}" if place else field
+
+
+def _item(place: str, field: str, number: int) -> str:
+    """The place of one entry of a list. It is made where it is told only: there may be 100,000 entries."""
+    return f"{_join(place, field)}[{number}]"
 
 
 def _name(field: str) -> str:

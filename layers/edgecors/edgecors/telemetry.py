@@ -47,22 +47,27 @@ class Telemetry:
         self._write = write or _print
         self._clock = clock
         self._interval = interval
-        self._counts: dict[tuple[str, str], int] = {}
+        self._counts: dict[tuple[str, str], list[int]] = {}
         self._refused: set[tuple[str, str, str]] = set()
         self._due = 0.0
 
     def decided(self, site: str, request: Request, decision: Decision) -> None:
         """Count a decision; the first one of an interval writes the counts so far."""
-        key = (site, decision.reason)
-        counts = self._counts
-        counts[key] = counts.get(key, 0) + 1
+        reason = decision.reason
+        count = self._counts.get((site, reason))
+        if count is None:
+            count = self._counts[site, reason] = [0]
+        count[0] += 1
         now = self._clock()
         # A clock that was set back must not silence the counts until it has caught up.
-        if now >= self._due or now < self._due - self._interval or len(counts) > MAX_COUNTS:
+        if not self._due - self._interval <= now < self._due or len(self._counts) > MAX_COUNTS:
             self.flush(now)
         # After the flush, which forgets what was logged: else the first refusal of all would be logged twice.
-        if decision.reason in _REFUSALS:
-            self._log_refusal(site, request, decision)
+        if reason in _REFUSALS:
+            key = (site, (request.origin or "")[:MAX_LOGGED], reason)
+            if key not in self._refused and len(self._refused) < MAX_REFUSED:
+                self._refused.add(key)
+                self._log_refusal(site, request, decision)
 
     def flush(self, now: float | None = None) -> None:
         """Write the counts and start the next interval."""
@@ -70,7 +75,7 @@ class Telemetry:
         counts, self._counts = self._counts, {}
         self._refused.clear()
         self._due = now + self._interval
-        for (site, reason), count in counts.items():
+        for (site, reason), (count,) in counts.items():
             # CloudWatch takes no empty dimension, and with it the whole record is lost.
             self.metrics({"Decisions": (count, "Count")}, site=site or "unknown", reason=reason)
 
@@ -93,16 +98,11 @@ class Telemetry:
         self._write(json.dumps(line, default=str))
 
     def _log_refusal(self, site: str, request: Request, decision: Decision) -> None:
-        origin = (request.origin or "")[:MAX_LOGGED]
-        key = (site, origin, decision.reason)
-        if key in self._refused or len(self._refused) >= MAX_REFUSED:
-            return
-        self._refused.add(key)
         rule = decision.rule.index if decision.rule else None
         fields = {
             "site": site,
             "reason": decision.reason,
-            "origin": origin,
+            "origin": (request.origin or "")[:MAX_LOGGED],
             "method": request.method[:32],
             "rule": rule,
         }

@@ -60,13 +60,10 @@ class Record:
 def to_request(record: Record) -> Request:
     """What the protocol needs of the record's request. Viewer events do not tell the viewer's scheme: it is None."""
     request, headers = record.request, record.headers
-    made = Request(
-        request.get("method") or "GET",
-        request.get("uri") or "/",
-        _host(request, headers),
-        None,
-        _value(headers, "origin"),
-    )
+    host = _value(headers, "host")
+    if "origin" in request:
+        host = _viewers(host, request["origin"])
+    made = Request(request.get("method") or "GET", request.get("uri") or "/", host, None, _value(headers, "origin"))
     if "sec-fetch-site" in headers:
         made.fetch_site = _value(headers, "sec-fetch-site")
     if made.method == "OPTIONS":
@@ -173,13 +170,11 @@ def _value(headers: Headers, name: str) -> str | None:
     return ", ".join(entry["value"] for entry in entries)
 
 
-def _host(request: dict[str, Any], headers: Headers) -> str | None:
+def _viewers(host: str | None, origin: Any) -> str | None:
     """The viewer's Host, None where the event shows only the origin server's.
 
     Origin events carry the origin's own domain name unless an origin request policy forwards the viewer's Host.
     """
-    host = _value(headers, "host")
-    origin = request.get("origin")
     if origin and host:
         for settings in origin.values():
             if host.lower() == str(settings.get("domainName", "")).lower():

@@ -31,7 +31,7 @@ class Http(Source):
         cookies = event.get("cookies")
         if cookies:
             # They are taken out of the headers of an HTTP API's event, and stand in both places of a function URL's.
-            self._values = {**self._values, "cookie": "; ".join(map(str, cookies))}
+            self._values = {**self._values, self._spelt.get("cookie", "cookie"): "; ".join(map(str, cookies))}
 
     @property
     def headers(self) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from functools import lru_cache
 
 from ..characters import ALPHANUMERIC, consists_of
 from ..decision import Request
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 LAMBDA_LIMIT = 6_291_556
 """Bytes of JSON that a function may answer with: 6 MB, and what Lambda adds for its own envelope."""
 
+_AS_IT_IS: Mapping[str, str] = {}
 # Most paths are made of these alone, and are spelt the same whatever the front did to them.
 _PLAIN_PATH = ALPHANUMERIC + b"/-._~"
 # What no request line can hold, and what would begin the query or the fragment.
@@ -43,14 +45,14 @@ class Source(ABC):
     response that the front takes.
     """
 
-    __slots__ = ("_values", "context", "event", "host", "method", "path", "scheme")
+    __slots__ = ("_spelt", "_values", "context", "event", "host", "method", "path", "scheme")
 
     limit = LAMBDA_LIMIT
 
     def __init__(self, event: Mapping[str, Any], method: object, path: str, scheme: str | None) -> None:
         self.event = event
         self.context: Mapping[str, Any] = event.get("requestContext") or {}
-        self._values = _by_lower_name(event)
+        self._values, self._spelt = _readable(event)
         self.method = str(method or "GET")
         self.path = path
         self.scheme = scheme
@@ -63,7 +65,7 @@ class Source(ABC):
 
     def value(self, name: str) -> str | None:
         """All values of the request's header with this lower-case name, joined; None when it is not there."""
-        found = self._values.get(name)
+        found = self._values.get(self._spelt.get(name, name))
         if type(found) is list and len(found) == 1:
             found = found[0]
         if found is None or type(found) is str:
@@ -200,25 +202,30 @@ def _kept(fields: dict[str, Any], replaced: frozenset[str], vary: list[str] | No
     return kept
 
 
-def _by_lower_name(event: Mapping[str, Any]) -> dict[str, Any]:
-    """What the event holds of each header (a value or a list of them) by lower-case name."""
+def _readable(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """What the event holds of each header (a value or a list of them), and how a lower-case name is spelt there."""
     single, several = event.get("headers"), event.get("multiValueHeaders")
     # Nearly always one map says all, and says it once.
     if not (single and several) or list(single) == list(several):
-        fields: dict[str, Any] = several or single or {}
+        fields: Mapping[str, Any] = several or single or {}
         names = "\n".join(fields)
-        lower = names.lower()
-        if lower == names:
-            return fields
-        keys = lower.split("\n")
-        found: dict[str, Any] = dict(zip(keys, fields.values(), strict=False))
-        if len(found) == len(fields) == len(keys):
-            return found
+        if names == names.lower():
+            return fields, _AS_IT_IS
+        spelt = _spelling(names)
+        if len(spelt) == len(fields):
+            return fields, spelt
     # Otherwise all that is said of a name counts.
-    found = {}
+    found: Fields = {}
     for name, value in read_headers(event):
         found.setdefault(name.lower(), []).append(value)
-    return found
+    return found, _AS_IT_IS
+
+
+# Browsers send but a few different sets of headers.
+@lru_cache(maxsize=128)
+def _spelling(names: str) -> Mapping[str, str]:
+    """Each of some names, a line each, by the same in lower case. Of two that differ in case alone only one is there."""
+    return {name.lower(): name for name in names.split("\n")}
 
 
 def read_headers(event: Mapping[str, Any]) -> list[tuple[str, str]]:
