@@ -224,7 +224,7 @@ def _readable(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str,
 # Browsers send but a few different sets of headers.
 @lru_cache(maxsize=128)
 def _spelling(names: str) -> Mapping[str, str]:
-    """Each of some names, a line each, by the same in lower case. Of two that differ in case alone only one is there."""
+    """Names, a line each, by the same in lower case. Of two that differ in case alone only one is there."""
     return {name.lower(): name for name in names.split("\n")}
 
 
