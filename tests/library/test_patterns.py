@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from edgecors.findings import ERROR, REPAIRED
-from edgecors.origin import ANY, NULL, Pattern, parse_origin, parse_pattern
+from edgecors.origin import ANY, NULL, Pattern, parse_origin, parse_pattern, parse_subdomain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -165,6 +165,17 @@ def test_refused_with_the_reason(code: str, text: str) -> None:
     assert error.remedy.endswith(".")
     assert str(error).isprintable()
     assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize("text", [*READ, *REPAIRED_ENTRIES, *(text for texts in REFUSED.values() for text in texts)])
+def test_all_subdomains_are_read_the_short_way_as_the_long_way(text: str) -> None:
+    pattern, findings = parse_pattern(text)
+    if pattern is None or findings or pattern.kind != "subdomain" or pattern.port == "*":
+        assert parse_subdomain(text) is None
+    else:
+        short = parse_subdomain(text)
+        assert short is not None
+        assert (short.text, parts(short)) == (pattern.text, parts(pattern))
 
 
 @pytest.mark.parametrize(
