@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecors.store import HOME_REGION
 
-from edgecors_cli.errors import AwsError
+from edgecors_cli.errors import AwsError, NotPermittedError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -92,6 +92,9 @@ def aws_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         about = error.response.get("Error", {})
-        raise AwsError(f"AWS refused {error.operation_name}: {about.get('Message') or about.get('Code')}") from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        # Parameter Store says it by name with status 400, others by the status.
+        kind = NotPermittedError if about.get("Code") == "AccessDeniedException" or status == 403 else AwsError
+        raise kind(f"AWS refused {error.operation_name}: {about.get('Message') or about.get('Code')}") from error
     except BotoCoreError as error:
         raise AwsError(f"AWS could not be asked: {error}") from error

@@ -26,3 +26,7 @@ class AwsError(CommandError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 3)
+
+
+class NotPermittedError(AwsError):
+    """AWS refused, for whoever asks may not."""

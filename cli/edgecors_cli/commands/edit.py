@@ -17,7 +17,7 @@ from edgecors_cli.change import Written, change
 from edgecors_cli.commands.arguments import Target, checked_target
 from edgecors_cli.context import Context, Yes, command
 from edgecors_cli.editing import is_json
-from edgecors_cli.errors import CommandError, UsageError
+from edgecors_cli.errors import CommandError, NotPermittedError, UsageError
 from edgecors_cli.lint import lint, lint_list
 from edgecors_cli.parameters import Parameters
 from edgecors_cli.pasted import Pasted, read_pasted
@@ -122,6 +122,7 @@ class _Edit:
     outcome: Outcome = field(default_factory=lambda: Outcome(""))
     new_findings: list[Finding] = field(default_factory=list)
     differences: dict[str, Difference] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     before: str = ""
 
     @property
@@ -169,9 +170,16 @@ class _Edit:
             self.new_findings = [f for f in lint(new, lists) if (f.code, f.message) not in known]
             self.differences = {self.target: compare(old or None, new, lists, lists)}
             return
-        name = self.target[1:]
+        name, self.notes = self.target[1:], []
         known = {(f.code, f.message) for f in lint_list(name, old)}
         self.new_findings = [f for f in lint_list(name, new) if (f.code, f.message) not in known]
+        try:
+            self._examine_users(name, new)
+        except NotPermittedError as error:
+            # A team that may write its list alone: all that is not told is who gains access where.
+            self.notes.append(f"the sites that use {self.target} were not looked at: {error}")
+
+    def _examine_users(self, name: str, new: str) -> None:
         for site in users_of(self.parameters, name):
             stored = self.parameters.get(self.parameters.name_of(site))
             text = stored.text if stored is not None else ""
@@ -192,7 +200,7 @@ class _Edit:
             self.verb: list(self.outcome.done),
             "others": [{"entry": entry, "why": why} for entry, why in self.outcome.others],
             "read_as": [{"given": p.given, "entry": p.entry, "notes": p.notes} for p in self.pasted],
-            "notes": list(written.notes) if written is not None else [],
+            "notes": [*(written.notes if written is not None else ()), *self.notes],
             "access": {site: found.as_dict() for site, found in self.differences.items()},
             "findings": [f.as_dict() for f in self.new_findings],
         }
@@ -201,7 +209,7 @@ class _Edit:
         for pasted in self.pasted:
             if pasted.notes:
                 line(out, f"{pasted.given} is {pasted.entry} ", (f"({'; '.join(pasted.notes)})", "dim"))
-        for note in written.notes if written is not None else ():
+        for note in (*(written.notes if written is not None else ()), *self.notes):
             line(out, ("note: ", "yellow"), note)
         self._say_changes(out, self.before, self.outcome.text)
         findings(out, self.new_findings)
