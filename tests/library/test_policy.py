@@ -12,6 +12,7 @@ from edgecors.characters import is_token
 from edgecors.decision import Request
 from edgecors.policy import (
     MAX_TEXT,
+    Entries,
     Policy,
     PolicyError,
     Rule,
@@ -384,6 +385,16 @@ def test_a_hundred_thousand_origins_and_ten_thousand_patterns_are_read() -> None
     assert len(origins) == 110_000
     assert origins.match("https://shop99999.example") == "https://shop99999.example"
     assert origins.match("https://a.b.p9999.example") == "https://*.p9999.example"
+
+
+def test_entries_as_most_are_written_are_taken_the_short_way() -> None:
+    entries_ = Entries()
+    assert entries_.take(APP)
+    assert entries_.take("https://*.a.example:8443")
+    assert (entries_.exact, list(entries_.patterns)) == ({APP}, ["https://*.a.example:8443"])
+    for other in ("https://A.example", "https://a-*.example", "https://*.a.example:*", "null", "*", "@team", "x", ""):
+        assert not entries_.take(other)
+    assert (len(entries_.exact), len(entries_.patterns), entries_.any, entries_.lists) == (1, 1, False, [])
 
 
 @settings(max_examples=100, deadline=None)
