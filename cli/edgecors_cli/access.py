@@ -46,12 +46,16 @@ def compare(
     old_lists: Mapping[str, str | None] | None = None,
     new_lists: Mapping[str, str | None] | None = None,
 ) -> Difference:
-    """The difference between two texts of a policy (None, and what is rejected: nobody is allowed)."""
+    """The difference between two texts of a policy. None, and what is rejected (which is told), allow nobody here."""
     before, after = _policy(old, old_lists), _policy(new, new_lists)
     people = _people((old, old_lists), (new, new_lists))
     gained: list[tuple[str, str]] = []
     lost: list[tuple[str, str]] = []
-    changed: list[str] = []
+    rejected = [name for name, text, policy in (("before", old, before), ("after", new, after)) if text and not policy]
+    changed = [
+        f"the policy {name} is rejected: running containers keep the last good one, new ones have none"
+        for name in rejected
+    ]
     for where, host, path in _resources(before, after):
         was, will = _rule(before, host, path), _rule(after, host, path)
         opened, closed = _open(was), _open(will)
@@ -65,7 +69,8 @@ def compare(
                     gained.append((who, where))
             elif _allows(was, origin) and not _allows(will, origin):
                 lost.append((who, where))
-        changed.extend(_changes(was, will, where))
+        if not rejected:
+            changed.extend(_changes(was, will, where))
     changed.extend(_site_changes(before, after))
     return Difference(tuple(dict.fromkeys(gained)), tuple(dict.fromkeys(lost)), tuple(dict.fromkeys(changed)))
 

@@ -23,7 +23,21 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
         ("https://*.example.com", A, [], [("https://*.example.com", "/*")], []),
         (A, "*", [("everyone", "/*")], [], []),
         ("*", A, [], [("everyone else", "/*")], []),
-        (A, "{", [], [(A, "/*")], ["/*: no longer managed; the upstream's own CORS headers count"]),
+        (
+            A,
+            "{",
+            [],
+            [(A, "/*")],
+            ["the policy after is rejected: running containers keep the last good one, new ones have none"],
+        ),
+        (
+            "{",
+            A,
+            [(A, "/*")],
+            [],
+            ["the policy before is rejected: running containers keep the last good one, new ones have none"],
+        ),
+        (None, A, [(A, "/*")], [], ["/*: managed from now on; the upstream's own CORS headers no longer count"]),
         (
             A,
             policy({"allow_origins": [A], "allow_credentials": True, "max_age": 5}),
@@ -48,7 +62,7 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
     ],
 )
 def test_difference(
-    old: str, new: str, gained: list[tuple[str, str]], lost: list[tuple[str, str]], changed: list[str]
+    old: str | None, new: str, gained: list[tuple[str, str]], lost: list[tuple[str, str]], changed: list[str]
 ) -> None:
     found = compare(old, new)
     assert (list(found.gained), list(found.lost), list(found.changed)) == (gained, lost, changed)
