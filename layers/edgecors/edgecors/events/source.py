@@ -108,11 +108,8 @@ class Source(ABC):
 
     def answer(self, decision: Decision) -> dict[str, Any]:
         """A response of our own."""
-        headers = _form(decision)[0]
-        if decision.vary:
-            headers = {**headers, "Vary": ", ".join(decision.vary)}
         response = self._head(decision.status or 0)
-        self._add(response, headers)
+        self._add(response, _form(decision).headers)
         if decision.body is not None:
             response["body"] = decision.body
         return response
@@ -152,13 +149,14 @@ class Source(ABC):
         if not isinstance(response, dict):
             return response
         stamped = dict(response)
-        ours, replaced = _form(decision)
+        form = _form(decision)
         vary: list[str] = []
         for key in ("headers", "multiValueHeaders"):
             fields = response.get(key)
             if isinstance(fields, dict):
-                stamped[key] = _kept(fields, replaced, vary if decision.vary else None)
-        if decision.vary:
+                stamped[key] = _kept(fields, form.replaced, vary if decision.vary else None)
+        ours = form.headers
+        if vary:
             ours = {**ours, "Vary": merge_vary(vary, decision.vary) or ", ".join(vary)}
         if ours:
             self._add(stamped, ours)
@@ -173,7 +171,7 @@ class Source(ABC):
         return response
 
     def _add(self, response: dict[str, Any], headers: Mapping[str, str]) -> None:
-        """Add single headers to a response of somebody else's."""
+        """Add single headers to a response that is ours to change."""
         response["headers"] = {**(response.get("headers") or {}), **headers}
 
     @abstractmethod
@@ -181,12 +179,22 @@ class Source(ABC):
         """Put all header fields into a response of our own."""
 
 
-def _form(decision: Decision) -> tuple[dict[str, str], frozenset[str]]:
-    """A decision's headers by name, and the lower-case names of all that they and it replace."""
-    form: tuple[dict[str, str], frozenset[str]] | None = decision.forms.get("api")
+class _Form:
+    """A decision's headers by name, with Vary as it is where there is none yet; ``replaced`` are lower-case names."""
+
+    __slots__ = ("headers", "replaced")
+
+    def __init__(self, decision: Decision) -> None:
+        self.headers = dict(decision.headers)
+        if decision.vary:
+            self.headers["Vary"] = ", ".join(decision.vary)
+        self.replaced = frozenset((*decision.remove, *(name.lower() for name, _ in decision.headers)))
+
+
+def _form(decision: Decision) -> _Form:
+    form: _Form | None = decision.forms.get("api")
     if form is None:
-        form = dict(decision.headers), frozenset((*decision.remove, *(name.lower() for name, _ in decision.headers)))
-        decision.forms["api"] = form
+        form = decision.forms["api"] = _Form(decision)
     return form
 
 
