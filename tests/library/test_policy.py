@@ -68,6 +68,8 @@ def test_a_plain_list_is_one_rule_with_the_defaults() -> None:
 FIELDS: dict[str, tuple[dict[str, Any], str, Any]] = {
     "methods, HEAD comes with GET": ({"allow_methods": ["PUT", "GET"]}, "methods_value", "PUT, GET, HEAD"),
     "methods, HEAD only once": ({"allow_methods": ["GET", "HEAD"]}, "methods_value", "GET, HEAD"),
+    "methods, HEAD right behind GET": ({"allow_methods": ["GET", "PUT"]}, "methods_value", "GET, HEAD, PUT"),
+    "methods, HEAD where it was named": ({"allow_methods": ["GET", "PUT", "HEAD"]}, "methods_value", "GET, PUT, HEAD"),
     "methods without GET": ({"allow_methods": ["PUT", "purge"]}, "methods", {"PUT", "purge"}),
     "methods in other case are others": ({"allow_methods": ["get"]}, "methods", {"get"}),
     "methods, none": ({"allow_methods": []}, "methods", frozenset()),

@@ -174,6 +174,10 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("wrong-type", f"{R}.debug"),
         ],
     ),
+    "a switch that is none switches nothing on": (
+        rule(allow_origins="*", allow_credentials="true"),
+        [("wrong-type", f"{R}.allow_credentials")],
+    ),
     "max_age, below": (rule(max_age=-1), [("out-of-range", f"{R}.max_age")]),
     "max_age, above": (rule(max_age=86401), [("out-of-range", f"{R}.max_age")]),
     "max_age as text": (rule(max_age="7200"), [("wrong-type", f"{R}.max_age")]),
