@@ -88,6 +88,7 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [("wrong-type", f"{O}[{number}]") for number in range(5)],
     ),
     "star beside others": (rule(allow_origins=["*", APP]), [("wildcard-not-alone", f"{O}[0]")]),
+    "padded star beside others": (rule(allow_origins=[APP, " *"]), [("wildcard-not-alone", f"{O}[1]")]),
     "star beside a list": (rule(allow_origins=["@a", "*"]), [("wildcard-not-alone", f"{O}[1]")]),
     "star twice": (
         rule(allow_origins=["*", "*"]),
