@@ -84,6 +84,8 @@ def test_lists_that_nobody_gave_are_missing() -> None:
         ("[::1]", "[::1]", True),
         ("[::1]", "[::1]:443", True),
         ("[::1]", "[::1]:", True),
+        (".", ".", False),
+        (".", "", False),
     ],
 )
 def test_the_port_of_a_host(glob: str, host: str, matched: bool) -> None:

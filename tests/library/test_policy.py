@@ -86,6 +86,11 @@ FIELDS: dict[str, tuple[dict[str, Any], str, Any]] = {
     "expose": ({"expose_headers": ["ETag", "x-a"]}, "expose", "etag, x-a"),
     "expose, any": ({"expose_headers": "*"}, "expose", "*"),
     "expose, none": ({"expose_headers": []}, "expose", ""),
+    "expose, what only begins alike": (
+        {"expose_headers": ["access-controlled", "set-cookies"]},
+        "expose",
+        "access-controlled, set-cookies",
+    ),
     "credentials": ({"allow_credentials": True}, "credentials", True),
     "max_age": ({"max_age": 600}, "max_age", "600"),
     "max_age, none at all": ({"max_age": 0}, "max_age", "0"),

@@ -39,6 +39,10 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "unknown field that is no name": (document({}, **{"a b": 1}), [("unknown-field", '"a b"')]),
     "a rule's field at the top": (document({}, allow_credentials=True), [("unknown-field", "allow_credentials")]),
     "field twice": ('{"rules": [], "rules": [{"allow_origins": "*"}]}', [("duplicate-field", "rules")]),
+    "field twice beside another": (
+        '{"version": 1, "rules": [], "rules": [{"allow_origins": "*"}]}',
+        [("duplicate-field", "rules")],
+    ),
     "field twice in a rule": (
         '{"rules": [{"allow_origins": [], "allow_origins": "*"}]}',
         [("duplicate-field", "allow_origins")],
@@ -70,8 +74,8 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "hosts as text": (rule(hosts="a.example"), [("wrong-type", f"{R}.hosts")]),
     "hosts null": (rule(hosts=None), [("wrong-type", f"{R}.hosts")]),
     "hosts, strange": (
-        rule(hosts=["", "https://a", "a/b", "a:443", "a b", "a,b", 1, "\u00e4", "u@a"]),
-        [("wrong-type", f"{R}.hosts[6]"), *(("bad-glob", f"{R}.hosts[{n}]") for n in (0, 1, 2, 3, 4, 5, 7, 8))],
+        rule(hosts=["", "https://a", "a/b", "a:443", "a b", "a,b", 1, "\u00e4", "u@a", "a~b"]),
+        [("wrong-type", f"{R}.hosts[6]"), *(("bad-glob", f"{R}.hosts[{n}]") for n in (0, 1, 2, 3, 4, 5, 7, 8, 9))],
     ),
     "paths, none": (rule(paths=[]), [("empty", f"{R}.paths")]),
     "paths as text": (rule(paths="/api/*"), [("wrong-type", f"{R}.paths")]),
@@ -279,6 +283,11 @@ def test_errors(name: str) -> None:
     for code, place in errors:
         assert f"({code})" in message
         assert (place or "document") in message
+
+
+def test_what_is_no_json_is_told_with_its_place() -> None:
+    assert errors_of("{")[1].startswith("document: the document is no JSON: Expecting property name")
+    assert "line 2 column 1" in errors_of("{\n")[1]
 
 
 # What is reported of policies that serve, as (severity, code).
