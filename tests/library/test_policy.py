@@ -394,6 +394,12 @@ def test_a_hundred_thousand_origins_and_ten_thousand_patterns_are_read() -> None
     assert origins.match("https://a.b.p9999.example") == "https://*.p9999.example"
 
 
+def test_globs_of_paths_stay_as_written_but_for_the_leading_slash() -> None:
+    paths = only_rule(policy(paths=["*.css", "/!", "fonts/*"])).paths
+    assert paths is not None
+    assert paths.texts == ("*.css", "/!", "/fonts/*")
+
+
 def test_entries_as_most_are_written_are_taken_the_short_way() -> None:
     entries_ = Entries()
     assert entries_.take(APP)

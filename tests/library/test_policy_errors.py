@@ -80,8 +80,8 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "paths, none": (rule(paths=[]), [("empty", f"{R}.paths")]),
     "paths as text": (rule(paths="/api/*"), [("wrong-type", f"{R}.paths")]),
     "paths, strange": (
-        rule(paths=["", "/a%2fb", "/a%", "/a\\b", "/a b", "/../a", "/./a", "/%2e%2e/a", "/a\n", "/a/.."]),
-        [("bad-glob", f"{R}.paths[{n}]") for n in range(10)],
+        rule(paths=["", "/a%2fb", "/a%", "/a\\b", "/a b", "/../a", "/./a", "/%2e%2e/a", "/a\n", "/a/..", "/\x7f"]),
+        [("bad-glob", f"{R}.paths[{n}]") for n in range(11)],
     ),
     "paths, everything beside a bad one": (rule(paths=["/*", "/a%"]), [("bad-glob", f"{R}.paths[1]")]),
     "origins as text": (rule(allow_origins=APP), [("wrong-type", O)]),
@@ -288,6 +288,30 @@ def test_errors(name: str) -> None:
 def test_what_is_no_json_is_told_with_its_place() -> None:
     assert errors_of("{")[1].startswith("document: the document is no JSON: Expecting property name")
     assert "line 2 column 1" in errors_of("{\n")[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "null"),
+        ([], "[]"),
+        ([1], "[...]"),
+        ({}, "{}"),
+        ({"a": 1}, "{...}"),
+        ("a" * 78, '"' + "a" * 78 + '"'),
+        ("a" * 79, '"' + "a" * 76 + "..."),
+    ],
+)
+def test_a_message_shows_the_value_on_one_line_and_not_endless(value: Any, shown: str) -> None:
+    assert errors_of(document({}, mode=value))[1].startswith(f"mode: {shown} is not a mode (unknown-value)")
+
+
+@pytest.mark.parametrize(
+    ("field", "place"),
+    [("x" * 80, "x" * 80), ("x" * 81, '"' + "x" * 76 + "..."), ("\u00e4", '"\\u00e4"'), ("1", '"1"'), ("", '""')],
+)
+def test_a_field_that_is_no_plain_name_is_quoted_in_its_place(field: str, place: str) -> None:
+    assert errors_of(document({}, **{field: 1}))[0] == [("error", "unknown-field", place)]
 
 
 # What is reported of policies that serve, as (severity, code).
