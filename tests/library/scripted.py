@@ -2,66 +2,23 @@
 
 import contextlib
 import json
-import select
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from harness.peers import Line
 
-class Peer:
+
+class Peer(Line):
     """One accepted connection, from the server's side."""
-
-    def __init__(self, sock: socket.socket, stopping: threading.Event) -> None:
-        self._socket = sock
-        self._stopping = stopping
-        self._buffer = b""
-
-    def request(self) -> bytes:
-        """Reads one request, head and body; empty where the client has closed the connection."""
-        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
-            data = self._socket.recv(65536)
-            if not data:
-                return b""
-            self._buffer += data
-        head = self._buffer[: end + 4]
-        length = next(
-            int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")
-        )
-        while len(self._buffer) < len(head) + length:
-            self._buffer += self._socket.recv(65536)
-        request, self._buffer = self._buffer[: len(head) + length], self._buffer[len(head) + length :]
-        return request
-
-    def send(self, data: bytes) -> None:
-        """Sends bytes as they are."""
-        self._socket.sendall(data)
 
     def answer(self, data: bytes) -> None:
         """Reads a request and sends these bytes."""
         if self.request():
             self.send(data)
-
-    def drip(self, data: bytes, seconds: float) -> None:
-        """Sends byte after byte with a pause before each, until all is sent or the server ends."""
-        for position in range(len(data)):
-            if self._stopping.wait(seconds):
-                return
-            self.send(data[position : position + 1])
-
-    def hang(self) -> None:
-        """Does nothing until the client goes or the server ends."""
-        while not self._stopping.is_set():
-            if select.select([self._socket], [], [], 0.05)[0] and not self._socket.recv(65536):
-                return
-
-    def reset(self) -> None:
-        """Closes with RST, as a load balancer does."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._socket.close()
 
 
 Script = Callable[[Peer], object]
