@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import events, faults, grants, parsers, peers
+from harness import events, faults, grants, mutants, parsers, peers
 
 ROOT = Path(__file__).resolve().parents[2]
 # A bound for broken runs; the numbers of cases decide how long it takes.
@@ -52,3 +52,10 @@ def test_mutants_are_noticed() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "mutants=4 " in done.stdout
+
+
+def test_survivors_are_explained_one_by_one() -> None:
+    explained = mutants.explained()
+    assert [key for key, why in explained.items() if not why] == []
+    # What was explained of code that is no more explains nothing.
+    assert set(explained) <= {mutant.key for module in mutants.TARGETS for mutant in mutants.mutants(module)}
