@@ -37,6 +37,7 @@ SECONDS = 1.0
 HEADER = re.compile(r"Header '?([^ ']+)")
 NUMBER = re.compile(r"[0-9]+")
 ACAO = "access-control-allow-origin"
+SCRIBBLE = "x-scribbled"
 UPSTREAM = "https://upstream.example"
 """What the upstream itself allows, so that it shows where it comes through."""
 
@@ -363,10 +364,12 @@ def judge(
     if took > SECONDS:
         yield f"took {took:.1f} s"
     try:
-        json.dumps(answer)
+        written = json.dumps(answer)
     except (TypeError, ValueError) as error:
         yield f"answered what is no JSON: {error}"
         return
+    if SCRIBBLE in written:
+        yield "what was done to an earlier answer is in this one"
     edge = name in ("viewer", "origin")
     yield from _edge_rules(name, event, answer, summary) if edge else _api_rules(name, event, answer, summary, fronts)
     if edge or name == "gateway" or source_or_none(event) is not None:
@@ -374,6 +377,19 @@ def judge(
     for line in fronts.lines:
         if "\n" in line or "\r" in line:
             yield f"wrote a log line of several lines: {line!r}"
+    _scribble(answer)
+
+
+def _scribble(value: Any) -> None:
+    """Write something into every part of an answer, as whoever gets it may: nothing of it may be remembered."""
+    if isinstance(value, dict):
+        for item in value.values():
+            _scribble(item)
+        value[SCRIBBLE] = SCRIBBLE
+    elif isinstance(value, list):
+        for item in value:
+            _scribble(item)
+        value.append(SCRIBBLE)
 
 
 def _edge_rules(name: str, event: Any, answer: Any, summary: Summary) -> Iterator[str]:
