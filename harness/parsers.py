@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of whatever reads a stranger's or an author's text (https://github.com/google/atheris).
 
 Each target holds properties that can be told without an oracle, and several are held to the oracle's too. The corpus
-stays small: what is kept in harness/corpus (`KEEP_CORPUS=1`) is the shortest inputs that reached code of their own.
+stays small: only what takes a step that no other input takes is added to harness/corpus (`KEEP_CORPUS=1`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from types import FrameType
+from typing import Any
 
 from harness import generate
 from harness.summary import Summary
 
+Step = tuple[str, int, int]
+"""A function, and two lines of it that were run one after the other."""
+TraceFunction = Callable[[FrameType, str, Any], Any]
 CORPUS = Path(__file__).with_name("corpus")
-MOST_KEPT = 60
 
 
 def origin(data: bytes) -> None:
@@ -255,12 +259,43 @@ def _read(name: str, done: subprocess.CompletedProcess[str], found: Path, summar
 
 
 def _keep(name: str, found: Path) -> None:
-    """Keep the shortest of what libFuzzer thought worth keeping: each reached code that nothing before it reached."""
-    added = [path.read_bytes() for path in found.iterdir() if not path.name.startswith("seed-")]
-    kept = sorted({*kept_inputs(name), *added}, key=lambda data: (len(data), data))[:MOST_KEPT]
+    """Add the inputs, shortest first, that take a step through the library which none before them took."""
+    kept = kept_inputs(name)
+    known = {step for data in kept for step in _steps(TARGETS[name], data)}
+    for data in sorted({path.read_bytes() for path in found.iterdir()}, key=lambda data: (len(data), data)):
+        steps = _steps(TARGETS[name], data)
+        if not steps <= known:
+            known |= steps
+            kept.append(data)
+    kept.sort(key=lambda data: (len(data), data))
     CORPUS.mkdir(exist_ok=True)
     lines = [json.dumps(data.decode("latin-1")) for data in kept]
     (CORPUS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "ascii")
+
+
+def _steps(target: Callable[[bytes], None], data: bytes) -> set[Step]:
+    """The library's lines that a target runs, each with the one before it."""
+    steps: set[Step] = set()
+
+    def trace(frame: FrameType, event: str, argument: object) -> TraceFunction | None:
+        if f"{os.sep}edgecors{os.sep}" not in frame.f_code.co_filename:
+            return None
+        before = 0
+
+        def line(frame: FrameType, event: str, argument: object) -> TraceFunction:
+            nonlocal before
+            steps.add((frame.f_code.co_qualname, before, frame.f_lineno))
+            before = frame.f_lineno
+            return line
+
+        return line
+
+    sys.settrace(trace)
+    try:
+        target(data)
+    finally:
+        sys.settrace(None)
+    return steps
 
 
 def kept_inputs(name: str) -> list[bytes]:
