@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from edgecors_cli.local.edge_rules import violations
+from edgecors_cli.local.ports import free_port
 
 from tests.edge.support import (
     ORIGIN_REQUEST,
@@ -27,7 +28,7 @@ from tests.edge.support import (
 from tests.edge.test_samples import POLICY, SAMPLES, expected, read
 from tests.support.parameter_store import ParameterStoreServer
 from tests.support.runtime import LambdaRuntime, lambda_python
-from tests.support.wait import free_port, wait_until
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.artifact
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from edgecors_cli.local.ports import free_port
 from playwright.sync_api import Browser, Page
 
 from tests.browser.edge import EdgeProcess
-from tests.support.wait import free_port, wait_until
+from tests.support.wait import wait_until
 
 Edges = Callable[..., EdgeProcess]
 

@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from edgecors_cli.local.ports import free_port
 
 from tests.gateway.conftest import SOURCES
-from tests.support.wait import free_port
 
 
 def read(text: str | None) -> Any:

@@ -10,9 +10,8 @@ import pytest
 from edgecors_cli.local.errors import LocalError
 from edgecors_cli.local.forwarding import Upstream, UpstreamError
 from edgecors_cli.local.http import HttpResponse
+from edgecors_cli.local.ports import free_port
 from edgecors_cli.local.serving import bind
-
-from tests.support.wait import free_port
 
 
 @asynccontextmanager

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from edgecors_cli.local.errors import LocalError
 from edgecors_cli.local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER
+from edgecors_cli.local.ports import free_port
 from edgecors_cli.local.server import Plan, Running, local_edge
 
 from tests.support.parameter_store import ParameterStoreServer
-from tests.support.wait import free_port
 
 ALLOWED = "https://app.example.com"
 REFUSED = "https://evil.example"

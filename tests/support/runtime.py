@@ -16,7 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.wait import accepts_connections, free_port, wait_until
+from edgecors_cli.local.ports import free_port
+
+from tests.support.wait import accepts_connections, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}

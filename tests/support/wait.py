@@ -29,17 +29,6 @@ def wait_until(probe: Callable[[], T], what: str, seconds: float = 15.0) -> T:
         time.sleep(0.02)
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on, for programs that can't choose one themselves.
-
-    Another process may take it in between; wherever a server can listen on port 0, let it.
-    """
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def accepts_connections(port: int) -> bool:
     """Whether something listens on a loopback port."""
     with socket.socket() as client:

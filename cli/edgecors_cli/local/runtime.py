@@ -25,6 +25,7 @@ from typing import Any, Final
 from edgecors_cli.local.errors import LocalError
 from edgecors_cli.local.handlers import PROJECT
 from edgecors_cli.local.invoke import Event, Invocation, Say
+from edgecors_cli.local.ports import free_port
 
 START_SECONDS: Final = 15.0
 _MACHINES: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
@@ -153,7 +154,7 @@ class EmulatedContainer:
         program = Path(self._scratch.name) / "aws-lambda-rie"
         shutil.copyfile(self._tools.emulator, program)
         program.chmod(0o755)
-        self._port, api = _free_port(), _free_port()
+        self._port, api = free_port(), free_port()
         return subprocess.Popen(
             [
                 str(program),
@@ -229,14 +230,6 @@ def _log_line(line: str) -> str | None:
     details = ", ".join(f"{name} {text}" for name, text in record.items() if name not in known and text)
     level = str(record.get("level", "info")).lower()
     return f"    {level}: {record['message']}{f' ({details})' if details else ''}"
-
-
-def _free_port() -> int:
-    """For a program that can't choose one itself."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _listens(port: int) -> bool:
