@@ -667,7 +667,8 @@ def host(random: Random, each: Fields, made: str | None) -> str | None:
     if chance(random, 0.5):
         return pick(random, HOSTS)
     return pick(
-        random, (own, own, own.upper(), own + ":443", own + ":80", own.partition(":")[0], "evil." + own, own + ".")
+        random,
+        (own, own, own.upper(), own + ":443", own + ":80", own + ":", own.partition(":")[0], "evil." + own, own + "."),
     )
 
 

@@ -210,3 +210,12 @@ def test_a_mutated_event_never_raises(place: tuple[int, Any], other: Any, more: 
             if policy is None:
                 # Without a policy nobody is allowed: no permission comes back that the event did not bring.
                 assert [items for items in permissions(found) if json.dumps(items) not in json.dumps(changed)] == []
+
+
+@pytest.mark.parametrize("trigger", ["viewer-request", "origin-request"])
+@pytest.mark.parametrize("handler", SETUPS)
+def test_a_request_event_never_comes_back_as_a_response(handler: str, trigger: str) -> None:
+    """A response that stands in it was given back where the handler has no part at that trigger."""
+    given = event(trigger, origin=APP)
+    given["Records"][0]["cf"]["response"] = {"status": "200", "headers": {"via": [{"key": "Via", "value": "x"}]}}
+    assert Handlers(POLICY)(handler, given) == given["Records"][0]["cf"]["request"]

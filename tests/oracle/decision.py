@@ -385,7 +385,9 @@ def relation_to_site(request: Request) -> str:
         return "cross"
     host = request["host"].lower()
     default = origins.DEFAULT_PORTS.get(parts.scheme)
-    if default is not None and host.endswith(f":{default}"):
-        host = host[: -len(f":{default}")]
+    for same_as_none in (":", *([f":{default}"] if default is not None else [])):
+        if host.endswith(same_as_none):
+            host = host[: -len(same_as_none)]
+            break
     own = parts.host if parts.port is None else f"{parts.host}:{parts.port}"
     return "same" if host == own else "cross"

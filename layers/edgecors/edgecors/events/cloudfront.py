@@ -48,6 +48,9 @@ class Record:
         self.trigger: str = config.get("eventType") or self._guess()
         if self.trigger in (ORIGIN_RESPONSE, VIEWER_RESPONSE) and self.response is None:
             raise ValueError("a response event without a response")
+        if self.trigger in (VIEWER_REQUEST, ORIGIN_REQUEST):
+            # Whatever stands there: at these triggers CloudFront would take it for an answer of ours.
+            self.response = None
 
     def _guess(self) -> str:
         """The samples of ``sam local generate-event`` name no trigger; only origin events have an origin."""
@@ -145,7 +148,7 @@ def _form(decision: Decision) -> tuple[tuple[str, str, str], ...]:
     """A decision's headers, each with its lower-case name first."""
     form: tuple[tuple[str, str, str], ...] | None = decision.forms.get("cloudfront")
     if form is None:
-        form = decision.forms["cloudfront"] = tuple((name.lower(), name, value) for name, value in decision.headers)
+        form = decision.forms["cloudfront"] = tuple([(name.lower(), name, value) for name, value in decision.headers])
     return form
 
 
