@@ -414,8 +414,6 @@ def _edge_trigger(event: Any) -> tuple[str | None, Any]:
         cf = event["Records"][0]["cf"]
         trigger = cf["config"]["eventType"]
         message = cf["response" if trigger.endswith("response") else "request"]
-        if trigger.endswith("request") and cf.get("response") is not None:
-            return None, None
         if trigger not in edge_rules.TRIGGERS or not isinstance(message, dict) or not isinstance(cf["request"], dict):
             return None, None
         return trigger, message
