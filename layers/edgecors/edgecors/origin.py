@@ -139,7 +139,8 @@ class Pattern:
             return False
         name = self.host.removesuffix(".")
         loopback = name == "localhost" or name.endswith(".localhost") or name == "[::1]"
-        if name.startswith("127.") and "*" not in name:
+        if name.startswith("127."):
+            # No star can stand there: it is in the leftmost label only.
             loopback = loopback or name.rpartition(".")[2].isdigit()
         return not loopback
 
@@ -163,7 +164,7 @@ def parse_pattern(text: str, place: str = "") -> tuple[Pattern | None, list[Find
 def parse_subdomain(text: str) -> Pattern | None:
     """The pattern, if text is one over all subdomains with nothing to repair, as most patterns are written."""
     scheme, _, rest = text.partition("://*.")
-    if not rest[:1].isalnum() or "*" in rest:
+    if not rest[:1].isalnum():
         return None
     parts = parse_origin(f"{scheme}://a.{rest}")
     return None if parts is None else Pattern("subdomain", text, scheme, "*" + parts[1][1:], parts[2])

@@ -453,9 +453,9 @@ class _Draft:
 
     __slots__ = ("entries", "index", "values")
 
-    def __init__(self, index: int, values: dict[str, Any] | None = None) -> None:
+    def __init__(self, index: int) -> None:
         self.index = index
-        self.values = values or {}
+        self.values: dict[str, Any] = {}
         self.entries = Entries()
 
     def compile(self, lists: Callable[[str], Entries], findings: list[Finding]) -> Rule:
