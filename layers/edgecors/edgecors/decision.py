@@ -384,7 +384,7 @@ def _same_origin(request: Request) -> bool | None:
     authority = f"{name}:{port}" if port else name
     host = request.host.lower()
     # RFC 3986, sections 3.2.3 and 6.2.3: an empty port, and the scheme's default, mean the same as none.
-    before, colon, last = host.rpartition(":")
-    if colon and last in ("", DEFAULT_PORTS.get(scheme)):
+    before, _, last = host.rpartition(":")
+    if last in ("", DEFAULT_PORTS.get(scheme)):
         host = before
     return host == authority and request.scheme in (None, scheme)
