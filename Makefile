@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
 
 # What the artifacts are made of. Bytecode that a test run left behind is not part of it.
-SOURCES := $(shell find layers functions -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' 2>/dev/null) \
+SOURCES := $(shell find layers admin functions -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' 2>/dev/null) \
            $(wildcard template.yaml samconfig.toml requirements/gateway.lock requirements/guard.lock scripts/*.sh)
 ARGS ?=
 
@@ -25,7 +25,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.stamp ## a local edge at http://localhost:8080 to try things on (ARGS="..." is passed on)
-	@exec $(BIN)/python -m edgecors_cli local --demo $(ARGS)
+	@exec $(BIN)/python -m edgecors_cli local $(ARGS)
 
 test: check runtime ## everything that is checked and tested; the library's branches must all be covered
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=100 $(ARGS)
@@ -42,7 +42,7 @@ format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where
 build: .aws-sam/.stamp ## the artifacts that are deployed, in .aws-sam/build
 
 bench: .venv-bench/.stamp .venv-sam/.stamp build ## speed, size and memory beside the alternatives (ARGS="--quick", "--json FILE")
-	@PYTHONPATH=layers/edgecors:cli .venv-bench/bin/python -m bench $(ARGS)
+	@PYTHONPATH=layers/edgecors:admin:cli:local .venv-bench/bin/python -m bench $(ARGS)
 
 soak: $(VENV)/.stamp .venv-sam/.stamp build ## the harnesses in their long form: a million decisions, events, faults, load (ARGS="--seed 2")
 	$(BIN)/python -m harness grants $(ARGS)

@@ -13,8 +13,8 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from edgecors_cli.cost import PRICES, Traffic, costs
-from edgecors_cli.cost import markdown as cost_table
+from edgecors_admin.cost import PRICES, Traffic, costs
+from edgecors_admin.cost import markdown as cost_table
 
 from bench import cold, fleet, memory, policies, request, samples
 from bench.measure import ratio

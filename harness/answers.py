@@ -1,6 +1,6 @@
 """What API Gateway, function URLs and load balancers accept from a function: each broken rule as a sentence.
 
-The edge's rules are `edgecors_cli.local.edge_rules`. Sources here:
+The edge's rules are `edgecors_local.edge_rules`. Sources here:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html (REST, output format)
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html (HTTP)
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html (ALB)

@@ -20,10 +20,10 @@ from typing import Any
 
 from edgecors.decorator import cors
 from edgecors.edge import Edge
-from edgecors.events.api import source_of
+from edgecors.events.api import parse_event
 from edgecors.policy import Policy, PolicyError, load_policy
 from edgecors.telemetry import Telemetry
-from edgecors_cli.local import edge_rules
+from edgecors_local import edge_rules
 
 from harness import answers, generate
 from harness.generate import chance, pick
@@ -424,7 +424,7 @@ def _edge_trigger(event: Any) -> tuple[str | None, Any]:
 def source_or_none(event: Any) -> Any:
     """The event's source; None for what is none, or can't be read."""
     try:
-        return source_of(event)
+        return parse_event(event)
     except Exception:
         return None
 

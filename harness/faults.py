@@ -358,7 +358,7 @@ def upstream(summary: Summary, rounds: int = 1, faults: Mapping[str, Any] = peer
                 handler = cors(policy=f"{APP}\n", telemetry=telemetry)(made)
                 title = f"upstream, {source}, {name}"
                 _judge(summary, title, _behind(source, handler, server, fault, statuses, lines, summary))
-                made.forget()
+                made.reset_after_restore()
 
 
 def _behind(

@@ -82,7 +82,7 @@ def difference(wanted: Expected, found: Decision) -> str:
     pairs = {
         "reason": (wanted.reason, found.reason),
         "status": (wanted.status, found.status),
-        "touch": (wanted.touched, found.touch),
+        "managed": (wanted.touched, found.managed),
         "vary": (sorted(wanted.vary), sorted(found.vary)),
         "headers": (comparable(wanted.headers), comparable(found.headers)),
         "body": (wanted.body, found.body is not None),

@@ -320,8 +320,8 @@ def main() -> None:
         import edgecors.decorator
         import edgecors.edge
         import edgecors.events.alb
-        import edgecors.events.http
-        import edgecors.events.rest
+        import edgecors.events.api_gateway_v1
+        import edgecors.events.api_gateway_v2
         import edgecors.policy  # noqa: F401
     atheris.Setup(sys.argv, TARGETS[name])
     atheris.Fuzz()

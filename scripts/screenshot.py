@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from edgecors_cli.local.server import Plan, local_edge
+from edgecors_local.server import Plan, local_edge
 from playwright.async_api import async_playwright
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "playground.png"

@@ -12,11 +12,11 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 from edgecors.store import DEFAULT_ROOT
+from edgecors_admin.account import Account
+from edgecors_admin.errors import CommandError, UsageError
+from edgecors_admin.parameter_store import Parameters
 from rich.console import Console
 
-from edgecors_cli.aws import Account
-from edgecors_cli.errors import CommandError, UsageError
-from edgecors_cli.parameters import Parameters
 from edgecors_cli.render import as_json, console, line
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

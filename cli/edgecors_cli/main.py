@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from edgecors_cli.commands import check, code, cost, edit, importing, logs, probe, versions, view
-from edgecors_cli.local.command import local
+from edgecors_cli.commands.local import local
 
 app = typer.Typer(
     name="edgecors",

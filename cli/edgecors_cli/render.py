@@ -10,15 +10,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgecors.findings import ERROR, REPAIRED, SKIPPED, WARNING, Finding
+from edgecors_admin.edit import is_json
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edgecors_cli.editing import is_json
-
 if TYPE_CHECKING:
-    from edgecors_cli.access import Difference
+    from edgecors_admin.access import Difference
 
 UNFOLDED = 1000
 """Columns where nobody looks: a program or a file gets each line whole."""
@@ -60,7 +59,7 @@ def findings(out: Console, found: Iterable[Finding], title: str = "") -> None:
         line(out, (title, "bold"))
     for finding in found:
         style = _STYLES.get(finding.severity, "dim")
-        line(out, (finding.severity, style), "  ", finding.place or "document", ("  " + finding.code, "dim"))
+        line(out, (finding.severity, style), "  ", finding.location or "document", ("  " + finding.code, "dim"))
         line(out, finding.message, indent=4)
         if finding.remedy:
             line(out, (finding.remedy, "green"), indent=4)

@@ -16,7 +16,7 @@ _proxy = Proxy(_upstream, shared.telemetry, site=os.environ.get("EDGECORS_SITE",
 
 handler = cors(_proxy)
 
-after_restore(_proxy.forget)
+after_restore(_proxy.reset_after_restore)
 _store = shared.store
 # The first request finds the policy there. A snapshot's would be old by then, and its connection dead.
 if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":

@@ -12,7 +12,7 @@ from urllib3.util import SKIP_HEADER
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from edgecors.events.source import Source
+    from edgecors.events.http_event import HttpEvent
 
     Fields = list[tuple[str, str]]
 
@@ -50,7 +50,7 @@ _REWRITTEN = frozenset(
 _ADDRESS = "0123456789abcdefABCDEF.:"
 
 
-def for_upstream(source: Source, host: str) -> HTTPHeaderDict:
+def for_upstream(source: HttpEvent, host: str) -> HTTPHeaderDict:
     """The header fields that the upstream gets. Raises ValueError for one that no message can hold."""
     gone = _HOP_BY_HOP | _named_by_connection(source.headers)
     kept = [(name, value) for name, value in source.headers if name.lower() not in gone]
@@ -107,7 +107,7 @@ def _with_client(addresses: list[str], client: str | None) -> str:
     return f"{standing}, {client}" if standing else client
 
 
-def _forwarded(elements: list[str], client: str | None, source: Source) -> str:
+def _forwarded(elements: list[str], client: str | None, source: HttpEvent) -> str:
     """Forwarded (RFC 7239). An HTTP API writes one itself."""
     standing = ", ".join(elements)
     pairs = (pair.partition("=") for pair in standing.replace(";", ",").split(","))

@@ -14,7 +14,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from edgecors.characters import is_token
-from edgecors.events.api import source_of
+from edgecors.events.api import parse_event
 from fields import for_upstream, for_viewer
 from head import Connection, SecureConnection
 from upstream import climbs
@@ -24,7 +24,7 @@ from urllib3.exceptions import TimeoutError as UpstreamTimeoutError
 if TYPE_CHECKING:
     import ssl
 
-    from edgecors.events.source import Source
+    from edgecors.events.http_event import HttpEvent
     from edgecors.telemetry import Telemetry
     from fields import Fields
     from upstream import Upstream
@@ -64,7 +64,7 @@ class Problem(Exception):
 class Call:
     """A request as the upstream is to get it. Raises `Problem` for one that can't be passed on."""
 
-    def __init__(self, upstream: Upstream, source: Source) -> None:
+    def __init__(self, upstream: Upstream, source: HttpEvent) -> None:
         if not is_token(source.method) or source.method == "CONNECT":
             raise Problem(400, "Bad Request", "The method can't be passed on.")
         if upstream.base and climbs(source.path):
@@ -121,7 +121,7 @@ class Proxy:
                 self._report(source, problem, time.monotonic() - started)
             return source.problem(problem.status, problem.title, problem.detail)
 
-    def forget(self) -> None:
+    def reset_after_restore(self) -> None:
         """Close the kept connections. After a snapshot was restored they are dead."""
         while self._idle:
             self._idle.pop().close()
@@ -168,7 +168,7 @@ class Proxy:
             raise done[0]
         return done[0]
 
-    def _report(self, source: Source, problem: Problem, seconds: float) -> None:
+    def _report(self, source: HttpEvent, problem: Problem, seconds: float) -> None:
         self._telemetry.log(
             "ERROR",
             "upstream failed",
@@ -214,7 +214,7 @@ class Exchange:
             if not kept or self._answered or self._call.method not in IDEMPOTENT:
                 raise Problem(502, "Bad Gateway", self._failure, repr(error)) from None
         # The other kept ones are no fresher.
-        self._proxy.forget()
+        self._proxy.reset_after_restore()
         connection, _ = self._proxy.take()
         try:
             return self._ask(connection)
@@ -290,10 +290,10 @@ class Exchange:
         return left
 
 
-def _source(event: Any) -> Source:
+def _source(event: Any) -> HttpEvent:
     unreadable = None
     try:
-        source = source_of(event)
+        source = parse_event(event)
     except Exception as error:  # fields of other types than any front sends
         source, unreadable = None, error
     if source is None:
@@ -302,7 +302,7 @@ def _source(event: Any) -> Source:
     return source
 
 
-def _respond(source: Source, reply: Reply) -> dict[str, Any]:
+def _respond(source: HttpEvent, reply: Reply) -> dict[str, Any]:
     response = source.reply(reply.status, reply.headers, reply.body)
     # Lambda counts the JSON it gets. Escaping makes a text at most six times as long, so most need not be counted.
     room = source.limit - ENVELOPE

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors_cli.local.edge_rules import violations
-from edgecors_cli.local.ports import free_port
+from edgecors_local.edge_rules import violations
+from edgecors_local.ports import free_port
 
 from tests.edge.support import (
     ORIGIN_REQUEST,

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from edgecors_cli.local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER, DEMO_POLICY
+from edgecors_local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER, DEMO_POLICY
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.edge import EdgeProcess
@@ -96,4 +96,4 @@ def edges(parameter_store_server: ParameterStoreServer) -> Iterator[Callable[...
         # All at once; then the stack waits for each.
         for process in running.values():
             process.interrupt()
-    parameter_store_server.forget()
+    parameter_store_server.reset_after_restore()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from edgecors_cli.local.ports import free_port
+from edgecors_local.ports import free_port
 from playwright.sync_api import Browser, Page
 
 from tests.browser.edge import EdgeProcess

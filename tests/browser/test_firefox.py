@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from edgecors_cli.local.server import FRONTS
+from edgecors_local.server import FRONTS
 
 from tests.browser.edge import EdgeProcess
 from tests.browser.firefox import Firefox

@@ -10,9 +10,9 @@ from importlib import resources
 from typing import Any
 
 import pytest
-from edgecors_cli.explaining import Asked, explain_request
-from edgecors_cli.local.parameter_store import DEMO_LIST, DEMO_POLICY
-from edgecors_cli.local.server import FRONTS
+from edgecors_admin.explain import Asked, explain_request
+from edgecors_local.parameter_store import DEMO_LIST, DEMO_POLICY
+from edgecors_local.server import FRONTS
 from playwright.sync_api import Page
 
 from tests.browser.edge import EdgeProcess
@@ -21,7 +21,7 @@ Edges = Callable[..., EdgeProcess]
 
 CASES: dict[str, dict[str, Any]] = {
     case["id"]: case
-    for case in json.loads(resources.files("edgecors_cli.local.playground").joinpath("cases.json").read_text())
+    for case in json.loads(resources.files("edgecors_local.playground").joinpath("cases.json").read_text())
 }
 
 APP_ONLY = {"app": True, "evil": False}

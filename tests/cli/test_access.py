@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from edgecors_cli.access import compare
+from edgecors_admin.access import compare
 
 A, B = "https://a.example.com", "https://b.example.com"
 

@@ -1,7 +1,7 @@
 """The model of a browser's two checks, from the Fetch standard's own conditions."""
 
 import pytest
-from edgecors_cli.browser import cors_check, needs_preflight, normalised, preflight_check, unsafe_names
+from edgecors_admin.browser import cors_check, needs_preflight, normalised, preflight_check, unsafe_names
 
 ORIGIN = "https://a.example"
 ACAO, ACAC = "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"

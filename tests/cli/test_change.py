@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from edgecors_cli.change import change, replace
-from edgecors_cli.editing import add_to_plain
-from edgecors_cli.errors import CommandError
-from edgecors_cli.parameters import Parameters, ParameterType, Stored
+from edgecors_admin.conditional_write import change, replace
+from edgecors_admin.edit import add_to_plain
+from edgecors_admin.errors import CommandError
+from edgecors_admin.parameter_store import Parameters, ParameterType, Stored
 
 from tests.support.parameter_store import ParameterStoreServer
 

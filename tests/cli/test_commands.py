@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from edgecors.policy import load_policy, unpack
+from edgecors_admin.size import ADVANCED
 from edgecors_cli.render import console, findings, table
-from edgecors_cli.size import ADVANCED
 
 from tests.cli.conftest import Command
 
@@ -234,8 +234,8 @@ def test_showing_what_there_is(edgecors: Command) -> None:
     edgecors.put("sites/shop", policy({"paths": ["/api/*"], "allow_origins": [A, "@partners", "@gone"]}))
     shown = edgecors.json("show", "shop")
     assert shown["rule_list"][0]["entries"] == [
-        {"entry": A, "place": "rules[0].allow_origins[0]"},
-        {"entry": B, "place": "@partners[0]"},
+        {"entry": A, "location": "rules[0].allow_origins[0]"},
+        {"entry": B, "location": "@partners[0]"},
     ]
     assert [f["code"] for f in shown["findings"]] == ["origin-no-scheme", "list-missing"]
     assert (shown["version"], shown["bytes"]) == (1, len(edgecors.value("sites/shop")))
@@ -342,7 +342,7 @@ def test_values_can_do_nothing_to_a_terminal(edgecors: Command) -> None:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_nothing_is_cut_off(width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from edgecors_cli.lint import lint
+    from edgecors_admin.lint import lint
 
     monkeypatch.setenv("COLUMNS", str(width))
     found = lint(policy({"allow_origins": ["https://*.github.io"], "allow_credentials": True, "max_age": 9999}))

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from edgecors_cli.cost import PRICES, Traffic, costs, markdown
+from edgecors_admin.cost import PRICES, Traffic, costs, markdown
 from edgecors_cli.main import app
 from typer.testing import CliRunner
 

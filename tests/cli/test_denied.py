@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from edgecors.telemetry import Telemetry
-from edgecors_cli.denied import Refused, find_refused, query, seconds_of
-from edgecors_cli.errors import AwsError, UsageError
+from edgecors_admin.denied import Refused, find_refused, query, seconds_of
+from edgecors_admin.errors import AwsError, UsageError
 
 from tests.cli.conftest import Command
 
@@ -53,7 +53,7 @@ EDGE, GATEWAY = "/edgecors/shop/edge", "/edgecors/shop/gateway"
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecors_cli.denied.POLL_SECONDS", 0)
+    monkeypatch.setattr("edgecors_admin.denied.POLL_SECONDS", 0)
 
 
 def test_regions_are_put_together() -> None:
@@ -105,7 +105,7 @@ def test_the_query_asks_for_what_the_service_logs() -> None:
 
     lines: list[str] = []
     request = Request("OPTIONS", "/", origin="https://evil.example", request_method="PUT", request_headers="x-a")
-    Telemetry(lines.append).decided("shop", request, decide(load_policy("https://a.example"), request))
+    Telemetry(lines.append).record_decision("shop", request, decide(load_policy("https://a.example"), request))
     [logged] = [line for line in map(json.loads, lines) if line.get("message") == "refused"]
     for field in ("site", "origin", "reason", "rule", "request_method", "request_headers"):
         assert field in logged
@@ -143,7 +143,7 @@ def test_what_is_no_time(text: str) -> None:
 
 def test_the_command(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     regions = {"us-east-1": Logs([EDGE], [row("https://a.example\x1b[2J", 3), row("https://b.example", 1)])}
-    monkeypatch.setattr("edgecors_cli.aws.Account.logs", lambda _, region: regions[region])
+    monkeypatch.setattr("edgecors_admin.account.Account.logs", lambda _, region: regions[region])
     edgecors.put("sites/shop", "https://x.example")
     ran = edgecors("denied", "shop", "--in-region", "us-east-1")
     assert ran.status == 0

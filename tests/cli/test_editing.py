@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from edgecors_cli.editing import add_to_plain, add_to_rule, remove_from_plain, remove_from_rule
+from edgecors_admin.edit import add_to_plain, add_to_rule, remove_from_plain, remove_from_rule
 from hypothesis import given
 from hypothesis import strategies as st
 

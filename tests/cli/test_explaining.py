@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from edgecors_cli.explaining import Asked, explain_request
+from edgecors_admin.explain import Asked, explain_request
 
 A = "https://a.example.com"
 

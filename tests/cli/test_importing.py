@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from edgecors.policy import load_policy
-from edgecors_cli.errors import UsageError
-from edgecors_cli.importing import import_text
+from edgecors_admin.errors import UsageError
+from edgecors_admin.importing import import_text
 
 from tests.cli.conftest import Command
 

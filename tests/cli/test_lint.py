@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from edgecors.policy import load_policy
-from edgecors_cli.globs import glob_covers
-from edgecors_cli.lint import CODES, has_errors, is_clean, lint, lint_list
-from edgecors_cli.size import ADVANCED, pack
-from edgecors_cli.widening import widened
+from edgecors_admin.globs import glob_covers
+from edgecors_admin.lint import CODES, has_errors, is_clean, lint, lint_list
+from edgecors_admin.size import ADVANCED, pack
+from edgecors_admin.widening import widened
 
 
 def policy(*rules: dict[str, Any], **fields: Any) -> str:
@@ -20,7 +20,7 @@ def rule(*origins: str, **fields: Any) -> dict[str, Any]:
 
 
 def found(text: str, lists: dict[str, str | None] | None = None) -> list[tuple[str, str, str]]:
-    return [(f.severity, f.code, f.place) for f in lint(text, lists)]
+    return [(f.severity, f.code, f.location) for f in lint(text, lists)]
 
 
 ORIGIN = "rules[0].allow_origins[0]"
@@ -131,7 +131,7 @@ def test_findings(text: str, expected: list[tuple[str, str, str]]) -> None:
 def test_every_code_is_documented_and_no_other_is_used() -> None:
     import inspect
 
-    from edgecors_cli import lint as module
+    from edgecors_admin import lint as module
 
     source = inspect.getsource(module)
     own = set(CODES) - {"not-referenced", "widens-to-everyone"}
@@ -160,7 +160,7 @@ def test_findings_in_a_list_that_a_rule_with_credentials_names(
 
 def test_a_list_by_itself() -> None:
     assert [
-        (f.severity, f.code, f.place) for f in lint_list("p", "https://*.github.io https://x.github.io nonsense")
+        (f.severity, f.code, f.location) for f in lint_list("p", "https://*.github.io https://x.github.io nonsense")
     ] == [
         ("skipped", "origin-no-scheme", "@p[2]"),
         ("warning", "public-suffix", "@p[0]"),
@@ -250,4 +250,4 @@ EVERYONE = {"allow_origins": "*"}
     ],
 )
 def test_widening(old: str | None, new: str | None, places: list[str]) -> None:
-    assert [(f.code, f.place) for f in widened(old, new)] == [("widens-to-everyone", place) for place in places]
+    assert [(f.code, f.location) for f in widened(old, new)] == [("widens-to-everyone", place) for place in places]

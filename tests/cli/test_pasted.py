@@ -1,7 +1,7 @@
 """What people paste, and what is made of it."""
 
 import pytest
-from edgecors_cli.pasted import read_pasted
+from edgecors_admin.pasted import read_pasted
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import edgecors as library
-import edgecors_cli
+import edgecors_admin
 import pytest
 from edgecors.decision import (
     MAX_REQUEST_HEADERS_EMPTY,
@@ -31,8 +31,8 @@ from edgecors.policy import (
     read_list,
 )
 from edgecors.store import JITTER
-from edgecors_cli.lint import CODES as LINT_CODES
-from edgecors_cli.size import ADVANCED, STANDARD
+from edgecors_admin.lint import CODES as LINT_CODES
+from edgecors_admin.size import ADVANCED, STANDARD
 
 from tests.docs.markdown import blocks, by_first, only_span, read, section, spans, table
 
@@ -122,7 +122,7 @@ def test_the_plain_list_is_one() -> None:
 # ----------------------------------------------------------------------------------------------------------- origins
 
 
-def decided(entry: str, origin: str | None) -> Decision:
+def decision_for(entry: str, origin: str | None) -> Decision:
     policy = load_policy(json.dumps({"rules": [{"allow_origins": [entry]}]}))
     return decide(policy, Request("GET", "/", origin=origin))
 
@@ -133,11 +133,11 @@ def test_origins(row: list[str]) -> None:
     assert allowed
     assert refused or entry == "*"
     for origin in allowed:
-        decision = decided(entry, None if origin == "no origin at all" else origin)
+        decision = decision_for(entry, None if origin == "no origin at all" else origin)
         assert dict(decision.headers)["Access-Control-Allow-Origin"] == ("*" if entry == "*" else origin)
     for origin in refused:
-        assert decided(entry, origin).headers == (), origin
-        assert decided(entry, origin).reason in ("origin-not-allowed", "origin-malformed")
+        assert decision_for(entry, origin).headers == (), origin
+        assert decision_for(entry, origin).reason in ("origin-not-allowed", "origin-malformed")
 
 
 def test_repairs() -> None:
@@ -233,7 +233,7 @@ def test_the_linter_s_codes_are_complete_and_mean_the_same() -> None:
     found = by_first(about("Found by the linter alone"))
     assert {code: cells[1] for code, cells in found.items()} == dict(LINT_CODES)
     severities: dict[str, set[str]] = {code: set() for code in found}
-    for source in Path(edgecors_cli.__file__).parent.rglob("*.py"):
+    for source in Path(edgecors_admin.__file__).parents[2].glob("*/edgecors_*/**/*.py"):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding":
                 severity, code = node.args[:2]

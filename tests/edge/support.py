@@ -9,7 +9,7 @@ from edgecors.edge import Edge
 from edgecors.parameters import Parameter, ParameterStoreError
 from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
-from edgecors_cli.local.edge_rules import violations
+from edgecors_local.edge_rules import violations
 
 SITE = "EDFDVBD6EXAMPLE"
 DOMAIN = "d111111abcdef8.cloudfront.net"

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 from edgecors.decision import Request
-from edgecors.events.api import source_of
-from edgecors.events.source import Source
+from edgecors.events.api import parse_event
+from edgecors.events.http_event import HttpEvent
 
 from tests.events_api.make import ALB, ALB_MULTI, APP, CLIENT, HOSTS, HTTP_1, HTTP_2, REST, SOURCES, URL, make_event
 
 
-def source(event: dict[str, Any]) -> Source:
-    found = source_of(event)
+def source(event: dict[str, Any]) -> HttpEvent:
+    found = parse_event(event)
     assert found is not None
     return found
 
@@ -248,16 +248,16 @@ def test_bodies() -> None:
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (make_event(REST), "Rest"),
-        (make_event(HTTP_1), "Rest"),
-        (make_event(HTTP_2), "Http"),
-        (make_event(URL), "Http"),
+        (make_event(REST), "ApiGatewayV1"),
+        (make_event(HTTP_1), "ApiGatewayV1"),
+        (make_event(HTTP_2), "ApiGatewayV2"),
+        (make_event(URL), "ApiGatewayV2"),
         (make_event(ALB), "Alb"),
         (make_event(ALB_MULTI), "Alb"),
     ],
 )
 def test_a_request_is_known_by_its_source(event: dict[str, Any], expected: str) -> None:
-    assert type(source_of(event)).__name__ == expected
+    assert type(parse_event(event)).__name__ == expected
 
 
 @pytest.mark.parametrize(
@@ -278,4 +278,4 @@ def test_a_request_is_known_by_its_source(event: dict[str, Any], expected: str) 
     ],
 )
 def test_anything_else_is_no_request(event: object) -> None:
-    assert source_of(event) is None
+    assert parse_event(event) is None

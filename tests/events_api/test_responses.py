@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from edgecors.decision import ALLOWED, NOT_CORS, ORIGIN_NOT_ALLOWED, Decision
-from edgecors.events.api import source_of
-from edgecors.events.source import Source
+from edgecors.events.api import parse_event
+from edgecors.events.http_event import HttpEvent
 
 from tests.events_api.make import ALB, ALB_MULTI, APP, HTTP_1, HTTP_2, REST, SOURCES, URL, make_event, read_response
 
@@ -23,8 +23,8 @@ STAMPED = Decision(ALLOWED, headers=((ACAO, APP),), vary=("Origin",))
 STRIPPED = Decision(NOT_CORS, vary=("Origin",))
 
 
-def source(name: str) -> Source:
-    found = source_of(make_event(name))
+def source(name: str) -> HttpEvent:
+    found = parse_event(make_event(name))
     assert found is not None
     return found
 
@@ -52,17 +52,17 @@ ANSWER = {ACAO: APP, "Access-Control-Max-Age": "5", "Vary": "Origin, X"}
     ],
 )
 def test_a_preflights_answer_has_the_sources_form_and_no_body(name: str, expected: dict[str, Any]) -> None:
-    assert source(name).answer(ANSWERED) == expected
+    assert source(name).generate_response(ANSWERED) == expected
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_refusal_may_say_why(name: str) -> None:
-    answer = source(name).answer(REFUSED)
+    answer = source(name).generate_response(REFUSED)
     assert read_response(name, answer) == (403, [("cache-control", "no-store"), ("vary", "Origin")], b"why\n")
 
 
 def test_an_answer_that_varies_on_nothing_says_nothing_of_it() -> None:
-    assert source(REST).answer(Decision(ALLOWED, status=204)) == {
+    assert source(REST).generate_response(Decision(ALLOWED, status=204)) == {
         "statusCode": 204,
         "headers": {},
         "isBase64Encoded": False,
@@ -172,7 +172,7 @@ OURS_SEVERAL = {ACAO: [APP], "Vary": ["Origin"]}
 )
 def test_a_response_gets_our_headers_and_loses_its_own(name: str, response: Any, expected: Any) -> None:
     before = copy.deepcopy(response)
-    assert source(name).stamp(response, STAMPED) == expected
+    assert source(name).apply_to_response(response, STAMPED) == expected
     # Handlers return constants: the next request must not meet this one's headers in it.
     assert response == before
 
@@ -191,29 +191,29 @@ def test_a_response_gets_our_headers_and_loses_its_own(name: str, response: Any,
 )
 def test_a_bare_body_is_a_200_as_the_front_has_it(name: str, returned: Any, body: str) -> None:
     expected = {"statusCode": 200, "headers": {"content-type": "application/json"} | OURS, "body": body}
-    assert source(name).stamp(returned, STAMPED) == expected
+    assert source(name).apply_to_response(returned, STAMPED) == expected
 
 
 def test_a_bare_body_that_is_no_json() -> None:
     with pytest.raises(TypeError, match="a set can't be written as JSON"):
-        source(HTTP_2).stamp({"a", "b"}, STAMPED)
+        source(HTTP_2).apply_to_response({"a", "b"}, STAMPED)
 
 
 @pytest.mark.parametrize("returned", ["Hello", {"a": 1}, None, single({ACAO: "*"})])
 @pytest.mark.parametrize("name", SOURCES)
 def test_what_is_not_touched_is_the_very_object(name: str, returned: Any) -> None:
-    assert source(name).stamp(returned, Decision(ALLOWED, touch=False)) is returned
+    assert source(name).apply_to_response(returned, Decision(ALLOWED, managed=False)) is returned
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_refused_origin_gets_nothing_of_the_upstreams(name: str) -> None:
     upstream = source(name).reply(200, [(ACAO, APP), ("access-control-allow-credentials", "true"), ("Vary", "A")])
-    stamped = source(name).stamp(upstream, STRIPPED)
+    stamped = source(name).apply_to_response(upstream, STRIPPED)
     assert read_response(name, stamped) == (200, [("vary", "A, Origin")], b"")
 
 
 def test_everyones_headers_leave_vary_alone() -> None:
-    stamped = source(REST).stamp(single({"vary": "Accept"}), Decision(ALLOWED, headers=((ACAO, "*"),)))
+    stamped = source(REST).apply_to_response(single({"vary": "Accept"}), Decision(ALLOWED, headers=((ACAO, "*"),)))
     assert stamped == single({"vary": "Accept", ACAO: "*"})
 
 
@@ -222,8 +222,8 @@ def test_headers_that_ours_replace_and_a_policy_removes() -> None:
         ALLOWED, headers=(("Cross-Origin-Resource-Policy", "same-site"),), remove=("timing-allow-origin",)
     )
     response = single({"cross-origin-resource-policy": "cross-origin", "TIMING-ALLOW-ORIGIN": "*"})
-    assert source(REST).stamp(response, decision) == single({"Cross-Origin-Resource-Policy": "same-site"})
+    assert source(REST).apply_to_response(response, decision) == single({"Cross-Origin-Resource-Policy": "same-site"})
 
 
 def test_nothing_to_say_adds_no_map() -> None:
-    assert source(REST).stamp({"statusCode": 200, "headers": None}, Decision(NOT_CORS)) == single(None)
+    assert source(REST).apply_to_response({"statusCode": 200, "headers": None}, Decision(NOT_CORS)) == single(None)

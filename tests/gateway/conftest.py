@@ -53,4 +53,4 @@ def spy() -> Iterator[Spy]:
 def gateway(spy: Spy) -> Iterator[Gateway]:
     made = Gateway(f"http://{spy.netloc}")
     yield made
-    made.proxy.forget()
+    made.proxy.reset_after_restore()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors_cli.local.ports import free_port
+from edgecors_local.ports import free_port
 
 from tests.events_api.make import APP, EVIL, HTTP_2, REST, SOURCES, make_event, read_response
 from tests.gateway.conftest import Gateway
@@ -199,7 +199,7 @@ def test_connections_are_kept(spy: Spy, gateway: Gateway) -> None:
     for _ in range(3):
         assert gateway(make_event(REST))["statusCode"] == 200
     assert [seen.connection for seen in spy.seen] == [1, 1, 1]
-    gateway.proxy.forget()
+    gateway.proxy.reset_after_restore()
     gateway(make_event(REST))
     assert [seen.connection for seen in spy.seen] == [1, 1, 1, 2]
 
@@ -330,7 +330,7 @@ def test_https(certificate: Path, secure_spy: Spy) -> None:
     for _ in range(2):
         assert gateway(make_event(REST, headers=[("Origin", APP)]))["statusCode"] == 200
     assert [(seen.target, seen.connection) for seen in secure_spy.seen] == [("/v1/api/x", 1)] * 2
-    gateway.proxy.forget()
+    gateway.proxy.reset_after_restore()
 
 
 def test_a_certificate_that_nobody_vouches_for(secure_spy: Spy) -> None:

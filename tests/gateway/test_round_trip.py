@@ -61,7 +61,7 @@ def upstream() -> Iterator[tuple[Spy, Gateway]]:
     with Spy() as spy:
         gateway = Gateway(f"http://{spy.netloc}")
         yield spy, gateway
-        gateway.proxy.forget()
+        gateway.proxy.reset_after_restore()
     patch.undo()
 
 

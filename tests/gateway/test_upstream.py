@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from edgecors_cli.local.ports import free_port
+from edgecors_local.ports import free_port
 
 from tests.gateway.conftest import SOURCES
 
@@ -124,4 +124,4 @@ for hook in hooks: hook()
 def test_a_snapshot_holds_no_policy_and_is_renewed_when_restored() -> None:
     done = start(RESTORE, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start", **COMPLETE)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["['PolicyStore.forget', 'Proxy.forget']"]
+    assert done.stdout.splitlines() == ["['PolicyStore.reset_after_restore', 'Proxy.reset_after_restore']"]

@@ -48,7 +48,7 @@ def guard(world: World, request: pytest.FixtureRequest) -> Guard:
 def test_the_outcome_depends_on_what_was_written_alone(
     world: World, guard: Guard, data: st.DataObject, steps: list[str]
 ) -> None:
-    world.forget()
+    world.reset_after_restore()
     pending: list[Change] = []
     for number, step in enumerate(steps):
         if step == "delete":

@@ -162,7 +162,7 @@ class World:
                 self.sqs.delete_message(QueueUrl=self._inbox, ReceiptHandle=message["ReceiptHandle"])
                 yield message["Body"]
 
-    def forget(self) -> None:
+    def reset_after_restore(self) -> None:
         """Empties everything."""
         for region in (HOME, *REPLICAS):
             client = self.ssm(region)
@@ -173,7 +173,7 @@ class World:
         self.cloudfront.accepted.clear()
 
     def close(self) -> None:
-        self.forget()
+        self.reset_after_restore()
         self.sns.delete_topic(TopicArn=self.topic)
         self.sqs.delete_queue(QueueUrl=self._inbox)
 

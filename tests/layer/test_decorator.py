@@ -339,7 +339,7 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
 def test_a_restored_snapshot_reads_its_policy_again(monkeypatch: pytest.MonkeyPatch) -> None:
     registered = hooks(monkeypatch)
     store = Shared().store
-    assert registered == [store.forget]  # type: ignore[attr-defined]
+    assert registered == [store.reset_after_restore]  # type: ignore[attr-defined]
 
 
 def test_without_snapshots_there_is_nothing_to_register(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,13 +46,13 @@ def errors_of(text: str) -> tuple[list[tuple[str, str, str]], str]:
     try:
         load_policy(text)
     except PolicyError as error:
-        return [(f.severity, f.code, f.place) for f in error.findings], str(error)
+        return [(f.severity, f.code, f.location) for f in error.findings], str(error)
     raise AssertionError(f"not rejected: {text}")
 
 
 def found_in(made: Policy) -> list[tuple[str, str, str]]:
     """Severity, code and place of what a policy that serves reports."""
-    return [(f.severity, f.code, f.place) for f in made.findings]
+    return [(f.severity, f.code, f.location) for f in made.findings]
 
 
 def preflight(origin: str | None = APP, method: str | None = "GET", names: str | None = None, **fields: Any) -> Request:
@@ -82,11 +82,11 @@ def answer(
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
     vary: tuple[str, ...] = (),
-    touch: bool = True,
+    managed: bool = True,
 ) -> Decision:
     """Decide, and demand exactly this reason, status, header set and Vary."""
     decision = decide(made, request)
-    assert (decision.reason, decision.status, decision.touch) == (reason, status, touch)
+    assert (decision.reason, decision.status, decision.managed) == (reason, status, managed)
     exactly(decision.headers, headers or {})
     assert decision.vary == vary
     return decision

@@ -403,7 +403,7 @@ def test_without_a_policy_traffic_goes_on_and_nothing_is_granted(request_: Reque
 def test_what_no_rule_is_about_is_not_touched(fields: dict[str, Any], shown: dict[str, Any]) -> None:
     made = policy(on_refused="block", **fields)
     for request in (preflight(**shown), preflight(EVIL, **shown), actual(**shown), actual(EVIL, **shown)):
-        assert answer(made, request, "not-managed", touch=False).rule is None
+        assert answer(made, request, "not-managed", managed=False).rule is None
 
 
 @pytest.mark.parametrize(
@@ -426,14 +426,14 @@ def test_in_shadow_all_is_decided_and_nothing_is_changed(request_: Request, reas
         {},
         {"on_refused": "block", "debug": True, "timing_allow_origin": True, "resource_policy": "same-site"},
     ):
-        decision = answer(load_policy(document(fields, mode="shadow")), request_, reason, touch=False)
+        decision = answer(load_policy(document(fields, mode="shadow")), request_, reason, managed=False)
         assert (decision.body, decision.remove) == (None, ())
 
 
 def test_a_star_in_shadow_changes_nothing_either() -> None:
     made = load_policy(document(STAR, mode="shadow"))
-    answer(made, actual(None), "not-cors", touch=False)
-    answer(made, preflight("x"), "allowed", touch=False)
+    answer(made, actual(None), "not-cors", managed=False)
+    answer(made, preflight("x"), "allowed", managed=False)
 
 
 def test_the_first_rule_about_a_resource_decides_alone() -> None:
@@ -581,7 +581,7 @@ def test_the_decision_is_the_oracle_s(case: tuple[dict[str, Any], dict[str, Any]
     assert (decision.reason, decision.status) == (expected.reason, expected.status)
     assert comparable(decision.headers) == comparable(expected.headers)
     assert decision.vary == expected.vary
-    assert decision.touch == expected.touched
+    assert decision.managed == expected.touched
     assert ("timing-allow-origin" in decision.remove) == expected.removes_timing
     assert (decision.body is not None) == expected.body
     assert (decision.rule.index if decision.rule else None) == expected.rule

@@ -44,11 +44,11 @@ def test_a_finding_reads_as_a_sentence() -> None:
 
 
 def test_a_finding_as_json_has_all_five_in_a_fixed_order() -> None:
-    finding = Finding(SKIPPED, "code", "place", "message", "remedy")
+    finding = Finding(SKIPPED, "code", "location", "message", "remedy")
     assert list(finding.as_dict().items()) == [
         ("severity", "skipped"),
         ("code", "code"),
-        ("place", "place"),
+        ("location", "location"),
         ("message", "message"),
         ("remedy", "remedy"),
     ]

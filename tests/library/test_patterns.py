@@ -53,7 +53,7 @@ def test_the_two_words() -> None:
 
 
 def test_without_a_place_a_finding_has_none() -> None:
-    assert [finding.place for finding in parse_pattern("HTTPS://a/b")[1]] == ["", ""]
+    assert [finding.location for finding in parse_pattern("HTTPS://a/b")[1]] == ["", ""]
 
 
 REPAIRED_ENTRIES = {
@@ -83,7 +83,7 @@ def test_repairs_are_made_and_reported(text: str) -> None:
     assert pattern is not None
     assert pattern.text == canonical
     assert [f.code for f in findings] == [f"repaired-{repair}" for repair in repairs]
-    assert all((f.severity, f.place) == (REPAIRED, "rules[0].allow_origins[3]") for f in findings)
+    assert all((f.severity, f.location) == (REPAIRED, "rules[0].allow_origins[3]") for f in findings)
     assert findings[-1].remedy == f"Write {canonical!r}."
     assert parse_pattern(canonical) == (pattern, []) or parse_pattern(canonical)[1] == []
 
@@ -159,7 +159,7 @@ def test_refused_with_the_reason(code: str, text: str) -> None:
     pattern, findings = parse_pattern(text, "rules[0].allow_origins[3]")
     assert pattern is None
     *repairs, error = findings
-    assert (error.severity, error.code, error.place) == (ERROR, code, "rules[0].allow_origins[3]")
+    assert (error.severity, error.code, error.location) == (ERROR, code, "rules[0].allow_origins[3]")
     assert all(repair.severity == REPAIRED for repair in repairs)
     assert error.message
     assert error.remedy.endswith(".")

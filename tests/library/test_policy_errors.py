@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a document: severity, code and place, all at once."""
+"""Everything that can be wrong with a document: severity, code and location, all at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rule(**fields: Any) -> str:
     return document(fields)
 
 
-# A document and its errors as (code, place). `R` is the first rule's place.
+# A document and its errors as (code, location). `R` is the first rule's location.
 R = "rules[0]"
 O = f"{R}.allow_origins"  # noqa: E741
 ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
@@ -278,11 +278,11 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
 def test_errors(name: str) -> None:
     text, errors = ERRORS[name]
     found, message = errors_of(text)
-    assert [entry for entry in found if entry[0] == "error"] == [("error", code, place) for code, place in errors]
+    assert [entry for entry in found if entry[0] == "error"] == [("error", code, location) for code, location in errors]
     assert {severity for severity, _, _ in found} <= {"error", "repaired"}
-    for code, place in errors:
+    for code, location in errors:
         assert f"({code})" in message
-        assert (place or "document") in message
+        assert (location or "document") in message
 
 
 def test_what_is_no_json_is_told_with_its_place() -> None:
@@ -307,11 +307,11 @@ def test_a_message_shows_the_value_on_one_line_and_not_endless(value: Any, shown
 
 
 @pytest.mark.parametrize(
-    ("field", "place"),
+    ("field", "location"),
     [("x" * 80, "x" * 80), ("x" * 81, '"' + "x" * 76 + "..."), ("\u00e4", '"\\u00e4"'), ("1", '"1"'), ("", '""')],
 )
-def test_a_field_that_is_no_plain_name_is_quoted_in_its_place(field: str, place: str) -> None:
-    assert errors_of(document({}, **{field: 1}))[0] == [("error", "unknown-field", place)]
+def test_a_field_that_is_no_plain_name_is_quoted_in_its_place(field: str, location: str) -> None:
+    assert errors_of(document({}, **{field: 1}))[0] == [("error", "unknown-field", location)]
 
 
 # What is reported of policies that serve, as (severity, code).
@@ -399,19 +399,21 @@ junk: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def spoil(data: dict[str, Any], place: int, value: Any) -> dict[str, Any]:
+def spoil(data: dict[str, Any], location: int, value: Any) -> dict[str, Any]:
     """The document with one of its fields, of the site or of its first rule, replaced by something."""
     first = data["rules"][0]
     fields = [(data, name) for name in data] + [(first, name) for name in first]
-    holder, name = fields[place % len(fields)]
+    holder, name = fields[location % len(fields)]
     changed = dict(holder) | {name: value}
     return changed if holder is data else data | {"rules": [changed, *data["rules"][1:]]}
 
 
 @settings(max_examples=150, deadline=None)
 @given(strategies.documents(), st.integers(0, 30), junk)
-def test_a_spoilt_document_is_read_or_rejected_and_nothing_else(data: dict[str, Any], place: int, value: Any) -> None:
-    check_reading(json.dumps(spoil(data, place, value)))
+def test_a_spoilt_document_is_read_or_rejected_and_nothing_else(
+    data: dict[str, Any], location: int, value: Any
+) -> None:
+    check_reading(json.dumps(spoil(data, location, value)))
 
 
 @settings(max_examples=200, deadline=None)

@@ -584,7 +584,7 @@ def test_secure_strings_come_back_decrypted(parameter_store: ParameterStoreServe
     parameter_store.put("/edgecors/lists/x", packed(B), "SecureString")
     store = store_from_environment(Telemetry(lambda line: None), parameter_store.environment())
     policy = store.get(SITE)
-    store.forget()
+    store.reset_after_restore()
     assert policy is not None
     assert allowed(policy) == [A, B]
 
@@ -746,7 +746,7 @@ def test_after_a_restored_snapshot_everything_is_asked_anew() -> None:
     first = bench.get()
     here.taken()
     home.taken()
-    bench.store.forget()
+    bench.store.reset_after_restore()
     assert (here.closed, home.closed) == (1, 1)
     home.failing[""] = ParameterStoreError("timeout", "")
     # The time of the snapshot was never: the last good policy serves where nothing newer is to be had.
@@ -760,7 +760,7 @@ def test_after_a_restored_snapshot_jitter_is_no_longer_shared(monkeypatch: pytes
     store = PolicyStore([FakeRegion(**{SITE: A})], Telemetry(lambda line: None), clock=Clock(0.0))
     store.get(SITE)
     assert store._sites[SITE].due_at == 60.0
-    store.forget()
+    store.reset_after_restore()
     store.get(SITE)
     assert store._sites[SITE].due_at == pytest.approx(60 * (1 - 1 / 10))
 
@@ -895,7 +895,7 @@ def test_replicas_in_a_store_that_checks_signatures(parameter_store: ParameterSt
     second = store.get(SITE)
     assert second is not None
     assert allowed(second) == [B]
-    store.forget()
+    store.reset_after_restore()
     assert [line["message"] for line in lines] == ["policy loaded"] * 2
 
 
@@ -911,7 +911,7 @@ def test_the_connection_is_there_before_the_first_read() -> None:
         environ = {"AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{server.getsockname()[1]}", "AWS_REGION": "eu-west-1"}
         store = store_from_environment(Telemetry(lambda line: None), environ, home="us-east-1", connect=True)
         server.accept()[0].close()
-        store.forget()
+        store.reset_after_restore()
 
 
 def test_a_store_that_can_not_be_reached_stops_no_function_from_starting() -> None:

@@ -88,8 +88,10 @@ class Log:
         self.raw.clear()
         return [(record["site"], record["reason"], record["Decisions"]) for record in records]
 
-    def decided(self, reason: str = "allowed", site: str = SITE, origin: str | None = "https://a.example") -> None:
-        self.telemetry.decided(site, Request("GET", "/", origin=origin), Decision(reason))
+    def record_decision(
+        self, reason: str = "allowed", site: str = SITE, origin: str | None = "https://a.example"
+    ) -> None:
+        self.telemetry.record_decision(site, Request("GET", "/", origin=origin), Decision(reason))
 
 
 @pytest.fixture
@@ -158,7 +160,7 @@ def test_no_value_can_forge_a_line(texts: tuple[str, str, str, str, str]) -> Non
     site, origin, method, wanted, headers = texts
     for request in (Request(method, "/", origin=origin), Request("OPTIONS", "/", None, None, origin, wanted, headers)):
         for reason in REASONS:
-            log.telemetry.decided(site, request, Decision(reason))
+            log.telemetry.record_decision(site, request, Decision(reason))
     for line in log.raw:
         assert line.isascii()
         assert line.isprintable()
@@ -200,7 +202,7 @@ def test_a_record_of_metrics(log: Log) -> None:
 def test_every_record_is_valid(log: Log, site: str) -> None:
     """An event without a distribution id has an empty site, which CloudWatch would take for no dimension."""
     for reason in REASONS:
-        log.decided(reason, site=site)
+        log.record_decision(reason, site=site)
     log.telemetry.flush()
     records = [line for line in log.lines if "_aws" in line]
     assert {record["reason"] for record in records} == set(REASONS)
@@ -213,30 +215,30 @@ def test_every_record_is_valid(log: Log, site: str) -> None:
 
 
 def test_the_first_decision_is_counted_at_once_and_the_others_once_an_interval(log: Log) -> None:
-    log.decided()
+    log.record_decision()
     assert log.counts() == [(SITE, "allowed", 1)]
     for _ in range(5):
-        log.decided()
-    log.decided("not-cors", origin=None)
-    log.decided(site="other")
+        log.record_decision()
+    log.record_decision("not-cors", origin=None)
+    log.record_decision(site="other")
     log.now += INTERVAL - 0.01
-    log.decided()
+    log.record_decision()
     assert log.counts() == []
     log.now += 0.01
-    log.decided("not-managed")
+    log.record_decision("not-managed")
     expected = [(SITE, "allowed", 6), (SITE, "not-cors", 1), (SITE, "not-managed", 1), ("other", "allowed", 1)]
     assert sorted(log.counts()) == expected
     # All that were counted are written, and none twice.
     log.now += INTERVAL
-    log.decided()
+    log.record_decision()
     assert log.counts() == [(SITE, "allowed", 1)]
 
 
 def test_flush_writes_what_there_is(log: Log) -> None:
-    log.decided()
-    log.decided()
+    log.record_decision()
+    log.record_decision()
     log.counts()
-    log.decided()
+    log.record_decision()
     log.telemetry.flush()
     assert log.counts() == [(SITE, "allowed", 2)]
     log.telemetry.flush()
@@ -244,22 +246,22 @@ def test_flush_writes_what_there_is(log: Log) -> None:
 
 
 def test_a_clock_that_was_set_back_does_not_silence(log: Log) -> None:
-    log.decided()
+    log.record_decision()
     log.counts()
     log.now -= 3600
-    log.decided()
+    log.record_decision()
     assert log.counts() == [(SITE, "allowed", 1)]
-    log.decided()
+    log.record_decision()
     assert log.counts() == []
 
 
 def test_the_number_of_counts_is_bounded(log: Log) -> None:
-    log.decided()
+    log.record_decision()
     log.counts()
     for number in range(MAX_COUNTS):
-        log.decided(site=f"site{number}")
+        log.record_decision(site=f"site{number}")
     assert log.counts() == []
-    log.decided(site="one more")
+    log.record_decision(site="one more")
     assert len(log.counts()) == MAX_COUNTS + 1
 
 
@@ -274,7 +276,7 @@ EVIL = "https://evil.example"
 
 
 def refuse(log: Log, request: Request) -> None:
-    log.telemetry.decided(SITE, request, decide(POLICY, request))
+    log.telemetry.record_decision(SITE, request, decide(POLICY, request))
 
 
 def test_a_refused_request(log: Log) -> None:
@@ -320,7 +322,7 @@ def test_long_values_are_cut(log: Log) -> None:
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_only_refusals_are_logged(log: Log, reason: str) -> None:
-    log.decided(reason)
+    log.record_decision(reason)
     refusals = {reason for reason in REASONS if reason.endswith(("-not-allowed", "-malformed"))}
     assert [line["reason"] for line in log.refused] == ([reason] if reason in refusals else [])
     assert len(refusals) == 5
@@ -343,7 +345,7 @@ def test_each_origin_site_and_reason_is_a_refusal_of_its_own(log: Log) -> None:
         for origin in (EVIL, "https://other.example"):
             for reason in ("origin-not-allowed", "method-not-allowed"):
                 for _ in range(2):
-                    log.decided(reason, site=site, origin=origin)
+                    log.record_decision(reason, site=site, origin=origin)
     assert len(log.refused) == 8
 
 
@@ -359,7 +361,7 @@ def test_a_flood_of_origins_ends_in_silence(log: Log) -> None:
 
 def test_no_line_a_request(log: Log) -> None:
     for _ in range(1000):
-        log.decided()
-        log.decided("not-cors", origin=None)
+        log.record_decision()
+        log.record_decision("not-cors", origin=None)
         refuse(log, Request("GET", "/", origin=EVIL))
     assert len(log.raw) <= 4

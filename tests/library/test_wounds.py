@@ -47,10 +47,10 @@ def test_an_upstream_s_own_allow_origin_is_not_kept_for_a_refused_origin() -> No
     """The decision takes the upstream's CORS headers away in every case but those it has nothing to do with."""
     made = policy()
     for origin in (APP, EVIL, "null", "not an origin", None):
-        assert decide(made, actual(origin)).touch
-    assert decide(policy(allow_origins="*"), actual(None)).touch
-    assert decide(None, actual(EVIL)).touch
-    assert not decide(policy(paths=["/x"]), actual(EVIL)).touch
+        assert decide(made, actual(origin)).managed
+    assert decide(policy(allow_origins="*"), actual(None)).managed
+    assert decide(None, actual(EVIL)).managed
+    assert not decide(policy(paths=["/x"]), actual(EVIL)).managed
 
 
 def test_an_upstream_s_timing_header_is_not_kept_for_a_refused_origin() -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from edgecors_cli.local.behavior import EVERYTHING, NOTHING, Behavior, Selection, built_in, from_template
-from edgecors_cli.local.errors import LocalError
+from edgecors_local.behavior import EVERYTHING, NOTHING, Behavior, Selection, built_in, from_template
+from edgecors_local.errors import LocalError
 
 ROOT = Path(__file__).resolve().parents[2]
 

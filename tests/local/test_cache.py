@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from edgecors_cli.local.behavior import EVERYTHING, NOTHING, Behavior, Selection
-from edgecors_cli.local.cache import Cache, cache_key, cacheable_method, ttl
-from edgecors_cli.local.http import HttpRequest, HttpResponse
+from edgecors_local.behavior import EVERYTHING, NOTHING, Behavior, Selection
+from edgecors_local.cache import Cache, cache_key, cacheable_method, ttl
+from edgecors_local.http import HttpRequest, HttpResponse
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 ZERO = Behavior(min_ttl=0, default_ttl=100, max_ttl=1000)

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from edgecors_cli.local.behavior import EVERYTHING, NOTHING, TRIGGERS, Behavior, Selection, built_in
-from edgecors_cli.local.cloudfront import CloudFront
-from edgecors_cli.local.cloudfront_events import Distribution
-from edgecors_cli.local.forwarding import Upstream, UpstreamError
-from edgecors_cli.local.http import Exchange, Headers, HttpRequest, HttpResponse, value, values
-from edgecors_cli.local.invoke import Invocation
+from edgecors_local.behavior import EVERYTHING, NOTHING, TRIGGERS, Behavior, Selection, built_in
+from edgecors_local.cloudfront import CloudFront
+from edgecors_local.cloudfront_events import Distribution
+from edgecors_local.forwarding import Upstream, UpstreamError
+from edgecors_local.http import Exchange, Headers, HttpRequest, HttpResponse, value, values
+from edgecors_local.invoke import Invocation
 
 Handler = Callable[[str, dict[str, Any]], Any]
 

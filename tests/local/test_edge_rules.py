@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from edgecors_cli.local.edge_rules import MAX_HEADERS, READ_ONLY, TRIGGERS, violations
+from edgecors_local.edge_rules import MAX_HEADERS, READ_ONLY, TRIGGERS, violations
 
 Made = dict[str, Any]
 

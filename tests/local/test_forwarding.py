@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from edgecors_cli.local.errors import LocalError
-from edgecors_cli.local.forwarding import Upstream, UpstreamError
-from edgecors_cli.local.http import HttpResponse
-from edgecors_cli.local.ports import free_port
-from edgecors_cli.local.serving import bind
+from edgecors_local.errors import LocalError
+from edgecors_local.forwarding import Upstream, UpstreamError
+from edgecors_local.http import HttpResponse
+from edgecors_local.ports import free_port
+from edgecors_local.serving import bind
 
 
 @asynccontextmanager

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors.events.api import source_of
-from edgecors_cli.local.gateway import MAX_EVENT, Arrival, Form, Gateway
-from edgecors_cli.local.gateway_forms import FunctionUrl, HttpApi, LoadBalancer, RestApi, form_of
-from edgecors_cli.local.http import Exchange, HttpRequest, value, values
-from edgecors_cli.local.invoke import Invocation
+from edgecors.events.api import parse_event
+from edgecors_local.gateway import MAX_EVENT, Arrival, Form, Gateway
+from edgecors_local.gateway_forms import FunctionUrl, HttpApi, LoadBalancer, RestApi, form_of
+from edgecors_local.http import Exchange, HttpRequest, value, values
+from edgecors_local.invoke import Invocation
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 FORMS: dict[str, Form] = {
@@ -68,7 +68,7 @@ def test_an_event_has_the_fields_of_the_project_s_samples(source: str) -> None:
 
 @pytest.mark.parametrize("source", FORMS)
 def test_the_library_reads_the_request_back_from_the_event(source: str) -> None:
-    found = source_of(event_of(FORMS[source]))
+    found = parse_event(event_of(FORMS[source]))
     assert found is not None
     assert (found.method, found.path) == ("POST", "/api/a%20b/c")
     assert found.body() == REQUEST.body
@@ -114,7 +114,7 @@ def test_what_the_events_differ_in() -> None:
 def test_bytes_that_are_no_text_travel_as_base64(source: str) -> None:
     for kind in ("application/octet-stream", "text/plain"):
         request = HttpRequest("PUT", "/a", headers=(("content-type", kind),), body=b"\xff\x00")
-        found = source_of(event_of(FORMS[source], request))
+        found = parse_event(event_of(FORMS[source], request))
         assert found is not None
         assert (found.event["isBase64Encoded"], found.body()) == (True, b"\xff\x00")
 

@@ -7,8 +7,8 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from edgecors_cli.local.http import Exchange, HttpRequest, HttpResponse
-from edgecors_cli.local.invoke import Containers, Handler, InProcess, Invocation, on_decision
+from edgecors_local.http import Exchange, HttpRequest, HttpResponse
+from edgecors_local.invoke import Containers, Handler, InProcess, Invocation, on_decision
 
 
 def invoke(handler: Handler, *events: dict[str, Any]) -> list[Invocation]:
@@ -81,7 +81,7 @@ class Broken:
 
 
 def test_a_mistake_of_the_local_edge_itself_is_a_500_and_told() -> None:
-    from edgecors_cli.local.edge_app import EdgeApp, line
+    from edgecors_local.edge_app import EdgeApp, line
 
     told: list[str] = []
     sent: list[Any] = []
@@ -106,7 +106,7 @@ def test_a_mistake_of_the_local_edge_itself_is_a_500_and_told() -> None:
 
 
 def test_the_line_says_the_way_and_each_decision_once() -> None:
-    from edgecors_cli.local.edge_app import line
+    from edgecors_local.edge_app import line
 
     exchange = Exchange(
         HttpResponse(502), ["viewer-request", "miss"], ["allowed", "allowed", "not-cors"], ["broken rule"]

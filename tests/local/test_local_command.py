@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from edgecors_cli.local import cloudfront, gateway, handlers
 from edgecors_cli.main import app
+from edgecors_local import cloudfront, gateway, handlers
 from typer.testing import CliRunner, Result
 
 from tests.support.require import require

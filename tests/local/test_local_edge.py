@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors_cli.local.errors import LocalError
-from edgecors_cli.local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER
-from edgecors_cli.local.ports import free_port
-from edgecors_cli.local.server import Plan, Running, local_edge
+from edgecors_local.errors import LocalError
+from edgecors_local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER
+from edgecors_local.ports import free_port
+from edgecors_local.server import Plan, Running, local_edge
 
 from tests.support.parameter_store import ParameterStoreServer
 

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 from edgecors.policy import load_policy
-from edgecors_cli.local.http import Exchange, Headers, HttpRequest, HttpResponse
-from edgecors_cli.local.playground.page import Setup, make_page
-from edgecors_cli.local.playground.trials import KEPT, MOST, Trials, judged
+from edgecors_local.http import Exchange, Headers, HttpRequest, HttpResponse
+from edgecors_local.playground.page import Setup, make_page
+from edgecors_local.playground.trials import KEPT, MOST, Trials, judged
 
 APP = "http://app.localhost:8081"
 EVIL = "http://evil.localhost:8081"
@@ -181,6 +181,6 @@ def test_nobody_else_may_frame_it_or_read_it(client: Client) -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    for file in resources.files("edgecors_cli.local.playground").iterdir():
+    for file in resources.files("edgecors_local.playground").iterdir():
         if file.name.endswith((".html", ".css", ".js")):
             assert "https://" not in file.read_text(encoding="utf-8"), file.name

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from edgecors_cli.local.ports import free_port
+from edgecors_local.ports import free_port
 
 
 def test_no_outgoing_connection_can_take_it_meanwhile() -> None:

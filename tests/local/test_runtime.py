@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors_cli.local import runtime
-from edgecors_cli.local.errors import LocalError
-from edgecors_cli.local.runtime import EmulatedContainer, Tools, artifact
-from edgecors_cli.local.server import Plan
+from edgecors_local import runtime
+from edgecors_local.errors import LocalError
+from edgecors_local.runtime import EmulatedContainer, Tools, artifact
+from edgecors_local.server import Plan
 
 from tests.local.test_local_edge import ALLOWED, REFUSED, Edge, with_edge
 

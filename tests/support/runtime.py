@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edgecors_cli.local.ports import free_port
+from edgecors_local.ports import free_port
 
 from tests.support.wait import accepts_connections, wait_until
 

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 from edgecors.policy import is_name
-
-from edgecors_cli.errors import UsageError
+from edgecors_admin.errors import UsageError
 
 SiteName = Annotated[
     str, typer.Argument(metavar="SITE", help="At the edge the distribution's id, elsewhere EDGECORS_SITE.")

@@ -9,18 +9,18 @@ from typing import Annotated
 
 import typer
 from edgecors.findings import WARNING, Finding
+from edgecors_admin.errors import CommandError, UsageError
+from edgecors_admin.explain import Answer, Asked, Explanation, explain_request
+from edgecors_admin.lint import FINDINGS, is_clean, lint_list
+from edgecors_admin.lint import lint as lint_policy
+from edgecors_admin.pasted import read_pasted
+from edgecors_admin.policy_files import read_directory
+from edgecors_admin.sites import load_site, names_of_lists
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import SiteName, checked_site
 from edgecors_cli.context import Context, command
-from edgecors_cli.errors import CommandError, UsageError
-from edgecors_cli.explaining import Answer, Asked, Explanation, explain_request
-from edgecors_cli.lint import FINDINGS, is_clean, lint_list
-from edgecors_cli.lint import lint as lint_policy
-from edgecors_cli.pasted import read_pasted
-from edgecors_cli.policy_files import read_directory
 from edgecors_cli.render import findings, line, table
-from edgecors_cli.sites import load_site, names_of_lists
 
 
 def register(app: typer.Typer) -> None:

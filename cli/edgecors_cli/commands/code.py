@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from edgecors_admin.conditional_write import replace
+from edgecors_admin.errors import CommandError
+from edgecors_admin.lint import FINDINGS, has_errors
+from edgecors_admin.plan import Plan, make_plan
+from edgecors_admin.policy_files import read_policies
 from rich.console import Console
 
-from edgecors_cli.change import replace
 from edgecors_cli.context import Context, Yes, command
-from edgecors_cli.errors import CommandError
-from edgecors_cli.lint import FINDINGS, has_errors
-from edgecors_cli.planning import Plan, make_plan
-from edgecors_cli.policy_files import read_policies
 from edgecors_cli.render import difference, findings, line, text_difference
 
 Files = Annotated[

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from edgecors_admin.cost import PRICES, Traffic, costs
+from edgecors_admin.errors import UsageError
 
-from edgecors_cli.cost import PRICES, Traffic, costs
-from edgecors_cli.errors import UsageError
 from edgecors_cli.render import as_json, console, line, table
 
 _DEFAULT = Traffic()

@@ -9,20 +9,20 @@ from typing import Annotated, Any
 
 import typer
 from edgecors.findings import ERROR, SKIPPED, Finding
+from edgecors_admin.access import Difference, compare
+from edgecors_admin.allow import Outcome, Selection, allow_in_list, allow_in_site, revoke_in_list, revoke_in_site
+from edgecors_admin.conditional_write import Written, change
+from edgecors_admin.edit import is_json
+from edgecors_admin.errors import CommandError, NotPermittedError, UsageError
+from edgecors_admin.lint import lint, lint_list
+from edgecors_admin.parameter_store import Parameters
+from edgecors_admin.pasted import Pasted, read_pasted
+from edgecors_admin.sites import names_of_lists, users_of
 from rich.console import Console
 
-from edgecors_cli.access import Difference, compare
-from edgecors_cli.allowing import Outcome, Selection, allow_in_list, allow_in_site, revoke_in_list, revoke_in_site
-from edgecors_cli.change import Written, change
 from edgecors_cli.commands.arguments import Target, checked_target
 from edgecors_cli.context import Context, Yes, command
-from edgecors_cli.editing import is_json
-from edgecors_cli.errors import CommandError, NotPermittedError, UsageError
-from edgecors_cli.lint import lint, lint_list
-from edgecors_cli.parameters import Parameters
-from edgecors_cli.pasted import Pasted, read_pasted
 from edgecors_cli.render import difference, findings, line, text_difference
-from edgecors_cli.sites import names_of_lists, users_of
 
 Origins = Annotated[
     list[str], typer.Argument(metavar="ORIGIN", help="Origins, patterns, @lists; also URLs as they are pasted.")

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 from edgecors.findings import REPAIRED
+from edgecors_admin.errors import UsageError
+from edgecors_admin.importing import FORMATS, import_text
+from edgecors_admin.lint import lint
 
 from edgecors_cli.context import Context, command
-from edgecors_cli.errors import UsageError
-from edgecors_cli.importing import FORMATS, import_text
-from edgecors_cli.lint import lint
 from edgecors_cli.render import as_json, console, findings, line
 
 

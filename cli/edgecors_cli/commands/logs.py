@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from edgecors_admin.denied import PREFIXES, find_refused, seconds_of
+from edgecors_admin.sites import with_lists
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import SiteName, checked_site
 from edgecors_cli.context import Context, command
-from edgecors_cli.denied import PREFIXES, find_refused, seconds_of
 from edgecors_cli.render import line
-from edgecors_cli.sites import with_lists
 
 
 def register(app: typer.Typer) -> None:

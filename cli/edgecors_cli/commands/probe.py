@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from edgecors_admin.errors import CommandError, UsageError
+from edgecors_admin.probe import HttpSender, Probed, place_of
+from edgecors_admin.probe import probe as send_all
+from edgecors_admin.sites import load_site, with_lists
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import checked_site
 from edgecors_cli.context import Context, command
-from edgecors_cli.errors import CommandError, UsageError
-from edgecors_cli.probing import HttpSender, Probed, place_of
-from edgecors_cli.probing import probe as send_all
 from edgecors_cli.render import line
-from edgecors_cli.sites import load_site, with_lists
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def probe(
     ] = None,
 ) -> None:
     """Send real preflights and requests, and compare every header with what the policy says."""
-    place = place_of(url)
+    location = place_of(url)
     if (site is None) == (file is None):
         raise UsageError("Say --site SITE, or --file FILE.")
     if file is not None:
@@ -42,7 +42,7 @@ def probe(
     policy = loaded.policy()
     if policy is None:
         raise CommandError("The policy is rejected, so the one that serves is not known: edgecors lint.")
-    found = send_all(policy, place, HttpSender(url, _extra(header or [])))
+    found = send_all(policy, location, HttpSender(url, _extra(header or [])))
     context.answer([probed.as_dict() for probed in found], lambda out: _say(out, url, found))
     context.found(any(probed.differences for probed in found))
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from edgecors_admin.access import Difference, compare
+from edgecors_admin.conditional_write import replace
+from edgecors_admin.errors import CommandError
+from edgecors_admin.lint import has_errors, lint, lint_list
+from edgecors_admin.parameter_store import Stored
+from edgecors_admin.sites import names_of_lists
 from rich.console import Console
 
-from edgecors_cli.access import Difference, compare
-from edgecors_cli.change import replace
 from edgecors_cli.commands.arguments import Target, checked_target
 from edgecors_cli.context import Context, Yes, command
-from edgecors_cli.errors import CommandError
-from edgecors_cli.lint import has_errors, lint, lint_list
-from edgecors_cli.parameters import Stored
 from edgecors_cli.render import difference, findings, line, table, text_difference, text_difference_lines
-from edgecors_cli.sites import names_of_lists
 
 Version = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="As edgecors history shows it.")]
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import typer
 from edgecors.policy import Policy, Rule
+from edgecors_admin.globs import texts
+from edgecors_admin.lint import FINDINGS, lint, lint_list
+from edgecors_admin.parameter_store import Stored
+from edgecors_admin.sites import Site, load_site, names_of_lists
+from edgecors_admin.size import ADVANCED, STANDARD, size
+from edgecors_admin.source_map import read_written_list
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import SiteName, checked_site
 from edgecors_cli.context import Context, command
-from edgecors_cli.globs import texts
-from edgecors_cli.lint import FINDINGS, lint, lint_list
-from edgecors_cli.parameters import Stored
 from edgecors_cli.render import findings, line, table
-from edgecors_cli.sites import Site, load_site, names_of_lists
-from edgecors_cli.size import ADVANCED, STANDARD, size
-from edgecors_cli.written import read_written_list
 
 
 def register(app: typer.Typer) -> None:
@@ -141,7 +141,7 @@ def _say_rule(out: Console, rule: dict[str, Any]) -> None:
     else:
         line(out, "may read:", indent=2)
     for entry in rule["entries"]:
-        line(out, entry["entry"], (f"  {entry['place']}", "dim"), indent=4)
+        line(out, entry["entry"], (f"  {entry['location']}", "dim"), indent=4)
 
 
 def _rule(rule: Rule, site: Site) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _rule(rule: Rule, site: Site) -> dict[str, Any]:
     entries = []
     for text in rule.origins or ():
         entry = written.find(rule.index, text)
-        entries.append({"entry": text, "place": entry.place if entry is not None else ""})
+        entries.append({"entry": text, "location": entry.location if entry is not None else ""})
     return {
         "rule": rule.index,
         "hosts": list(texts(rule.hosts)),

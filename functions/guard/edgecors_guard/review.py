@@ -13,9 +13,9 @@ from datetime import datetime
 
 from edgecors.findings import ERROR, SKIPPED, Finding
 from edgecors.policy import PolicyError, is_name, load_policy
-from edgecors_cli.lint import lint, lint_list
-from edgecors_cli.widening import widened
-from edgecors_cli.written import read_written, read_written_list
+from edgecors_admin.lint import lint, lint_list
+from edgecors_admin.source_map import read_written, read_written_list
+from edgecors_admin.widening import widened
 
 from .change import SITES
 from .parameters import History, Home, Version
@@ -35,8 +35,9 @@ class Found:
         if not self.secret:
             return f"{self.about}: {self.finding}"
         # The words of a finding quote the value, and so may the end of its place.
-        place = _SAFE_PLACE.match(self.finding.place)
-        return f"{self.about}: {self.finding.code} at {place[0] if place else 'document'} (the value is not shown)"
+        location = _SAFE_PLACE.match(self.finding.location)
+        where = location[0] if location else "document"
+        return f"{self.about}: {self.finding.code} at {where} (the value is not shown)"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _review_site(site: Version, home: Home, written: datetime) -> Review:
     secret = site.secret or any(v is not None and v.secret for v in lists.values())
     sorted_ = _Sorted()
     for finding in lint(site.value, _values(lists)):
-        part = lists.get(_list_named(finding.place))
+        part = lists.get(_list_named(finding.location))
         if finding.severity == ERROR and part is not None and part.modified > written:
             continue  # that list's own event deals with it
         sorted_.add(Found(site.name, finding, secret))
@@ -113,7 +114,7 @@ def _review_list(part: Version, home: Home, written: datetime) -> Review:
     for finding in lint_list(part.short, part.value):
         # What can't be unpacked is an error here: nothing of the list serves.
         severity = ERROR if finding.code == "unreadable" else finding.severity
-        graver = Finding(severity, finding.code, finding.place, finding.message, finding.remedy)
+        graver = Finding(severity, finding.code, finding.location, finding.message, finding.remedy)
         sorted_.add(Found(part.name, graver, part.secret))
     entries = read_written_list(part.short, part.value)
     if entries and all(entry.pattern is None for entry in entries):
@@ -122,7 +123,7 @@ def _review_list(part: Version, home: Home, written: datetime) -> Review:
     for site in users:
         values = {**_values(home.lists(lists_of(site))), part.short: part.value}
         for finding in lint(site.value, values):
-            if _list_named(finding.place) != part.short or finding.severity not in (ERROR, SKIPPED):
+            if _list_named(finding.location) != part.short or finding.severity not in (ERROR, SKIPPED):
                 continue
             if finding.severity == SKIPPED or written > site.modified:
                 found = Found(site.name, finding, part.secret or site.secret)
@@ -147,16 +148,16 @@ def _values(lists: Mapping[str, Version | None]) -> dict[str, str | None]:
     return {name: None if version is None else version.value for name, version in lists.items()}
 
 
-def _list_named(place: str) -> str:
-    """The list that a finding's place stands in, such as ``@partners[3]``; empty when it is no list's."""
-    return place[1:].partition("[")[0] if place.startswith("@") else ""
+def _list_named(location: str) -> str:
+    """The list that a finding's location stands in, such as ``@partners[3]``; empty when it is no list's."""
+    return location[1:].partition("[")[0] if location.startswith("@") else ""
 
 
-def _nothing_readable(place: str) -> Finding:
+def _nothing_readable(location: str) -> Finding:
     """An error for a value that only looks like a list: a sentence, half a JSON document, a wrong paste."""
     message = "not one entry can be read as an origin, so nobody is allowed"
     remedy = "Write origins separated by commas. To allow nobody, delete the parameter."
-    return Finding(ERROR, "nothing-readable", place, message, remedy)
+    return Finding(ERROR, "nothing-readable", location, message, remedy)
 
 
 def opened(history: History) -> tuple[Version, tuple[Found, ...]] | None:

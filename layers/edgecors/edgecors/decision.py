@@ -126,14 +126,14 @@ class Decision:
     Immutable by convention, for one object answers many requests.
     """
 
-    __slots__ = ("body", "entry", "forms", "headers", "reason", "remove", "rule", "status", "touch", "vary")
+    __slots__ = ("body", "entry", "forms", "headers", "managed", "reason", "remove", "rule", "status", "vary")
 
     def __init__(
         self,
         reason: str,
         rule: Rule | None = None,
         *,
-        touch: bool = True,
+        managed: bool = True,
         status: int | None = None,
         headers: Headers = (),
         vary: tuple[str, ...] = (),
@@ -143,7 +143,7 @@ class Decision:
     ) -> None:
         self.reason = reason
         self.rule = rule
-        self.touch = touch
+        self.managed = managed
         self.status = status
         self.headers = headers
         self.vary = vary
@@ -156,7 +156,7 @@ class Decision:
         return f"Decision({self.reason!r}, status={self.status!r}, headers={self.headers!r}, vary={self.vary!r})"
 
 
-_NOT_MANAGED = Decision(NOT_MANAGED, touch=False)
+_NOT_MANAGED = Decision(NOT_MANAGED, managed=False)
 
 
 def decide(policy: Policy | None, request: Request) -> Decision:
@@ -197,7 +197,7 @@ def _preflight(
             policy.asked, key, _check_asked(rule, method, names), len(method) + len(names or "")
         )
     if policy.shadow:
-        return Decision(reason, rule, touch=False, entry=entry)
+        return Decision(reason, rule, managed=False, entry=entry)
     vary = _VARY_PRIVATE if rule.private_network else _VARY_PREFLIGHT
     if reason == ALLOWED:
         headers = (("Access-Control-Allow-Origin", origin), *headers)
@@ -235,7 +235,7 @@ def _actual(policy: Policy, rule: Rule, origin: str | None) -> Decision:
             return _passed_on(policy, rule, reason)
         return Decision(reason, rule, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL, remove=_removed(rule))
     if policy.shadow:
-        return Decision(reason, rule, touch=False, entry=entry)
+        return Decision(reason, rule, managed=False, entry=entry)
     if rule.origins is None:
         return Decision(reason, rule, headers=_actual_headers(rule, "*"), remove=_removed(rule), entry=entry)
     headers = _actual_headers(rule, origin or "")
@@ -245,7 +245,7 @@ def _actual(policy: Policy, rule: Rule, origin: str | None) -> Decision:
 def _passed_on(policy: Policy, rule: Rule, reason: str) -> Decision:
     """A response without permission. The resource's own policy is for everyone: no-cors loads carry no Origin."""
     if policy.shadow:
-        return Decision(reason, rule, touch=False)
+        return Decision(reason, rule, managed=False)
     headers = (("Cross-Origin-Resource-Policy", rule.resource_policy),) if rule.resource_policy else ()
     return Decision(reason, rule, headers=headers, vary=_VARY_ACTUAL, remove=_removed(rule))
 

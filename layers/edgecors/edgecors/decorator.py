@@ -12,7 +12,7 @@ import os
 from importlib import import_module
 
 from .decision import POLICY_UNAVAILABLE, Decision, decide
-from .events.api import source_of
+from .events.api import parse_event
 from .findings import ERROR, SKIPPED, Finding
 from .policy import PolicyError, is_name, read_document
 from .store import store_from_environment
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol, overload
 
-    from .events.source import Source
+    from .events.http_event import HttpEvent
     from .policy import Policy
 
     Handler = Callable[[Any, Any], Any]
@@ -128,17 +128,17 @@ class Front:
     def open(self, event: Any) -> Exchange | None:
         """Decide an event; None for one that is no request, or none that could be read."""
         try:
-            source = source_of(event)
+            source = parse_event(event)
         except Exception:
             self.log_error("the event can't be read; the handler gets it as it is")
             return None
         return None if source is None else Exchange(self, source, self._decide(source))
 
-    def _decide(self, source: Source) -> Decision:
+    def _decide(self, source: HttpEvent) -> Decision:
         try:
             request = source.request()
             decision = decide(self.policy(), request)
-            self.telemetry.decided(self.site, request, decision)
+            self.telemetry.record_decision(self.site, request, decision)
         except Exception:
             self.log_error("deciding failed; traffic goes on")
             return _CLOSED
@@ -160,15 +160,15 @@ class Exchange:
 
     __slots__ = ("_decision", "_front", "_source", "answer")
 
-    def __init__(self, front: Front, source: Source, decision: Decision) -> None:
+    def __init__(self, front: Front, source: HttpEvent, decision: Decision) -> None:
         self._front = front
         self._source = source
         self._decision = decision
-        self.answer = None if decision.status is None else source.answer(decision)
+        self.answer = None if decision.status is None else source.generate_response(decision)
 
     def close(self, response: Any) -> Any:
         """The handler's response, stamped."""
-        return self._source.stamp(response, self._decision)
+        return self._source.apply_to_response(response, self._decision)
 
     def failed(self) -> Any:
         """The response for the exception that is being handled, which is logged and counted."""
@@ -196,7 +196,7 @@ class Shared:
         """Parameter Store, as the environment says."""
         if self._store is None:
             store = store_from_environment(self.telemetry)
-            after_restore(store.forget)
+            after_restore(store.reset_after_restore)
             self._store = store
         return self._store
 
@@ -239,5 +239,5 @@ def _compile(policy: str | Mapping[str, Any]) -> Policy:
     # Parameter Store's plain lists lose an entry that can't be read; whoever writes code is there to mend it.
     unread = [found for found in compiled.findings if found.severity == SKIPPED]
     if unread:
-        raise PolicyError(Finding(ERROR, f.code, f.place, f.message, f.remedy) for f in unread)
+        raise PolicyError(Finding(ERROR, f.code, f.location, f.message, f.remedy) for f in unread)
     return compiled

@@ -73,8 +73,8 @@ class Edge:
                 return record.request
         else:
             return record.request
-        self._telemetry.decided(record.site, request, decision)
-        return record.request if decision.status is None else cloudfront.answer(decision)
+        self._telemetry.record_decision(record.site, request, decision)
+        return record.request if decision.status is None else cloudfront.generate_response(decision)
 
     def _decide(self, record: cloudfront.Record, *, count: bool) -> tuple[Decision, Request]:
         """The decision about a request whose response is at hand, where nothing can be answered any more."""
@@ -82,24 +82,24 @@ class Edge:
         decision = decide_actual(self._store.get(record.site), request)
         # A preflight that got this far (shadow, not managed) was counted where it came in.
         if count and not request.is_preflight:
-            self._telemetry.decided(record.site, request, decision)
+            self._telemetry.record_decision(record.site, request, decision)
         return decision, request
 
     def _response(self, record: cloudfront.Record) -> dict[str, Any]:
         decision, _ = self._decide(record, count=True)
-        return cloudfront.stamp(record.response or {}, decision)
+        return cloudfront.apply_to_response(record.response or {}, decision)
 
     def _origin_response(self, record: cloudfront.Record) -> dict[str, Any]:
         """Errors get their headers here and are kept out of the cache; the rest is only made the same for everybody."""
         response = record.response or {}
         if cloudfront.status_of(response) < 400:
             decision, _ = self._decide(record, count=False)
-            if decision.touch:
+            if decision.managed:
                 cloudfront.strip(response, decision)
             return response
         decision, _ = self._decide(record, count=True)
-        cloudfront.stamp(response, decision)
-        if decision.touch:
+        cloudfront.apply_to_response(response, decision)
+        if decision.managed:
             cloudfront.set_header(response, "Cache-Control", "no-store")
         return response
 
@@ -112,7 +112,7 @@ class Edge:
 
     def _cached_response(self, record: cloudfront.Record) -> dict[str, Any]:
         decision, request = self._decide(record, count=True)
-        response = cloudfront.stamp(record.response or {}, decision)
+        response = cloudfront.apply_to_response(record.response or {}, decision)
         # A response that lacks its headers only because no policy was at hand must not stay in the cache.
         if decision.reason == POLICY_UNAVAILABLE and request.origin is not None:
             cloudfront.set_header(response, "Cache-Control", "no-store")
@@ -126,7 +126,7 @@ class Edge:
         try:
             record = cloudfront.Record(event)
         except Exception:
-            return cloudfront.salvage(event)
+            return cloudfront.fallback(event)
         if record.response is None:
             return record.request
         try:

@@ -21,12 +21,12 @@ class Finding:
     ``rules[1].allow_origins[0]``, ``message`` what is wrong and ``remedy`` what to write instead.
     """
 
-    __slots__ = ("code", "message", "place", "remedy", "severity")
+    __slots__ = ("code", "location", "message", "remedy", "severity")
 
-    def __init__(self, severity: str, code: str, place: str, message: str, remedy: str = "") -> None:
+    def __init__(self, severity: str, code: str, location: str, message: str, remedy: str = "") -> None:
         self.severity = severity
         self.code = code
-        self.place = place
+        self.location = location
         self.message = message
         self.remedy = remedy
 
@@ -35,20 +35,20 @@ class Finding:
         return {
             "severity": self.severity,
             "code": self.code,
-            "place": self.place,
+            "location": self.location,
             "message": self.message,
             "remedy": self.remedy,
         }
 
     def __str__(self) -> str:
-        text = f"{self.place or 'document'}: {self.message}"
+        text = f"{self.location or 'document'}: {self.message}"
         return f"{text} ({self.code}). {self.remedy}" if self.remedy else f"{text} ({self.code})."
 
     def __repr__(self) -> str:
-        return f"Finding({self.severity!r}, {self.code!r}, {self.place!r}, {self.message!r}, {self.remedy!r})"
+        return f"Finding({self.severity!r}, {self.code!r}, {self.location!r}, {self.message!r}, {self.remedy!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Finding) and self.as_dict() == other.as_dict()
 
     def __hash__(self) -> int:
-        return hash((self.severity, self.code, self.place, self.message, self.remedy))
+        return hash((self.severity, self.code, self.location, self.message, self.remedy))

@@ -149,7 +149,7 @@ NULL = Pattern("null", "null")
 ANY = Pattern("any", "*")
 
 
-def parse_pattern(text: str, place: str = "") -> tuple[Pattern | None, list[Finding]]:
+def parse_pattern(text: str, location: str = "") -> tuple[Pattern | None, list[Finding]]:
     """Read one entry of an allowlist; None when it can't be read, with the error that says why.
 
     Repairs (case, default port, trailing slash, stray blanks) can't widen anything: they are made and reported.
@@ -157,7 +157,7 @@ def parse_pattern(text: str, place: str = "") -> tuple[Pattern | None, list[Find
     if text == "*":
         return ANY, []
     findings: list[Finding] = []
-    pattern = _read_pattern(text, place, findings)
+    pattern = _read_pattern(text, location, findings)
     return pattern, findings
 
 
@@ -170,12 +170,12 @@ def parse_subdomain(text: str) -> Pattern | None:
     return None if parts is None else Pattern("subdomain", text, scheme, "*" + parts[1][1:], parts[2])
 
 
-def _read_pattern(text: str, place: str, findings: list[Finding]) -> Pattern | None:
+def _read_pattern(text: str, location: str, findings: list[Finding]) -> Pattern | None:
     def refuse(code: str, message: str, remedy: str) -> None:
-        findings.append(Finding(ERROR, code, place, f"{_shown(text)} {message}", remedy))
+        findings.append(Finding(ERROR, code, location, f"{_shown(text)} {message}", remedy))
 
     def repaired(code: str, what: str, value: str) -> None:
-        findings.append(Finding(REPAIRED, code, place, f"{_shown(text)} has {what}", f"Write {_shown(value)}."))
+        findings.append(Finding(REPAIRED, code, location, f"{_shown(text)} has {what}", f"Write {_shown(value)}."))
 
     value = text.strip()
     if not value.isascii():

@@ -276,8 +276,8 @@ def unpack(text: str) -> str:
         raise ValueError("the value behind gz: is not UTF-8") from None
 
 
-def _unreadable(place: str, message: str) -> Finding:
-    return Finding(ERROR, "unreadable", place, message, "Write the value again, best with the edgecors command.")
+def _unreadable(location: str, message: str) -> Finding:
+    return Finding(ERROR, "unreadable", location, message, "Write the value again, best with the edgecors command.")
 
 
 class Document:
@@ -335,9 +335,9 @@ class Entries:
         self.patterns[text] = pattern
         return True
 
-    def add(self, text: str, place: str) -> list[Finding]:
+    def add(self, text: str, location: str) -> list[Finding]:
         """Read any other entry; the findings say what was repaired or could not be read."""
-        pattern, findings = parse_pattern(text, place)
+        pattern, findings = parse_pattern(text, location)
         if pattern is ANY:
             self.any = True
         elif pattern is not None and (pattern is NULL or (pattern.kind == "origin" and pattern.port != "*")):
@@ -392,22 +392,22 @@ def read_list(name: str, text: str | None, findings: list[Finding]) -> Entries:
     for number, entry in enumerate(split_plain(text)):
         if entries.take(entry):
             continue
-        place = f"@{name}[{number}]"
+        location = f"@{name}[{number}]"
         if entry == "*" or entry.startswith("@"):
             remedy = "Write origins only; what is open to everyone belongs in the policy itself."
-            findings.append(_skipped("not-in-a-list", place, f"{_shown(entry)} can't stand in a list", remedy))
+            findings.append(_skipped("not-in-a-list", location, f"{_shown(entry)} can't stand in a list", remedy))
         else:
-            findings.extend(_as_skipped(entries.add(entry, place)))
+            findings.extend(_as_skipped(entries.add(entry, location)))
     return entries
 
 
-def _skipped(code: str, place: str, message: str, remedy: str) -> Finding:
-    return Finding(SKIPPED, code, place, f"{message}; the entry is skipped", remedy)
+def _skipped(code: str, location: str, message: str, remedy: str) -> Finding:
+    return Finding(SKIPPED, code, location, f"{message}; the entry is skipped", remedy)
 
 
 def _as_skipped(found: Iterable[Finding]) -> Iterable[Finding]:
     for f in found:
-        yield _skipped(f.code, f.place, f.message, f.remedy) if f.severity == ERROR else f
+        yield _skipped(f.code, f.location, f.message, f.remedy) if f.severity == ERROR else f
 
 
 def _read_plain(text: str, findings: list[Finding]) -> Document:
@@ -417,11 +417,11 @@ def _read_plain(text: str, findings: list[Finding]) -> Document:
     for number, entry in enumerate(found):
         if entries.take(entry):
             continue
-        place = f"entries[{number}]"
+        location = f"entries[{number}]"
         if entry.startswith("@"):
-            findings.extend(_as_skipped(_add_list_name(entries, entry, place)))
+            findings.extend(_as_skipped(_add_list_name(entries, entry, location)))
         else:
-            findings.extend(_as_skipped(entries.add(entry, place)))
+            findings.extend(_as_skipped(entries.add(entry, location)))
     if entries.any and any(entry != "*" for entry in found):
         # Also beside an entry that can't be read: a typing error must not open to everyone what names one.
         entries.any = False
@@ -438,11 +438,11 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= 256 and consists_of(text, _NAME)
 
 
-def _add_list_name(entries: Entries, entry: str, place: str) -> list[Finding]:
+def _add_list_name(entries: Entries, entry: str, location: str) -> list[Finding]:
     name = entry[1:]
     if not is_name(name):
         message = f"{_shown(entry)} names no list"
-        return [Finding(ERROR, "bad-list-name", place, message, "Write @ and a name of letters, digits, _ . and -.")]
+        return [Finding(ERROR, "bad-list-name", location, message, "Write @ and a name of letters, digits, _ . and -.")]
     if name not in entries.lists:
         entries.lists.append(name)
     return []
@@ -501,8 +501,8 @@ class _Draft:
             for text, finding in entries.unsafe_with_credentials():
                 if finding.code not in self.values.get("tolerate", ()):
                     unsafe.add(text)
-                    place = f"rules[{self.index}] @{name}"
-                    findings.append(_skipped(finding.code, place, finding.message, finding.remedy))
+                    location = f"rules[{self.index}] @{name}"
+                    findings.append(_skipped(finding.code, location, finding.message, finding.remedy))
         return unsafe
 
 
@@ -515,8 +515,8 @@ class _Reader:
     def __init__(self, findings: list[Finding]) -> None:
         self.findings = findings
 
-    def error(self, code: str, place: str, message: str, remedy: str) -> None:
-        self.findings.append(Finding(ERROR, code, place, message, remedy))
+    def error(self, code: str, location: str, message: str, remedy: str) -> None:
+        self.findings.append(Finding(ERROR, code, location, message, remedy))
 
     def document(self, data: dict[str, Any]) -> Document:
         self.known_fields(data, _SITE_FIELDS, "")
@@ -538,121 +538,121 @@ class _Reader:
         return Document(drafts, shadow=mode == "shadow", refresh_seconds=refresh, findings=self.findings)
 
     def rule(self, index: int, data: Any) -> _Draft:
-        place = f"rules[{index}]"
+        location = f"rules[{index}]"
         draft = _Draft(index)
         if not isinstance(data, dict):
-            self.error("wrong-type", place, f"{_shown(data)} is not an object", 'Write {"allow_origins": [...]}.')
+            self.error("wrong-type", location, f"{_shown(data)} is not an object", 'Write {"allow_origins": [...]}.')
             return draft
-        self.known_fields(data, _RULE_FIELDS, place)
+        self.known_fields(data, _RULE_FIELDS, location)
         values = draft.values
-        values["hosts"] = self.globs(data, "hosts", place, _host_glob)
-        values["paths"] = self.globs(data, "paths", place, _path_glob)
-        values["allow_methods"] = self.methods(data, place)
-        values["allow_headers"] = self.names(data, "allow_headers", place, "*", _forbidden_request_header)
-        values["expose_headers"] = self.names(data, "expose_headers", place, (), _unexposable_header)
+        values["hosts"] = self.globs(data, "hosts", location, _host_glob)
+        values["paths"] = self.globs(data, "paths", location, _path_glob)
+        values["allow_methods"] = self.methods(data, location)
+        values["allow_headers"] = self.names(data, "allow_headers", location, "*", _forbidden_request_header)
+        values["expose_headers"] = self.names(data, "expose_headers", location, (), _unexposable_header)
         for field in ("allow_credentials", "allow_private_network", "timing_allow_origin", "debug"):
-            values[field] = self.boolean(data, field, place)
-        values["max_age"] = self.integer(data, "max_age", place, 0, 86400, DEFAULT_MAX_AGE)
-        values["on_refused"] = self.one_of(data, "on_refused", place, ("omit", "block"), "omit")
-        values["resource_policy"] = self.one_of(data, "resource_policy", place, _RESOURCE_POLICIES, "")
-        values["tolerate"] = self.tolerate(data, place)
-        self.origins(data, place, draft)
+            values[field] = self.boolean(data, field, location)
+        values["max_age"] = self.integer(data, "max_age", location, 0, 86400, DEFAULT_MAX_AGE)
+        values["on_refused"] = self.one_of(data, "on_refused", location, ("omit", "block"), "omit")
+        values["resource_policy"] = self.one_of(data, "resource_policy", location, _RESOURCE_POLICIES, "")
+        values["tolerate"] = self.tolerate(data, location)
+        self.origins(data, location, draft)
         if values["allow_credentials"]:
-            self.credentials(draft, place)
+            self.credentials(draft, location)
         return draft
 
-    def known_fields(self, data: dict[str, Any], known: tuple[str, ...], place: str) -> None:
+    def known_fields(self, data: dict[str, Any], known: tuple[str, ...], location: str) -> None:
         for field in data:
             if field not in known:
                 import difflib  # only a wrong document pays for it
 
                 near = difflib.get_close_matches(field, known, 1, 0.5)
                 remedy = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."
-                self.error("unknown-field", _join(place, _name(field)), f"{_shown(field)} is no field", remedy)
+                self.error("unknown-field", _join(location, _name(field)), f"{_shown(field)} is no field", remedy)
 
-    def boolean(self, data: dict[str, Any], field: str, place: str) -> bool:
+    def boolean(self, data: dict[str, Any], field: str, location: str) -> bool:
         value = data.get(field, False)
         if not isinstance(value, bool):
             self.error(
-                "wrong-type", _join(place, field), f"{_shown(value)} is not true or false", "Write true or false."
+                "wrong-type", _join(location, field), f"{_shown(value)} is not true or false", "Write true or false."
             )
             return False
         return value
 
-    def integer(self, data: dict[str, Any], field: str, place: str, low: int, high: int, default: int) -> int:
+    def integer(self, data: dict[str, Any], field: str, location: str, low: int, high: int, default: int) -> int:
         value = data.get(field, default)
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # JSON has one kind of number; 60.0 is 60
         remedy = f"Write a whole number of seconds from {low} to {high}."
         if isinstance(value, bool) or not isinstance(value, int):
-            self.error("wrong-type", _join(place, field), f"{_shown(value)} is not a whole number", remedy)
+            self.error("wrong-type", _join(location, field), f"{_shown(value)} is not a whole number", remedy)
             return default
         if not low <= value <= high:
-            self.error("out-of-range", _join(place, field), f"{_shown(value)} is out of range", remedy)
+            self.error("out-of-range", _join(location, field), f"{_shown(value)} is out of range", remedy)
             return default
         return value
 
-    def one_of(self, data: dict[str, Any], field: str, place: str, known: tuple[str, ...], default: str) -> str:
+    def one_of(self, data: dict[str, Any], field: str, location: str, known: tuple[str, ...], default: str) -> str:
         value = data.get(field, default)
         if field in data and value not in known:
             remedy = f"Write one of: {', '.join(known)}."
-            self.error("unknown-value", _join(place, field), f"{_shown(value)} is not a {field}", remedy)
+            self.error("unknown-value", _join(location, field), f"{_shown(value)} is not a {field}", remedy)
             return default
         return str(value)
 
-    def strings(self, data: dict[str, Any], field: str, place: str) -> list[tuple[int, str]]:
+    def strings(self, data: dict[str, Any], field: str, location: str) -> list[tuple[int, str]]:
         """Each string of a list with its number; everything else is an error."""
         value = data[field]
         if not isinstance(value, list):
             remedy = "Write a list of strings: [...]."
-            self.error("wrong-type", _join(place, field), f"{_shown(value)} is not a list", remedy)
+            self.error("wrong-type", _join(location, field), f"{_shown(value)} is not a list", remedy)
             return []
         for number, item in enumerate(value):
             if not isinstance(item, str):
-                at = _item(place, field, number)
+                at = _item(location, field, number)
                 self.error("wrong-type", at, f"{_shown(item)} is not a string", "Write a string.")
         return [numbered for numbered in enumerate(value) if isinstance(numbered[1], str)]
 
-    def star_or_strings(self, data: dict[str, Any], field: str, place: str) -> list[tuple[int, str]] | None:
+    def star_or_strings(self, data: dict[str, Any], field: str, location: str) -> list[tuple[int, str]] | None:
         """None for ``"*"`` (or ``["*"]``), else the strings without any ``"*"``, which is an error beside others."""
         if data[field] == "*" or data[field] == ["*"]:
             return None
-        found = self.strings(data, field, place)
+        found = self.strings(data, field, location)
         stars = [number for number, text in found if text == "*"]
         for number in stars:
             remedy = f'Write "{field}": "*", or leave it out.'
-            self.error("wildcard-not-alone", _item(place, field, number), '"*" stands beside others', remedy)
+            self.error("wildcard-not-alone", _item(location, field, number), '"*" stands beside others', remedy)
         return [(number, text) for number, text in found if text != "*"] if stars else found
 
     def globs(
-        self, data: dict[str, Any], field: str, place: str, read: Callable[[str], tuple[str, str]]
+        self, data: dict[str, Any], field: str, location: str, read: Callable[[str], tuple[str, str]]
     ) -> Globs | None:
         if field not in data:
             return None
-        found = self.strings(data, field, place)
+        found = self.strings(data, field, location)
         if data[field] == []:
             self.error(
-                "empty", _join(place, field), "the list is empty, so the rule could never match", "Leave it out."
+                "empty", _join(location, field), "the list is empty, so the rule could never match", "Leave it out."
             )
         globs = []
         for number, text in found:
             glob, wrong = read(text)
             if wrong:
-                at = _item(place, field, number)
+                at = _item(location, field, number)
                 self.error("bad-glob", at, f"{_shown(text)} {wrong}", "Write a glob: * any run of characters, ? one.")
             globs.append(glob)
         everything = any(glob == "*" or (glob == "/*" and field == "paths") for glob in globs)
         return None if everything else Globs(globs)
 
-    def methods(self, data: dict[str, Any], place: str) -> tuple[str, ...] | str:
+    def methods(self, data: dict[str, Any], location: str) -> tuple[str, ...] | str:
         if "allow_methods" not in data:
             return DEFAULT_METHODS
-        found = self.star_or_strings(data, "allow_methods", place)
+        found = self.star_or_strings(data, "allow_methods", location)
         if found is None:
             return "*"
         names: list[str] = []
         for number, text in found:
-            at = _item(place, "allow_methods", number)
+            at = _item(location, "allow_methods", number)
             if not is_token(text):
                 self.error("not-a-token", at, f"{_shown(text)} is no method name", "Write a name such as GET.")
             elif text.upper() in FORBIDDEN_METHODS:
@@ -664,17 +664,22 @@ class _Reader:
         return tuple(dict.fromkeys(names))
 
     def names(
-        self, data: dict[str, Any], field: str, place: str, default: str | tuple[str, ...], refuse: Callable[[str], str]
+        self,
+        data: dict[str, Any],
+        field: str,
+        location: str,
+        default: str | tuple[str, ...],
+        refuse: Callable[[str], str],
     ) -> tuple[str, ...] | str:
         """Header names in lower case, without repetition."""
         if field not in data:
             return default
-        found = self.star_or_strings(data, field, place)
+        found = self.star_or_strings(data, field, location)
         if found is None:
             return "*"
         names = []
         for number, text in found:
-            name, at = text.lower(), _item(place, field, number)
+            name, at = text.lower(), _item(location, field, number)
             if not is_token(text):
                 self.error("not-a-token", at, f"{_shown(text)} is no header name", "Write a name such as x-request-id.")
             elif wrong := refuse(name):
@@ -683,46 +688,46 @@ class _Reader:
                 names.append(name)
         return tuple(dict.fromkeys(names))
 
-    def tolerate(self, data: dict[str, Any], place: str) -> tuple[str, ...]:
+    def tolerate(self, data: dict[str, Any], location: str) -> tuple[str, ...]:
         if "tolerate" not in data:
             return ()
         value = data["tolerate"]
         # One name may stand without a list: the field switches off "one named safety error".
         alone = isinstance(value, str)
-        found = [(0, value)] if alone else self.strings(data, "tolerate", place)
+        found = [(0, value)] if alone else self.strings(data, "tolerate", location)
         for number, text in found:
             if text not in TOLERABLE:
-                at = _join(place, "tolerate") if alone else _item(place, "tolerate", number)
+                at = _join(location, "tolerate") if alone else _item(location, "tolerate", number)
                 remedy = f"Known are: {', '.join(TOLERABLE)}."
                 self.error("unknown-value", at, f"{_shown(text)} can't be tolerated", remedy)
         return tuple(text for _, text in found)
 
-    def origins(self, data: dict[str, Any], place: str, draft: _Draft) -> None:
+    def origins(self, data: dict[str, Any], location: str, draft: _Draft) -> None:
         if "allow_origins" not in data:
             remedy = 'Write a list of origins, or "*".'
-            self.error("missing-field", _join(place, "allow_origins"), "the rule says nothing of origins", remedy)
+            self.error("missing-field", _join(location, "allow_origins"), "the rule says nothing of origins", remedy)
             return
-        found = self.star_or_strings(data, "allow_origins", place)
+        found = self.star_or_strings(data, "allow_origins", location)
         if found is None:
             draft.entries.any = True
             return
         for number, text in found:
             if draft.entries.take(text):
                 continue
-            at = _item(place, "allow_origins", number)
+            at = _item(location, "allow_origins", number)
             if text.startswith("@"):
                 self.findings.extend(_add_list_name(draft.entries, text, at))
             else:
                 self.findings.extend(draft.entries.add(text, at))
         if draft.entries.any and len(found) > 1:
-            at = next(_item(place, "allow_origins", number) for number, text in found if text.strip() == "*")
+            at = next(_item(location, "allow_origins", number) for number, text in found if text.strip() == "*")
             self.error(
                 "wildcard-not-alone", at, '"*" stands beside others', 'Write "allow_origins": "*", or leave it out.'
             )
         if draft.values["allow_credentials"]:
-            self.unsafe_origins(found, place, draft)
+            self.unsafe_origins(found, location, draft)
 
-    def unsafe_origins(self, found: list[tuple[int, str]], place: str, draft: _Draft) -> None:
+    def unsafe_origins(self, found: list[tuple[int, str]], location: str, draft: _Draft) -> None:
         unsafe = dict(draft.entries.unsafe_with_credentials())
         if not unsafe:
             return
@@ -730,17 +735,17 @@ class _Reader:
             pattern = parse_pattern(text)[0]
             finding = unsafe.get(pattern.text) if pattern else None
             if finding and finding.code not in draft.values["tolerate"]:
-                self.error(finding.code, _item(place, "allow_origins", number), finding.message, finding.remedy)
+                self.error(finding.code, _item(location, "allow_origins", number), finding.message, finding.remedy)
 
-    def credentials(self, draft: _Draft, place: str) -> None:
+    def credentials(self, draft: _Draft, location: str) -> None:
         if draft.entries.any:
             message = "'*' with credentials would let every site on the web read as the user"
             remedy = "List the origins, or remove allow_credentials."
-            self.error("wildcard-with-credentials", _join(place, "allow_origins"), message, remedy)
+            self.error("wildcard-with-credentials", _join(location, "allow_origins"), message, remedy)
         if draft.values["expose_headers"] == "*":
             message = "with credentials browsers take '*' for a header of that name"
             remedy = "List the headers to expose."
-            self.error("expose-wildcard-with-credentials", _join(place, "expose_headers"), message, remedy)
+            self.error("expose-wildcard-with-credentials", _join(location, "expose_headers"), message, remedy)
 
 
 def _read_json(text: str, findings: list[Finding]) -> Document | None:
@@ -808,17 +813,17 @@ def _path_glob(text: str) -> tuple[str, str]:
     return decoded, ""
 
 
-def _join(place: str, field: str) -> str:
-    return f"{place}.{field}" if place else field
+def _join(location: str, field: str) -> str:
+    return f"{location}.{field}" if location else field
 
 
-def _item(place: str, field: str, number: int) -> str:
-    """The place of one entry of a list. It is made where it is told only: there may be 100,000 entries."""
-    return f"{_join(place, field)}[{number}]"
+def _item(location: str, field: str, number: int) -> str:
+    """The location of one entry of a list. It is made where it is told only: there may be 100,000 entries."""
+    return f"{_join(location, field)}[{number}]"
 
 
 def _name(field: str) -> str:
-    """A field as it can stand in a place: what is no plain name is quoted."""
+    """A field as it can stand in a location: what is no plain name is quoted."""
     return field if field.isascii() and field.isidentifier() and len(field) <= 80 else _shown(field)
 
 

@@ -131,7 +131,7 @@ class PolicyStore:
             return kept.policy
         return self._refresh(site)
 
-    def forget(self) -> None:
+    def reset_after_restore(self) -> None:
         """After a snapshot was restored: connections are dead, ages unknown, and the jitter is everyone's."""
         self._jitter = random.Random().random
         self._absent.clear()

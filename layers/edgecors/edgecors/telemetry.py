@@ -51,7 +51,7 @@ class Telemetry:
         self._refused: set[tuple[str, str, str]] = set()
         self._due = 0.0
 
-    def decided(self, site: str, request: Request, decision: Decision) -> None:
+    def record_decision(self, site: str, request: Request, decision: Decision) -> None:
         """Count a decision; the first one of an interval writes the counts so far."""
         reason = decision.reason
         count = self._counts.get((site, reason))

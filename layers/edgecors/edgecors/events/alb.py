@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from itertools import product
 
-from .source import Source, encode_path, encode_query, read_parameters
+from .http_event import HttpEvent, encode_path, encode_query, read_parameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from .source import Fields
+    from .http_event import Fields
 
 
-class Alb(Source):
+class Alb(HttpEvent):
     """An event of a load balancer. Repeated headers and parameters are there only with multi-value headers on."""
 
     __slots__ = ("_several",)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from .alb import Alb
-from .http import Http
-from .rest import Rest
+from .api_gateway_v1 import ApiGatewayV1
+from .api_gateway_v2 import ApiGatewayV2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .source import Source
+    from .http_event import HttpEvent
 
 
-def source_of(event: object) -> Source | None:
+def parse_event(event: object) -> HttpEvent | None:
     """A request's event of API Gateway, a function URL or a load balancer, behind one shape; None for anything else.
 
     CloudFront's events are not among them: they have a module, and a function, of their own.
@@ -27,9 +27,9 @@ def source_of(event: object) -> Source | None:
     if event.get("version") == "2.0":
         if context is None or not isinstance(context.get("http"), dict):
             return None
-        return Http(event)
+        return ApiGatewayV2(event)
     if not isinstance(event.get("httpMethod"), str):
         return None
     if context is not None and "elb" in context:
         return Alb(event)
-    return Rest(event)
+    return ApiGatewayV1(event)

@@ -76,7 +76,7 @@ def to_request(record: Record) -> Request:
     return made
 
 
-def answer(decision: Decision) -> dict[str, Any]:
+def generate_response(decision: Decision) -> dict[str, Any]:
     """A response of our own, as CloudFront wants it.
 
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-generating-http-responses.html
@@ -94,9 +94,9 @@ def answer(decision: Decision) -> dict[str, Any]:
     return response
 
 
-def stamp(response: dict[str, Any], decision: Decision) -> dict[str, Any]:
+def apply_to_response(response: dict[str, Any], decision: Decision) -> dict[str, Any]:
     """Put a decision on an upstream's response: its CORS headers go, ours come, Vary is merged. In place."""
-    if not decision.touch:
+    if not decision.managed:
         return response
     headers = strip(response, decision)
     for lower, name, value in _form(decision):
@@ -124,7 +124,7 @@ def strip(response: dict[str, Any], decision: Decision) -> Headers:
     return headers
 
 
-def salvage(event: Any) -> Any:
+def fallback(event: Any) -> Any:
     """What an unreadable event still holds for CloudFront to go on with."""
     try:
         cf = event["Records"][0]["cf"]

@@ -1,0 +1,143 @@
+"""What a request gets and why: the one decision, pointed back into the policy's text, and the browser's verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecors.decision import REASONS, Decision, Request, decide_actual, decide_preflight
+from edgecors.findings import Finding
+from edgecors.policy import Policy, PolicyError, read_document
+
+from edgecors_admin.browser import (
+    Verdict,
+    can_be_sent,
+    cors_check,
+    needs_preflight,
+    normalised,
+    preflight_check,
+    unsafe_names,
+)
+from edgecors_admin.source_map import Written, read_written
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the page does: ``headers`` are the names it sets, with their values where they are known."""
+
+    origin: str
+    method: str = "GET"
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    path: str = "/"
+    host: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one request gets. ``status`` is None where the upstream answers."""
+
+    reason: str
+    rule: int | None
+    entry: str | None
+    entry_place: str
+    status: int | None
+    headers: tuple[tuple[str, str], ...]
+    touched: bool
+
+    @property
+    def meaning(self) -> str:
+        """The reason in a sentence."""
+        return REASONS[self.reason]
+
+    @property
+    def outcome(self) -> str:
+        """What happens to the request."""
+        if self.status is not None:
+            return f"answered with {self.status}, without asking the upstream"
+        if self.touched:
+            return "passed on to the upstream, whose own CORS headers are removed from its response"
+        return "passed on, and nothing is touched: what the upstream says about CORS counts"
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "reason": self.reason,
+            "rule": self.rule,
+            "entry": self.entry,
+            "entry_place": self.entry_place or None,
+            "status": self.status,
+            "headers": [list(header) for header in self.headers],
+            "touched": self.touched,
+        }
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All of it. ``preflight`` is None where the browser sends none; ``rejected`` the errors of a rejected policy."""
+
+    asked: Asked
+    preflight: Answer | None
+    actual: Answer
+    verdict_without_credentials: Verdict
+    verdict_with_credentials: Verdict
+    rejected: tuple[Finding, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "preflight": self.preflight.as_dict() if self.preflight is not None else None,
+            "request": self.actual.as_dict(),
+            "verdict": {
+                "without_credentials": vars(self.verdict_without_credentials),
+                "with_credentials": vars(self.verdict_with_credentials),
+            },
+            "rejected": [finding.as_dict() for finding in self.rejected],
+        }
+
+
+def explain_request(text: str, lists: Mapping[str, str | None], asked: Asked) -> Explanation:
+    """Decide as the service does. A rejected policy is explained as "none could be loaded yet"."""
+    policy: Policy | None = None
+    rejected: tuple[Finding, ...] = ()
+    try:
+        policy = read_document(text).compile(lists)
+    except PolicyError as error:
+        rejected = error.errors
+    written = read_written(text, lists)
+    method = normalised(asked.method)
+    unsafe = unsafe_names(asked.headers)
+    preflight = None
+    if needs_preflight(method, unsafe):
+        request = Request("OPTIONS", asked.path, asked.host, "https", asked.origin, method, ",".join(unsafe) or None)
+        preflight = _answer(decide_preflight(policy, request), written)
+    actual = _answer(decide_actual(policy, Request(method, asked.path, asked.host, "https", asked.origin)), written)
+    verdicts = [_verdict(preflight, actual, asked.origin, method, unsafe, credentials) for credentials in (False, True)]
+    return Explanation(asked, preflight, actual, verdicts[0], verdicts[1], rejected)
+
+
+def _answer(decision: Decision, written: Written) -> Answer:
+    location = ""
+    if decision.rule is not None and decision.entry is not None:
+        found = written.find(decision.rule.index, decision.entry)
+        location = found.location if found is not None else ""
+    headers = decision.headers
+    if decision.managed and decision.vary:
+        headers = (*headers, ("Vary", ", ".join(decision.vary)))
+    rule = decision.rule.index if decision.rule is not None else None
+    return Answer(decision.reason, rule, decision.entry, location, decision.status, headers, decision.managed)
+
+
+def _verdict(
+    preflight: Answer | None, actual: Answer, origin: str, method: str, unsafe: list[str], credentials: bool
+) -> Verdict:
+    if not can_be_sent(method):
+        return Verdict(False, f"no page can send {method}")
+    untouched = "that is up to the upstream: nothing is decided here"
+    if preflight is not None:
+        if not preflight.touched:
+            return Verdict(False, untouched)
+        asked = preflight_check(preflight.status or 0, preflight.headers, origin, method, unsafe, credentials)
+        if not asked.ok:
+            return asked
+    return cors_check(actual.headers, origin, credentials) if actual.touched else Verdict(False, untouched)

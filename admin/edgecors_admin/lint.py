@@ -1,0 +1,253 @@
+"""The linter: what the library says of a policy and its lists, and what can only be seen where policies are written.
+
+Nothing here decides what is allowed, and nothing changes a document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from edgecors.findings import ERROR, NOTE, REPAIRED, SKIPPED, WARNING, Finding
+from edgecors.policy import GZIP_PREFIX, Policy, PolicyError, Rule, read_document, read_list
+
+from edgecors_admin.covering import Covering
+from edgecors_admin.globs import rule_covers
+from edgecors_admin.public_suffixes import open_to_registrants
+from edgecors_admin.size import ADVANCED, STANDARD, fitted, size
+from edgecors_admin.source_map import Entry, Written, WrittenRule, read_written, read_written_list
+
+CODES: Mapping[str, str] = {
+    "public-suffix": "a wildcard over names that anybody can register",
+    "insecure-origin": "an origin without encryption",
+    "null-origin": "null is allowed, which any page can become",
+    "everyone": "a rule is open to every site",
+    "allows-nobody": "a rule allows no origin at all",
+    "shadowed-rule": "an earlier rule matches everything that this one is about",
+    "covered-entry": "another entry allows the same already",
+    "duplicate-entry": "an entry stands twice",
+    "max-age-over-ceiling": "browsers keep a preflight's answer for a shorter time",
+    "needless-expose": "a response header that every page may read anyway",
+    "method-case": "a method in a spelling that browsers do not send",
+    "needless-tolerate": "a safety error is switched off that does not occur",
+    "block-without-effect": "on_refused: block where nobody is refused",
+    "block-at-origin-events": "on_refused: block knows less at CloudFront's origin events",
+    "hosts-at-origin-events": "hosts are known at CloudFront's origin events only if forwarded",
+    "missing-version": "the document does not say its version",
+    "large": "the value needs the advanced tier, or packing",
+    "nearly-full": "the value is near Parameter Store's limit",
+    "too-large": "the value does not fit a parameter, not even packed",
+    "not-referenced": "a list that no policy uses",
+    "widens-to-everyone": "a change opens something to every site",
+}
+"""What only the linter says: each code with its meaning. The other codes are the library's."""
+
+FINDINGS = (ERROR, SKIPPED, WARNING)
+"""Severities that make a policy worth an exit status of 1. Repairs and notes do not."""
+
+CHROMIUM_MAX_AGE = 7200
+FIREFOX_MAX_AGE = 86400
+"""Seconds after which the browser asks again, whatever was answered."""
+
+_SAFELISTED_RESPONSE_HEADERS = frozenset(
+    ("cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma")
+)
+"""https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name"""
+_NORMALISED = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"))
+"""https://fetch.spec.whatwg.org/#concept-method-normalize; all others are sent as the page writes them."""
+_NEARLY = 0.9
+_WORST_FIRST = (ERROR, SKIPPED, WARNING, REPAIRED, NOTE)
+
+
+def lint(text: str, lists: Mapping[str, str | None] | None = None) -> list[Finding]:
+    """Everything there is to say of a site's policy and the lists it names, the worst first.
+
+    Args:
+        text: the parameter's value, plain or JSON, perhaps packed.
+        lists: the values of the lists it names; None, or nothing, for those that do not exist.
+    """
+    values = lists or {}
+    written = read_written(text, values)
+    findings: list[Finding] = []
+    try:
+        policy = read_document(text).compile(values)
+    except PolicyError as error:
+        findings.extend(error.findings)
+    else:
+        findings.extend(policy.findings)
+        findings.extend(_rules(policy, written))
+    for rule in written.rules:
+        findings.extend(_origins(rule, written))
+        findings.extend(_fields(rule))
+    if written.data is not None and "version" not in written.data:
+        message = "the document does not say its version"
+        findings.append(Finding(NOTE, "missing-version", "version", message, 'Write "version": 1.'))
+    findings.extend(_size("", text))
+    for name in written.lists:
+        findings.extend(_list_alone(name, values.get(name) or "", written.lists[name]))
+    return _sorted(findings)
+
+
+def lint_list(name: str, text: str) -> list[Finding]:
+    """Everything there is to say of a list by itself, the worst first."""
+    findings: list[Finding] = []
+    read_list(name, text, findings)
+    entries = read_written_list(name, text)
+    findings.extend(_list_alone(name, text, entries))
+    for entry in entries:
+        findings.extend(_risks(entry, credentials=False, tolerated=()))
+    findings.extend(_covered(entries))
+    return _sorted(findings)
+
+
+def is_clean(findings: Iterable[Finding]) -> bool:
+    """Whether there is nothing but repairs and notes."""
+    return all(f.severity not in FINDINGS for f in findings)
+
+
+def has_errors(findings: Iterable[Finding]) -> bool:
+    """Whether there is anything that must not be written."""
+    return any(f.severity == ERROR for f in findings)
+
+
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(dict.fromkeys(findings), key=lambda f: _WORST_FIRST.index(f.severity))
+
+
+def _origins(rule: WrittenRule, written: Written) -> Iterator[Finding]:
+    entries = tuple(written.entries(rule))
+    codes: set[str] = set()
+    for entry in entries:
+        yield from _risks(entry, credentials=rule.credentials, tolerated=rule.tolerated)
+        codes.update(_risk_codes(entry))
+    if any(e.pattern is not None and e.pattern.kind == "any" for e in rule.own):
+        location = rule.own[0].location
+        yield Finding(NOTE, "everyone", location, "every site may read what this rule is about", "List the origins.")
+    else:
+        yield from _covered(entries)
+    for name in rule.tolerated:
+        if name not in codes:
+            message = f"no entry needs {name!r} to be tolerated"
+            yield Finding(WARNING, "needless-tolerate", f"{rule.location}.tolerate", message, "Remove it.")
+
+
+def _risk_codes(entry: Entry) -> Iterator[str]:
+    if entry.pattern is not None and open_to_registrants(entry.pattern):
+        yield "public-suffix"
+    if entry.pattern is not None and entry.pattern.insecure:
+        yield "insecure-origin"
+
+
+def _risks(entry: Entry, *, credentials: bool, tolerated: tuple[str, ...]) -> Iterator[Finding]:
+    pattern = entry.pattern
+    if pattern is None:
+        return
+    if (suffix := open_to_registrants(pattern)) and "public-suffix" not in tolerated:
+        reach = "is over" if pattern.host.endswith(f".{suffix}") else "covers"
+        message = f"{pattern.text!r} {reach} {suffix!r}, where anybody can register a name that matches"
+        remedy = "Write the domain that is yours, such as https://*.example.com"
+        remedy += ', or accept the risk with "tolerate": ["public-suffix"].' if credentials else "."
+        yield Finding(ERROR if credentials else WARNING, "public-suffix", entry.location, message, remedy)
+    # With credentials these two are the library's.
+    if pattern.insecure and not credentials and "insecure-origin" not in tolerated:
+        message = f"{pattern.text!r} is not encrypted: anyone on its network can answer as that site"
+        yield Finding(WARNING, "insecure-origin", entry.location, message, "Use https.")
+    if pattern.kind == "null" and not credentials:
+        message = "'null' allows every page: a sandboxed frame has that origin"
+        yield Finding(WARNING, "null-origin", entry.location, message, "Remove it, or open the rule with '*'.")
+
+
+def _covered(entries: Iterable[Entry]) -> Iterator[Finding]:
+    """Entries that stand twice, and those that another entry of the same rule allows already."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.pattern is None:
+            continue
+        seen = first.setdefault(entry.pattern.text, entry)
+        if seen is not entry:
+            message = f"{entry.text!r} stands at {seen.location} already"
+            yield Finding(WARNING, "duplicate-entry", entry.location, message, "Remove one of them.")
+    covering = Covering(entry.pattern for entry in first.values() if entry.pattern is not None)
+    for text, entry in first.items():
+        if entry.pattern is not None and (by := covering.of(entry.pattern)) is not None:
+            message = f"{text!r} is allowed by {by!r} ({first[by].location}) already"
+            yield Finding(WARNING, "covered-entry", entry.location, message, "Remove it, or the wider entry.")
+
+
+def _rules(policy: Policy, written: Written) -> Iterator[Finding]:
+    """What is to be said of accepted rules: how they stand to each other, and what they come to."""
+    for rule in policy.rules:
+        location = written.rules[rule.index].location
+        earlier = next((r for r in policy.rules[: rule.index] if rule_covers(r, rule)), None)
+        if earlier is not None:
+            message = f"rules[{earlier.index}] matches everything that this rule is about, so this one never decides"
+            yield Finding(WARNING, "shadowed-rule", location, message, "Put the narrower rule first, or remove it.")
+        if rule.origins is not None and not len(rule.origins):
+            message = "the rule allows nobody"
+            yield Finding(WARNING, "allows-nobody", location, message, "Add an origin: edgecors allow SITE ORIGIN.")
+        yield from _rule_at_origin_events(rule, location, written)
+
+
+def _rule_at_origin_events(rule: Rule, location: str, written: Written) -> Iterator[Finding]:
+    data = written.rules[rule.index].data
+    if rule.hosts is not None:
+        message = "CloudFront's origin events show the viewer's Host only if it is forwarded"
+        remedy = "In the origin set-up forward Host, or tell rules apart by paths."
+        yield Finding(NOTE, "hosts-at-origin-events", f"{location}.hosts", message, remedy)
+    if data.get("on_refused") == "block":
+        at = f"{location}.on_refused"
+        if rule.block:
+            message = "at CloudFront's origin events same-origin can't always be told, and block holds back there"
+            remedy = "In the origin set-up forward Host or Sec-Fetch-Site."
+            yield Finding(NOTE, "block-at-origin-events", at, message, remedy)
+        else:
+            message = "the rule is open to everyone, so nothing is ever blocked"
+            yield Finding(WARNING, "block-without-effect", at, message, "Remove it, or list the origins.")
+
+
+def _fields(rule: WrittenRule) -> Iterator[Finding]:
+    data, location = rule.data, rule.location
+    age = data.get("max_age")
+    if isinstance(age, int | float) and CHROMIUM_MAX_AGE < age <= FIREFOX_MAX_AGE:
+        message = (
+            f"Chromium and Safari ask again after {CHROMIUM_MAX_AGE} s or sooner, Firefox after {FIREFOX_MAX_AGE} s"
+        )
+        remedy = f"Write {CHROMIUM_MAX_AGE}, or leave it out."
+        yield Finding(WARNING, "max-age-over-ceiling", f"{location}.max_age", message, remedy)
+    for name, at in _strings(data, location, "expose_headers"):
+        if name.lower() in _SAFELISTED_RESPONSE_HEADERS:
+            yield Finding(WARNING, "needless-expose", at, f"every page may read {name!r} anyway", "Remove it.")
+    for name, at in _strings(data, location, "allow_methods"):
+        if name != name.upper() and name.upper() in (*_NORMALISED, "PATCH"):
+            # Browsers put all but PATCH in upper case, and methods are compared with regard to case.
+            message = f"methods are compared with regard to case, and {name!r} is not {name.upper()!r}"
+            yield Finding(WARNING, "method-case", at, message, f"Write {name.upper()!r}.")
+
+
+def _strings(data: Mapping[str, object], location: str, field: str) -> Iterator[tuple[str, str]]:
+    value = data.get(field)
+    for number, item in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(item, str):
+            yield item, f"{location}.{field}[{number}]"
+
+
+def _list_alone(name: str, text: str, entries: tuple[Entry, ...]) -> Iterator[Finding]:
+    if not entries:
+        message = "the list allows nobody"
+        yield Finding(WARNING, "allows-nobody", f"@{name}", message, f"Add an origin: edgecors allow @{name} ORIGIN.")
+    yield from _size(f"@{name}", text)
+
+
+def _size(location: str, text: str) -> Iterator[Finding]:
+    value = fitted(text)
+    length = size(value)
+    packed = "packed " if value.startswith(GZIP_PREFIX) else ""
+    split = "Move origins to lists of their own, and name them as @list."
+    if length > ADVANCED:
+        message = f"{packed}{length} bytes; a parameter holds {ADVANCED}"
+        yield Finding(ERROR, "too-large", location, message, split)
+    elif length > _NEARLY * ADVANCED:
+        message = f"{packed}{length} of {ADVANCED} bytes"
+        yield Finding(WARNING, "nearly-full", location, message, split)
+    elif length > _NEARLY * STANDARD:
+        message = f"{packed}{length} bytes; the standard tier ends at {STANDARD}, the advanced one costs something"
+        yield Finding(NOTE, "large", location, message, split)

@@ -1,0 +1,109 @@
+"""Policy as code: what has to be written so that Parameter Store holds what the files say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecors.findings import Finding
+
+from edgecors_admin.access import Difference, compare
+from edgecors_admin.edit import canonical, is_json
+from edgecors_admin.lint import lint, lint_list
+from edgecors_admin.parameter_store import Parameters, Stored
+from edgecors_admin.policy_files import PolicyFiles
+
+
+@dataclass(frozen=True)
+class Step:
+    """One parameter to write. ``target`` is ``SITE`` or ``@LIST``; ``before`` is None for a new one."""
+
+    target: str
+    text: str
+    before: Stored | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def old_text(self) -> str:
+        """What is there now."""
+        return self.before.text if self.before is not None else ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to write (lists first), what that means for each site, and what is in Parameter Store alone."""
+
+    steps: tuple[Step, ...]
+    access: Mapping[str, Difference]
+    unchanged: tuple[str, ...]
+    only_stored: tuple[str, ...]
+    findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "changes": [{"target": step.target, "new": step.before is None} for step in self.steps],
+            "access": {site: found.as_dict() for site, found in self.access.items() if found},
+            "unchanged": list(self.unchanged),
+            "only_stored": list(self.only_stored),
+            "findings": {target: [f.as_dict() for f in found] for target, found in self.findings.items() if found},
+        }
+
+
+def make_plan(files: PolicyFiles, parameters: Parameters) -> Plan:
+    """Compare files with Parameter Store. Sites that use a changed list are looked at too. Writes nothing."""
+    stored_sites, stored_lists = parameters.below("sites"), parameters.below("lists")
+    lists_now: dict[str, str | None] = {name: stored.value for name, stored in stored_lists.items()}
+    lists_then: dict[str, str | None] = {**lists_now, **files.lists}
+    steps: list[Step] = []
+    unchanged: list[str] = []
+    findings: dict[str, tuple[Finding, ...]] = {}
+    for name, text in files.lists.items():
+        findings[f"@{name}"] = tuple(lint_list(name, text))
+        _step(f"@{name}", text, stored_lists.get(name), findings[f"@{name}"], steps, unchanged)
+    for name, text in files.sites.items():
+        findings[name] = tuple(lint(text, lists_then))
+        _step(name, text, stored_sites.get(name), findings[name], steps, unchanged)
+    access = {}
+    for name in sorted({*stored_sites, *files.sites}):
+        old = stored_sites[name].text if name in stored_sites else None
+        new = files.sites.get(name, old)
+        access[name] = compare(old, new, lists_now, lists_then)
+        if name not in files.sites and access[name]:
+            findings[name] = tuple(lint(new or "", lists_then))
+    only = [name for name in stored_sites if name not in files.sites]
+    only += [f"@{name}" for name in stored_lists if name not in files.lists]
+    return Plan(tuple(steps), access, tuple(unchanged), tuple(only), findings)
+
+
+def _step(
+    target: str,
+    text: str,
+    before: Stored | None,
+    findings: tuple[Finding, ...],
+    steps: list[Step],
+    unchanged: list[str],
+) -> None:
+    if before is not None and same(before.text, text):
+        unchanged.append(target)
+    else:
+        steps.append(Step(target, text, before, findings))
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two texts say the same, however they are laid out."""
+    if is_json(one) != is_json(other):
+        return False
+    if not is_json(one):
+        return _entries(one) == _entries(other)
+    try:
+        left, right = json.loads(one), json.loads(other)
+    except ValueError:
+        return one == other
+    return bool(left == right)
+
+
+def _entries(text: str) -> set[str]:
+    return {canonical(entry) for entry in text.replace(",", " ").split()}

@@ -1,0 +1,305 @@
+"""Asks a live endpoint what browsers ask, and compares every header with what the policy says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from edgecors.decision import Decision, Request, decide, find_rule
+from edgecors.policy import Policy, Rule
+
+from edgecors_admin.access import stand_in
+from edgecors_admin.browser import SAFELISTED_METHODS, Verdict, cors_check, preflight_check
+from edgecors_admin.errors import CommandError, UsageError
+
+STRANGER = "https://edgecors-probe.invalid"
+"""An origin that only a rule for everyone allows."""
+UNKNOWN_METHOD = "EDGECORS-PROBE"
+MOST_ORIGINS = 3
+"""Allowed origins that are tried: each kind of entry once is enough."""
+TIMEOUT_SECONDS = 15.0
+
+_RESPONSE_HEADERS = ("access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers")
+_PREFLIGHT_HEADERS = (
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-max-age",
+    "access-control-allow-private-network",
+)
+_LISTS = ("access-control-allow-methods", "access-control-allow-headers", "access-control-expose-headers")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back; ``headers`` in order, repeated ones several times."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+
+    def values(self, name: str) -> list[str]:
+        """All values of a header."""
+        return [value for key, value in self.headers if key.lower() == name]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request to send. ``request_method`` makes it a preflight."""
+
+    title: str
+    origin: str | None
+    request_method: str | None = None
+    request_headers: str | None = None
+
+    @property
+    def method(self) -> str:
+        """What is sent."""
+        return "GET" if self.request_method is None else "OPTIONS"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is sent with it."""
+        found = {
+            "Origin": self.origin,
+            "Access-Control-Request-Method": self.request_method,
+            "Access-Control-Request-Headers": self.request_headers,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A header (or the status) that is not what the policy says, and what is probably behind it."""
+
+    what: str
+    expected: str
+    got: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Probed:
+    """One case with its outcome; ``verdict`` is the browser's, None where no page sees the response."""
+
+    case: Case
+    decision: Decision
+    reply: Reply
+    differences: tuple[Difference, ...]
+    verdict: Verdict | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "title": self.case.title,
+            "method": self.case.method,
+            "sent": self.case.headers,
+            "reason": self.decision.reason,
+            "status": self.reply.status,
+            "headers": [list(header) for header in self.reply.headers],
+            "differences": [vars(difference) for difference in self.differences],
+            "verdict": vars(self.verdict) if self.verdict is not None else None,
+        }
+
+
+Send = Callable[[Case], Reply]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The URL's parts that a policy is about."""
+
+    scheme: str
+    host: str
+    path: str
+
+
+def place_of(url: str) -> Place:
+    """Read the URL. Raises `UsageError`."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{url!r} is no http or https URL.")
+    return Place(parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/")
+
+
+def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
+    """Send every case and compare. Raises `CommandError` when the policy has nothing to say about the URL."""
+    rule = find_rule(policy, Request("GET", location.path, location.host))
+    if rule is None:
+        raise CommandError(f"No rule is about {location.host}{location.path}: there is nothing to compare with.")
+    if policy.shadow:
+        raise CommandError(
+            "The policy is in shadow mode: nothing is answered or changed, so there is nothing to compare."
+        )
+    asked: list[str] = []
+    found = []
+    for case in cases(rule):
+        reply = send(case)
+        request = Request(
+            case.method,
+            location.path,
+            location.host,
+            location.scheme,
+            case.origin,
+            case.request_method,
+            case.request_headers,
+        )
+        decision = decide(policy, request)
+        compared = tuple(compare(case, decision, reply, asked))
+        found.append(Probed(case, decision, reply, compared, _verdict(case, reply, rule)))
+        if case.origin is not None:
+            asked.append(case.origin)
+    return found
+
+
+def cases(rule: Rule) -> list[Case]:
+    """What to ask about a rule. The order matters: a cache that mixes origins up shows it from the second on."""
+    origins = _allowed(rule)
+    method = next((m for m in sorted(rule.methods or ()) if m not in SAFELISTED_METHODS), "GET")
+    names = ",".join(sorted(rule.headers)[:3]) if rule.headers else ("content-type" if rule.headers is None else None)
+    found = [Case(f"request of {origin}", origin) for origin in origins]
+    found += [
+        Case("request of a stranger", STRANGER),
+        Case("request without Origin", None),
+        *(Case(f"request of {origin} again", origin) for origin in origins[:1]),
+        *(Case(f"preflight of {origin}", origin, method, names) for origin in origins),
+        Case("preflight of a stranger", STRANGER, method, names),
+    ]
+    if rule.methods is not None and origins:
+        found.append(Case("preflight for a method that is not allowed", origins[0], UNKNOWN_METHOD))
+    return found
+
+
+def _allowed(rule: Rule) -> list[str]:
+    if rule.origins is None:
+        return ["https://edgecors-probe.example"]
+    entries = [entry for entry in rule.origins if entry != "null"]
+    exact = [entry for entry in entries if "*" not in entry][: MOST_ORIGINS - 1]
+    patterns = [stand_in(entry) for entry in entries if "*" in entry]
+    return [*exact, *patterns[: MOST_ORIGINS - len(exact)]]
+
+
+def compare(case: Case, decision: Decision, reply: Reply, asked: Sequence[str]) -> Iterable[Difference]:
+    """Everything that is not as decided. ``asked`` are the origins of earlier requests."""
+    wanted = {name.lower(): value for name, value in decision.headers}
+    if decision.status is not None and reply.status != decision.status:
+        yield Difference("status", str(decision.status), str(reply.status), _why_status(case, decision, reply))
+    # A preflight that something else answered lacks our headers for that one reason.
+    comparable = decision.status is None or reply.status == decision.status
+    for name in _PREFLIGHT_HEADERS if case.request_method is not None else _RESPONSE_HEADERS:
+        got = reply.values(name)
+        expected = wanted.get(name)
+        if not _same(name, expected, got) and (comparable or got):
+            because = _why_header(name, case, expected, got, reply, asked)
+            yield Difference(name, expected or "(none)", " | ".join(got) or "(none)", because)
+    for name in ("timing-allow-origin", "cross-origin-resource-policy"):
+        if name in wanted and reply.values(name) != [wanted[name]]:
+            because = _why_header(name, case, wanted[name], reply.values(name), reply, asked)
+            yield Difference(name, wanted[name], " | ".join(reply.values(name)) or "(none)", because)
+    yield from _vary(decision, reply)
+
+
+def _same(name: str, expected: str | None, got: list[str]) -> bool:
+    if expected is None or not got:
+        return expected is None and not got
+    if name in _LISTS and len(got) == 1:
+        return _names(expected) == _names(got[0])
+    return got == [expected]
+
+
+def _names(value: str) -> set[str]:
+    return {name.strip().lower() for name in value.split(",")}
+
+
+def _vary(decision: Decision, reply: Reply) -> Iterable[Difference]:
+    got = _names(",".join(reply.values("vary")))
+    missing = [name for name in decision.vary if name.lower() not in got and "*" not in got]
+    if missing and decision.managed:
+        because = "a shared cache between here and the browser may give this answer to another origin"
+        yield Difference("vary", ", ".join(decision.vary), ", ".join(reply.values("vary")) or "(none)", because)
+
+
+def _why_status(case: Case, decision: Decision, reply: Reply) -> str:
+    if case.request_method is None:
+        return "something before the service answered, or the policy that serves is another version"
+    if reply.status == 503:
+        return "no policy could be loaded yet: look at the logs for 'policy refresh failed'"
+    if reply.status == 403:
+        return (
+            "something else refused it: a CloudFront behaviour without OPTIONS, S3, an authorizer, or an older policy"
+        )
+    if reply.status in (401, 405, 404):
+        return (
+            "the upstream answered: the preflight did not reach the service (trigger, route or authorizer on OPTIONS)"
+        )
+    if reply.status >= 500:
+        return "an error before or behind the service; a function's malformed answer becomes CloudFront's 502"
+    return (
+        "something else answered the preflight: the upstream, an HTTP API's CorsConfiguration, or a function URL's Cors"
+    )
+
+
+def _why_header(name: str, case: Case, expected: str | None, got: list[str], reply: Reply, asked: Sequence[str]) -> str:
+    older = "an older version of the policy may still serve; ask again after refresh_seconds"
+    if len(got) > 1 or (name == "access-control-allow-origin" and any("," in value for value in got)):
+        return "two sources add it: switch off the CORS of the function URL, the API, or a response headers policy"
+    value = got[0] if got else None
+    if name == "access-control-allow-origin" and value is not None and value != case.origin and value in asked:
+        return f"a cached copy that was made for {value}: Origin is not part of the cache's key{_cached(reply)}"
+    if value is not None and expected is None:
+        if name == "access-control-allow-origin" and value == case.origin:
+            return f"something allows any origin that asks: the upstream's own header was not removed, or {older}"
+        return f"the upstream's own header was not removed: no response trigger runs here, or {older}"
+    if value is None and case.request_method is None and reply.status >= 400:
+        return (
+            f"an error response ({reply.status}) without headers: viewer-response never sees those of 400 and above, so"
+            " origin-response has to be attached too; what CloudFront, WAF or a gateway makes itself runs no function"
+        )
+    if value is None:
+        return f"no response trigger runs here{_cached(reply)}, or {older}"
+    return f"{older}, or something else sets it"
+
+
+def _cached(reply: Reply) -> str:
+    cache, age = reply.values("x-cache"), reply.values("age")
+    told = [f"X-Cache: {cache[0]}"] if cache else []
+    told += [f"Age: {age[0]}"] if age else []
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _verdict(case: Case, reply: Reply, rule: Rule) -> Verdict | None:
+    if case.origin is None:
+        return None
+    if case.request_method is None:
+        return cors_check(reply.headers, case.origin, rule.credentials)
+    unsafe = [] if case.request_headers is None else case.request_headers.split(",")
+    return preflight_check(reply.status, reply.headers, case.origin, case.request_method, unsafe, rule.credentials)
+
+
+@dataclass
+class HttpSender:
+    """Sends cases to a URL over urllib3, which keeps repeated headers apart. Follows no redirect."""
+
+    url: str
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, case: Case) -> Reply:
+        """Raises `CommandError` when the endpoint can't be reached."""
+        import urllib3
+
+        pool = urllib3.PoolManager(timeout=TIMEOUT_SECONDS, retries=False)
+        headers = {"User-Agent": "edgecors-probe", "Accept": "*/*", **case.headers}
+        if case.request_method is None:
+            headers |= self.extra  # a browser sends nothing of its own with a preflight
+        try:
+            # The body is not wanted; its end is not waited for.
+            response = pool.request(case.method, self.url, headers=headers, redirect=False, preload_content=False)
+            reply = Reply(response.status, tuple(response.headers.items()))
+            response.close()
+        except urllib3.exceptions.HTTPError as error:
+            raise CommandError(f"{self.url} could not be asked: {error}") from None
+        finally:
+            pool.clear()
+        return reply

@@ -1,0 +1,60 @@
+"""Whether a change of a policy opens something to everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgecors.findings import WARNING, Finding
+from edgecors.policy import Policy, PolicyError, Rule, load_policy
+
+from edgecors_admin.globs import rule_covers, rules_meet, texts
+
+
+def widened(old: str | None, new: str | None) -> list[Finding]:
+    """Each rule of the new value that allows every origin (``*``) where the old value did not.
+
+    Lists need not be known: none can say ``*``. A value that is None or rejected allows nobody. Where it can't be told
+    whether the old rules were as open, they are taken not to be.
+    """
+    before, after = _policy(old), _policy(new)
+    return [_finding(rule, after) for rule in _newly_open(before, after)]
+
+
+def _policy(text: str | None) -> Policy | None:
+    try:
+        return None if text is None else load_policy(text)
+    except PolicyError:
+        return None
+
+
+def _newly_open(before: Policy | None, after: Policy | None) -> Iterator[Rule]:
+    for rule in after.rules if after is not None else ():
+        if _decides(after, rule) and rule.origins is None and not _was_open(before, after, rule):
+            yield rule
+
+
+def _decides(policy: Policy | None, rule: Rule) -> bool:
+    """Whether anything is left for a rule by those before it."""
+    return policy is not None and not any(rule_covers(r, rule) for r in policy.rules[: rule.index])
+
+
+def _was_open(before: Policy | None, after: Policy | None, rule: Rule) -> bool:
+    if before is None or after is None or (before.shadow and not after.shadow):
+        return False
+    ahead = after.rules[: rule.index]
+    for old in before.rules:
+        if old.origins is None:
+            if rule_covers(old, rule):
+                return True
+        # A narrower rule that stood before the open one must still be there, or its resources are open now.
+        elif rules_meet(old, rule) and not any(r.origins is not None and rule_covers(r, old) for r in ahead):
+            return False
+    return False
+
+
+def _finding(rule: Rule, policy: Policy | None) -> Finding:
+    plain = policy is not None and len(policy.rules) == 1 and rule.paths is None and rule.hosts is None
+    location = "" if plain else f"rules[{rule.index}]"
+    about = f"{', '.join(texts(rule.paths))} on {', '.join(texts(rule.hosts))}"
+    message = f"every site may now read {about}, which was not so before"
+    return Finding(WARNING, "widens-to-everyone", location, message, "List the origins, if that was not meant.")

@@ -1,0 +1,114 @@
+"""``edgecors local``: the options, and what is said when it can't run."""
+
+from __future__ import annotations
+
+import importlib.util
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class FrontName(StrEnum):
+    """The fronts that can be chosen."""
+
+    cloudfront_viewer = "cloudfront-viewer"
+    cloudfront_origin = "cloudfront-origin"
+    http_api = "http-api"
+    rest_api = "rest-api"
+    function_url = "function-url"
+    alb = "alb"
+    alb_single_value = "alb-single-value"
+
+
+def local(
+    front: Annotated[FrontName, typer.Option(help="The service to stand in for.")] = FrontName.cloudfront_viewer,
+    upstream: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where requests go. Without it: an upstream that misbehaves.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A policy document; changes of the file count while it runs.")
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(metavar="SITE", help="A site in Parameter Store, read with your own AWS settings."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
+    template: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A CloudFormation template whose distribution says how to cache."),
+    ] = None,
+    unkeyed: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HEADER", help="Leave a header out of the cache key, to see what comes of that mistake."),
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The API's stage: $default for an HTTP API, live for a REST API.")
+    ] = None,
+    runtime: Annotated[
+        bool, typer.Option("--runtime", help="Run the built artifacts in Lambda's runtime emulator (make build).")
+    ] = False,
+    page_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port of the playground; without it 8081, or a free one."),
+    ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="The default: a policy and an upstream of its own for what is not given.")
+    ] = False,
+    differences: Annotated[
+        bool, typer.Option("--differences", help="Say what is done otherwise than in AWS, and end.")
+    ] = False,
+) -> None:
+    """Try CORS and caching on this machine: real HTTP in, the real events, the real handler, real HTTP to an upstream.
+
+    Prints one line a request. Ctrl-C ends everything that was started.
+    """
+    _require_extra()
+    from edgecors_local.errors import LocalError
+    from edgecors_local.server import Plan, run
+
+    if differences:
+        _say_differences()
+        return
+    if policy is not None and site is not None:
+        raise typer.BadParameter("give --policy or --site, not both")
+    try:
+        plan = Plan(
+            front.value, port, upstream, policy, site, template, tuple(unkeyed or ()), stage, runtime, page_port
+        )
+        run(plan, say)
+    except LocalError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.status) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def say(text: str) -> None:
+    """Prints a line at once, also into a pipe."""
+    print(text, flush=True)
+
+
+def _require_extra() -> None:
+    missing = [name for name in ("httpx", "moto", "starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
+        typer.echo(
+            f"The local edge needs packages that are not installed ({', '.join(missing)}).\n"
+            "Install them with: pip install 'edgecors[local]'",
+            err=True,
+        )
+        raise typer.Exit(2)
+
+
+def _say_differences() -> None:
+    from edgecors_local import cloudfront, gateway
+
+    for name, source in (("CloudFront", cloudfront), ("The fronts of the gateway", gateway)):
+        typer.echo(f"{name}, not emulated:")
+        for sentence in source.NOT_EMULATED:
+            typer.echo(f"- {sentence}")
+        typer.echo("\nTaken for true where the documentation is silent:")
+        for sentence in source.ASSUMED:
+            typer.echo(f"- {sentence}")
+        typer.echo()

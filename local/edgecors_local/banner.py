@@ -1,0 +1,79 @@
+"""What the local edge prints when it is up: where it is, and lines to paste."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+from edgecors_local.parameter_store import (
+    CREDENTIAL,
+    DEMO_LIST,
+    DEMO_LIST_PARAMETER,
+    DEMO_REFRESH_SECONDS,
+    REGION,
+)
+
+if TYPE_CHECKING:
+    from edgecors_local.server import Running
+
+ALLOWED = "https://app.example.com"
+REFUSED = "https://evil.example"
+
+
+def banner(running: Running) -> str:
+    """All of it."""
+    lines = [
+        f"The playground is at {running.page} (open it in a browser)",
+        f"The local edge ({running.front.name}) answers at {running.url}",
+        f"  upstream         {running.upstream_url}{'' if running.plan.upstream else '  (the demonstration)'}",
+        f"  policy           {running.source.parameter}{_where(running)}",
+    ]
+    if running.source.store is not None:
+        lines.append(f"  Parameter Store  {running.source.store.endpoint}  (embedded)")
+    if running.source.demo and running.plan.upstream is None:
+        lines += ["", *_requests(running.url), "", *_change(running)]
+    return "\n".join((*lines, "", "What it does otherwise than AWS: edgecors local --differences. Ctrl-C ends it."))
+
+
+def _where(running: Running) -> str:
+    if running.plan.policy is not None:
+        return f"  (from {running.plan.policy}, followed)"
+    return "  (in AWS)" if running.source.store is None else ""
+
+
+def _requests(url: str) -> list[str]:
+    def preflight(origin: str) -> str:
+        return (
+            f"  curl -si -X OPTIONS {url}/api/echo -H 'Origin: {origin}'"
+            " -H 'Access-Control-Request-Method: PUT' -H 'Access-Control-Request-Headers: content-type'"
+        )
+
+    return [
+        "Paste into another terminal. A preflight that is allowed (204 with Access-Control-* headers):",
+        preflight(ALLOWED),
+        "One that is refused (403, none of them):",
+        preflight(REFUSED),
+        "A request that the upstream answers with CORS headers of its own, which are replaced:",
+        f"  curl -si {url}/api/own-cors/reflecting -H 'Origin: {ALLOWED}'",
+    ]
+
+
+def _change(running: Running) -> list[str]:
+    """The line that also allows the refused origin. `--cli-input-json`, because version 1 of the AWS CLI would fetch a
+    ``--value`` that starts with ``https://``.
+    """
+    store = running.source.store
+    endpoint = store.endpoint if store is not None else ""
+    parameter = {
+        "Name": DEMO_LIST_PARAMETER,
+        "Type": "StringList",
+        "Value": ",".join((*DEMO_LIST, REFUSED)),
+        "Overwrite": True,
+    }
+    return [
+        f"Allow {REFUSED} as well (counts within {DEMO_REFRESH_SECONDS} seconds), then paste the second line again:",
+        f"  AWS_ACCESS_KEY_ID={CREDENTIAL} AWS_SECRET_ACCESS_KEY={CREDENTIAL} AWS_DEFAULT_REGION={REGION}"
+        f" aws ssm put-parameter --endpoint-url {endpoint}"
+        f" --cli-input-json {shlex.quote(json.dumps(parameter))}",
+    ]

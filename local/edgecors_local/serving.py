@@ -1,0 +1,113 @@
+"""HTTP servers on loopback inside one event loop: each on a socket bound beforehand, each ended by its own handle."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from edgecors_local.errors import LocalError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+MAX_HEAD: Final = 64 * 1024
+"""Bytes of a request's line and headers; above CloudFront's own limit, so that its refusals can be tried."""
+
+
+def bind(port: int, option: str = "--port") -> list[socket.socket]:
+    """Sockets for a port on 127.0.0.1 and, where there is IPv6, on ::1 (browsers ask ``localhost`` there first).
+    Port 0: a free one. Raises LocalError, naming ``option``, when the port can't be had.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        sockets.append(_bound(socket.AF_INET, "127.0.0.1", port))
+        taken = sockets[0].getsockname()[1]
+        if socket.has_ipv6:
+            try:
+                sockets.append(_bound(socket.AF_INET6, "::1", taken))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE and port:
+                    raise
+    except (OSError, OverflowError) as error:
+        for opened in sockets:
+            opened.close()
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            sentence = f"Port {port} is in use by another program. End that, or choose another port: {option} N."
+        else:
+            sentence = f"Port {port} can't be opened: {error}. Choose another: {option} N."
+        raise LocalError(sentence) from error
+    return sockets
+
+
+def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    # With the protocol named, asyncio sets TCP_NODELAY on accepted connections; else answers wait 40 ms for an ACK.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        # A port that was ours a moment ago is free again at once; on Windows the option means something else.
+        if hasattr(socket, "SO_REUSEPORT"):
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(socket.SOMAXCONN)
+        made.setblocking(False)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+class AppServer:
+    """One ASGI application on the sockets of one port."""
+
+    def __init__(self, app: Any, sockets: list[socket.socket]) -> None:
+        self.port: int = sockets[0].getsockname()[1]
+        self._sockets = sockets
+        self._server = _quiet_server(app)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Returns once requests are answered."""
+        self._task = asyncio.create_task(self._server.serve(self._sockets))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise LocalError(f"The server on port {self.port} did not start.")
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Ends it; requests that are under way have a second."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        for opened in self._sockets:
+            opened.close()
+
+
+def _quiet_server(app: Any) -> uvicorn.Server:
+    """A uvicorn server that adds nothing to what an application sends, and leaves signals to us."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    return Server(
+        uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            # Else a client on loopback could choose its address with X-Forwarded-For.
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            h11_max_incomplete_event_size=MAX_HEAD,
+            timeout_graceful_shutdown=1,
+        )
+    )
