@@ -16,31 +16,6 @@ from edgecors_admin.public_suffixes import open_to_registrants
 from edgecors_admin.size import ADVANCED, STANDARD, fitted, size
 from edgecors_admin.source_map import Entry, Written, WrittenRule, read_written, read_written_list
 
-CODES: Mapping[str, str] = {
-    "public-suffix": "a wildcard over names that anybody can register",
-    "insecure-origin": "an origin without encryption",
-    "null-origin": "null is allowed, which any page can become",
-    "everyone": "a rule is open to every site",
-    "allows-nobody": "a rule allows no origin at all",
-    "shadowed-rule": "an earlier rule matches everything that this one is about",
-    "covered-entry": "another entry allows the same already",
-    "duplicate-entry": "an entry stands twice",
-    "max-age-over-ceiling": "browsers keep a preflight's answer for a shorter time",
-    "needless-expose": "a response header that every page may read anyway",
-    "method-case": "a method in a spelling that browsers do not send",
-    "needless-tolerate": "a safety error is switched off that does not occur",
-    "block-without-effect": "on_refused: block where nobody is refused",
-    "block-at-origin-events": "on_refused: block knows less at CloudFront's origin events",
-    "hosts-at-origin-events": "hosts are known at CloudFront's origin events only if forwarded",
-    "missing-version": "the document does not say its version",
-    "large": "the value needs the advanced tier, or packing",
-    "nearly-full": "the value is near Parameter Store's limit",
-    "too-large": "the value does not fit a parameter, not even packed",
-    "not-referenced": "a list that no policy uses",
-    "widens-to-everyone": "a change opens something to every site",
-}
-"""What only the linter says: each code with its meaning. The other codes are the library's."""
-
 FINDINGS = (ERROR, SKIPPED, WARNING)
 """Severities that make a policy worth an exit status of 1. Repairs and notes do not."""
 

@@ -31,7 +31,7 @@ from edgecors.policy import (
     read_list,
 )
 from edgecors.store import JITTER
-from edgecors_admin.lint import CODES as LINT_CODES
+from edgecors_admin.codes import LINTER_CODES
 from edgecors_admin.size import ADVANCED, STANDARD
 
 from tests.docs.markdown import blocks, by_first, only_span, read, section, spans, table
@@ -231,7 +231,7 @@ def test_the_library_s_codes_are_complete_and_mean_the_same() -> None:
 
 def test_the_linter_s_codes_are_complete_and_mean_the_same() -> None:
     found = by_first(about("Found by the linter alone"))
-    assert {code: cells[1] for code, cells in found.items()} == dict(LINT_CODES)
+    assert {code: cells[1] for code, cells in found.items()} == dict(LINTER_CODES)
     severities: dict[str, set[str]] = {code: set() for code in found}
     for source in Path(edgecors_admin.__file__).parents[2].glob("*/edgecors_*/**/*.py"):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):

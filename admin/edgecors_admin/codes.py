@@ -1,0 +1,89 @@
+"""The registry of finding codes: every code that the library, the linter or the guard reports, with its meaning.
+
+Codes are stable words for programs: a code is never renamed, and never gets another meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LIBRARY_CODES: Mapping[str, str] = {
+    "bad-glob": "a host or path is not a valid glob, or is one that can never match",
+    "bad-list-name": "the name after the @ is not a valid list name",
+    "duplicate-field": "an object has the same field twice",
+    "empty": "a list is empty where at least one item is required",
+    "expose-wildcard-with-credentials": "expose_headers is * with credentials, where browsers read * as a plain name",
+    "extension-wildcard-with-credentials": "a wildcard over browser extensions with credentials",
+    "forbidden-header": "pages can never send, or never read, this header",
+    "forbidden-method": "browsers never send this method",
+    "grants-beside-fields": "a rule has grants and, beside them, a field that belongs in a grant",
+    "insecure-origin": "an http origin that is not loopback with credentials",
+    "invalid-json": "the document starts like JSON but is not valid JSON",
+    "list-missing": "the policy uses a list that does not exist",
+    "missing-field": "a required field is missing",
+    "more-findings": "there are more findings than are listed",
+    "not-a-token": "a method or header name has a character that such names can't have",
+    "not-in-a-list": "a list has * or the name of another list as an entry",
+    "null-with-credentials": "null with credentials",
+    "origin-bad-host": "the host is not a name, IPv4 or IPv6 address in the spelling that browsers send",
+    "origin-bad-port": "the port is not a number from 1 to 65535, and not *",
+    "origin-bad-scheme": "the text before :// is not a valid scheme",
+    "origin-bad-wildcard": "a * stands where wildcards are not allowed",
+    "origin-file-scheme": "a file URL, whose origin is opaque",
+    "origin-has-path": "a path, query or fragment follows the origin",
+    "origin-has-userinfo": "a user name stands before the host",
+    "origin-no-scheme": "the scheme and :// are missing",
+    "origin-not-ascii": "an internationalised name is not in Punycode, or has a look-alike letter",
+    "origin-too-long": "the entry is longer than any origin",
+    "out-of-range": "a number is too small or too large",
+    "repaired-blanks": "blanks around an entry were removed",
+    "repaired-case": "upper-case letters were made lower case",
+    "repaired-default-port": "the scheme's default port was removed",
+    "repaired-trailing-slash": "a trailing slash was removed",
+    "too-large": "the value is larger than a parameter holds, or than edgecors reads",
+    "unknown-field": "there is no field of this name",
+    "unknown-value": "the field does not have this value",
+    "unknown-version": "the document has a version that this edgecors does not know",
+    "unreadable": "the value after gz: can't be unpacked",
+    "wildcard-not-alone": "* stands beside other entries",
+    "wildcard-not-last": "a grant other than the last one has *",
+    "wildcard-with-credentials": "* with credentials",
+    "wrong-type": "the value has another type than the field",
+}
+"""Codes that reading a policy or a list can report."""
+
+LINTER_CODES: Mapping[str, str] = {
+    "public-suffix": "a wildcard over names that anybody can register",
+    "insecure-origin": "an origin without encryption",
+    "null-origin": "null is allowed, which any page can become",
+    "everyone": "a rule is open to every site",
+    "allows-nobody": "a rule allows no origin at all",
+    "shadowed-rule": "an earlier rule matches everything that this one is about",
+    "covered-entry": "another entry allows the same already",
+    "duplicate-entry": "an entry stands twice",
+    "max-age-over-ceiling": "browsers keep a preflight's answer for a shorter time",
+    "needless-expose": "a response header that every page may read anyway",
+    "method-case": "a method in a spelling that browsers do not send",
+    "needless-tolerate": "a safety error is switched off that does not occur",
+    "block-without-effect": "on_refused: block where nobody is refused",
+    "block-at-origin-events": "on_refused: block knows less at CloudFront's origin events",
+    "hosts-at-origin-events": "hosts are known at CloudFront's origin events only if forwarded",
+    "missing-version": "the document does not say its version",
+    "large": "the value needs the advanced tier, or packing",
+    "nearly-full": "the value is near Parameter Store's limit",
+    "too-large": "the value does not fit a parameter, not even packed",
+    "not-referenced": "a list that no policy uses",
+    "widens-to-everyone": "a change opens something to every site",
+}
+"""Codes that the linter and the comparison of two policies report."""
+
+GUARD_CODES: Mapping[str, str] = {
+    "nothing-readable": "no entry of the value can be read as an origin",
+    "bad-site-name": "an alias is not a valid site name",
+    "site-missing": "an alias names a site that does not exist",
+    "unsafe-together": "an entry of a list is unsafe in a rule with credentials that uses the list",
+}
+"""Codes that only the guard reports, as only it looks at a whole account."""
+
+CODES: Mapping[str, str] = {**LINTER_CODES, **GUARD_CODES, **LIBRARY_CODES}
+"""Every code with its meaning. Where the linter widens a code of the library, the library's meaning counts."""
