@@ -256,6 +256,26 @@ def built_in_cors_is_off(document: Document) -> Iterator[str]:
             yield f"{name}: x-amazon-apigateway-cors answers preflights itself"
 
 
+# The name that each importer expects for the greedy path parameter: an HTTP API's export has the plus in it.
+GREEDY: Final = {"HttpApi": "proxy+", "RestApi": "proxy"}
+
+
+def api_bodies_can_be_imported(document: Document) -> Iterator[str]:
+    """API Gateway's importer wants responses in every operation and a declaration of every path parameter."""
+    for name in ("HttpApi", "RestApi"):
+        properties = document["Resources"][name]["Properties"]
+        if properties.get("FailOnWarnings"):
+            yield f"{name}: FailOnWarnings turns any warning of the importer into a failed deployment"
+        body = properties.get("DefinitionBody", properties.get("Body"))
+        for path, methods in body["paths"].items():
+            for method, operation in methods.items():
+                if not operation.get("responses"):
+                    yield f"{name}: {method} {path} has no responses"
+                declared = [item["name"] for item in operation.get("parameters", ()) if item["in"] == "path"]
+                if declared != [GREEDY[name]] * ("{proxy+}" in path):
+                    yield f"{name}: {method} {path} declares the path parameters {declared}"
+
+
 def apis_pass_everything_on(document: Document) -> Iterator[str]:
     for name in ("HttpApi", "RestApi"):
         paths = document["Resources"][name]["Properties"]["DefinitionBody"]["paths"]
@@ -530,6 +550,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     origin_sees_the_origin_header,
     errors_are_not_kept,
     built_in_cors_is_off,
+    api_bodies_can_be_imported,
     apis_pass_everything_on,
     gateway_responses_have_one_origin,
     url_is_open_to_preflights,

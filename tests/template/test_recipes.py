@@ -16,7 +16,7 @@ from tests.template.document import ROOT
 LEFTOVERS = ("__pycache__/app.cpython-311.pyc", ".DS_Store", "app.py~", "tests/test_app.py", "stale.pyc")
 LEFT_OUT_AT_THE_EDGE = {
     *("decorator.py", "powertools.py", "testing.py", "policy.schema.json"),
-    *("events/api.py", "events/source.py", "events/rest.py", "events/http.py", "events/alb.py"),
+    *("events/api.py", "events/http_event.py", "events/api_gateway_v1.py", "events/api_gateway_v2.py", "events/alb.py"),
 }
 
 

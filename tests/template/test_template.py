@@ -154,6 +154,11 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     (checks.built_in_cors_is_off, put("FunctionUrl Properties Cors", {"AllowOrigins": ["*"]})),
     (checks.built_in_cors_is_off, put(f"{GATEWAY} FunctionUrlConfig", {"Cors": {"AllowOrigins": ["*"]}})),
     (checks.built_in_cors_is_off, put(f"{HTTP} DefinitionBody x-amazon-apigateway-cors", {"allowOrigins": ["*"]})),
+    (checks.api_bodies_can_be_imported, put(f"{HTTP} FailOnWarnings", True)),
+    (checks.api_bodies_can_be_imported, put(f"{HTTP} {OPTIONS} responses", None)),
+    (checks.api_bodies_can_be_imported, put(f"{REST} {OPTIONS} responses", {})),
+    (checks.api_bodies_can_be_imported, put(f"{HTTP} {OPTIONS} parameters", None)),
+    (checks.api_bodies_can_be_imported, put(f"{REST} {OPTIONS} parameters 0 name", "path")),
     (checks.apis_pass_everything_on, put(f"{HTTP} {OPTIONS}", None)),
     (checks.apis_pass_everything_on, put(f"{REST} DefinitionBody paths /", None)),
     (checks.apis_pass_everything_on, put(f"{REST} {OPTIONS} security", [{"api_key": []}])),
@@ -360,6 +365,14 @@ def test_sam_validate_with_lint() -> None:
     done = subprocess.run(command, cwd=ROOT, env=sam.environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "is a valid SAM Template" in done.stdout
+
+
+@pytest.mark.usefixtures("with_sam")
+def test_transformed_api_bodies_can_be_imported(document: dict[str, Any]) -> None:
+    (transformed,) = sam.transform((document, {}))
+    assert list(checks.api_bodies_can_be_imported(transformed)) == []
+    for name in checks.GREEDY:
+        assert "FailOnWarnings" not in transformed["Resources"][name]["Properties"]
 
 
 @pytest.mark.usefixtures("with_sam")
