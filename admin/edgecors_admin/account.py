@@ -85,16 +85,17 @@ class Account:
 
 @contextmanager
 def aws_errors() -> Iterator[None]:
-    """Turns what botocore raises into `AwsError` with one sentence."""
+    """Turn botocore's exceptions into `AwsError` with one sentence."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except ClientError as error:
-        about = error.response.get("Error", {})
+        details = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        # Parameter Store says it by name with status 400, others by the status.
-        kind = NotPermittedError if about.get("Code") == "AccessDeniedException" or status == 403 else AwsError
-        raise kind(f"AWS refused {error.operation_name}: {about.get('Message') or about.get('Code')}") from error
+        # Parameter Store answers AccessDeniedException with status 400, other services answer 403.
+        kind = NotPermittedError if details.get("Code") == "AccessDeniedException" or status == 403 else AwsError
+        message = f"AWS refused {error.operation_name}: {details.get('Message') or details.get('Code')}"
+        raise kind(message, f"{error.operation_name}: {details.get('Code')}") from error
     except BotoCoreError as error:
-        raise AwsError(f"AWS could not be asked: {error}") from error
+        raise AwsError(f"The request to AWS failed: {error}", type(error).__name__) from error

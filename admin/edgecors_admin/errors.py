@@ -22,11 +22,16 @@ class UsageError(CommandError):
 
 
 class AwsError(CommandError):
-    """AWS could not be asked, or refused."""
+    """A request to AWS failed.
 
-    def __init__(self, message: str) -> None:
+    ``summary`` says what failed without the service's own words, which may quote a secret value: the operation and
+    the error code, or the kind of the network error.
+    """
+
+    def __init__(self, message: str, summary: str = "") -> None:
         super().__init__(message, 3)
+        self.summary = summary
 
 
 class NotPermittedError(AwsError):
-    """AWS refused, for whoever asks may not."""
+    """The caller lacks permission."""

@@ -1,8 +1,8 @@
-"""Parameters: reading and writing them with their versions, in the form they have."""
+"""The Parameter Store client of the command and the guard: parameters with their versions, read and written."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 ParameterType = Literal["String", "StringList", "SecureString"]
+Kind = Literal["sites", "lists", "aliases"]
+
+MAX_NAMES = 10
+"""The most names that GetParameters takes."""
 
 
 class Conflict(Exception):
@@ -29,11 +33,18 @@ class Stored:
     """One version of a parameter.
 
     Attributes:
-        name: with its path.
+        name: the full name, with its path.
         value: as stored, perhaps packed.
+        type: ``String``, ``StringList`` or ``SecureString``.
         version: counts from 1 since the parameter was created.
+        modified: when this version was written, where that is known.
         user: who wrote it (an ARN), where that is known.
+        tier: ``Standard`` or ``Advanced``; empty where AWS did not say.
         labels: of this version.
+        description: of this version, where that is known.
+        data_type: ``text``, as a rule.
+        allowed_pattern: the regular expression that new values must match; empty for none.
+        key: the KMS key of a SecureString, where that is known.
     """
 
     name: str
@@ -44,6 +55,20 @@ class Stored:
     user: str = ""
     tier: str = ""
     labels: tuple[str, ...] = ()
+    description: str = ""
+    data_type: str = "text"
+    allowed_pattern: str = ""
+    key: str = ""
+
+    @property
+    def short_name(self) -> str:
+        """The name of the site, list or alias."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value must not be shown."""
+        return self.type == "SecureString"
 
     @property
     def text(self) -> str:
@@ -58,6 +83,10 @@ class Stored:
         """Whether it is stored as ``gz:``."""
         return self.value.startswith(GZIP_PREFIX)
 
+    def is_same_write(self, other: Stored | None) -> bool:
+        """Whether two reads saw the same write. Versions count from 1 again after a deletion, so dates count too."""
+        return other is not None and (self.version, self.modified) == (other.version, other.modified)
+
 
 @dataclass
 class Parameters:
@@ -71,44 +100,97 @@ class Parameters:
         return f"{self.root}/lists/{target[1:]}" if target.startswith("@") else f"{self.root}/sites/{target}"
 
     def get(self, name: str, version: int | None = None) -> Stored | None:
-        """A parameter's newest version, or the one given; None when there is none."""
+        """A parameter's newest version, or the given one; None when there is no such parameter or version."""
         selector = name if version is None else f"{name}:{version}"
         with aws_errors():
             try:
-                found = self.client.get_parameter(Name=selector, WithDecryption=True)["Parameter"]
+                parameter = self.client.get_parameter(Name=selector, WithDecryption=True)["Parameter"]
             except (self.client.exceptions.ParameterNotFound, self.client.exceptions.ParameterVersionNotFound):
                 return None
-        return _stored(name, cast("Mapping[str, Any]", found))
+        return _stored(name, cast("Mapping[str, Any]", parameter))
+
+    def get_many(self, names: Iterable[str]) -> dict[str, Stored | None]:
+        """Parameters by their full names, ten a request; None for those that do not exist."""
+        wanted = list(dict.fromkeys(names))
+        stored: dict[str, Stored | None] = dict.fromkeys(wanted)
+        for start in range(0, len(wanted), MAX_NAMES):
+            batch = wanted[start : start + MAX_NAMES]
+            with aws_errors():
+                response = self.client.get_parameters(Names=batch, WithDecryption=True)
+            for item in response["Parameters"]:
+                stored[item["Name"]] = _stored(item["Name"], cast("Mapping[str, Any]", item))
+        return stored
 
     def get_lists(self, names: tuple[str, ...]) -> dict[str, str | None]:
         """The values of lists (None: there is no such list)."""
-        return {name: found.value if (found := self.get(self.name_of(f"@{name}"))) else None for name in names}
+        return {name: stored.value if (stored := self.get(self.name_of(f"@{name}"))) else None for name in names}
 
-    def below(self, kind: Literal["sites", "lists"]) -> dict[str, Stored]:
-        """All sites, or all lists, by their names."""
-        found = {}
+    def below(self, kind: Kind) -> dict[str, Stored]:
+        """All sites, all lists or all aliases, by their names."""
         start = f"{self.root}/{kind}/"
+        parameters = (_stored(item["Name"], item) for item in self._by_path(start, decrypt=True))
+        return {stored.name.removeprefix(start): stored for stored in sorted(parameters, key=lambda one: one.name)}
+
+    def types_below(self, kind: Kind) -> dict[str, ParameterType]:
+        """The type of each site, list or alias, by its name.
+
+        Decrypts nothing, so a single parameter whose key the caller may not use does not fail the request.
+        """
+        start = f"{self.root}/{kind}/"
+        return {item["Name"].removeprefix(start): item["Type"] for item in self._by_path(start, decrypt=False)}
+
+    def _by_path(self, path: str, *, decrypt: bool) -> Iterator[Mapping[str, Any]]:
         with aws_errors():
             pages = self.client.get_paginator("get_parameters_by_path").paginate(
-                Path=start, Recursive=False, WithDecryption=True
+                Path=path, Recursive=False, WithDecryption=decrypt
             )
             for page in pages:
-                for item in page["Parameters"]:
-                    stored = _stored(item["Name"], cast("Mapping[str, Any]", item))
-                    found[stored.name.removeprefix(start)] = stored
-        return dict(sorted(found.items()))
+                yield from cast("list[Mapping[str, Any]]", page["Parameters"])
 
     def history(self, name: str) -> list[Stored]:
-        """The versions that are kept (at most 100), the newest first; empty when there is no such parameter."""
+        """The versions that Parameter Store still has (at most 100), newest first; empty for a missing parameter."""
         with aws_errors():
             try:
                 pages = self.client.get_paginator("get_parameter_history").paginate(Name=name, WithDecryption=True)
-                found = [
+                versions = [
                     _stored(name, cast("Mapping[str, Any]", item)) for page in pages for item in page["Parameters"]
                 ]
             except self.client.exceptions.ParameterNotFound:
                 return []
-        return sorted(found, key=lambda stored: -stored.version)
+        return sorted(versions, key=lambda stored: -stored.version)
+
+    def delete(self, name: str) -> bool:
+        """Delete a parameter; False when there is no such parameter."""
+        with aws_errors():
+            try:
+                self.client.delete_parameter(Name=name)
+            except self.client.exceptions.ParameterNotFound:
+                return False
+        return True
+
+    def write_version(self, version: Stored, *, tier: str, description: str) -> int:
+        """Write a version's value with its type, pattern and key over whatever is there.
+
+        Args:
+            version: what to write; from another Region, perhaps.
+            tier: ``Standard`` or ``Advanced``.
+            description: of the new version.
+
+        Returns:
+            The new version's number.
+        """
+        optional: dict[str, Any] = {"KeyId": version.key, "AllowedPattern": version.allowed_pattern}
+        fields: dict[str, Any] = {
+            "Name": version.name,
+            "Value": version.value,
+            "Type": version.type,
+            "Tier": tier,
+            "DataType": version.data_type,
+            "Description": description,
+            **{name: text for name, text in optional.items() if text},
+        }
+        with aws_errors():
+            return self.client.put_parameter(**fields, Overwrite=True)["Version"]
 
     def put(self, name: str, text: str, before: Stored | None, new_type: ParameterType = "String") -> Stored:
         """Write a value, packed where it must be, keeping the type, key and tier of what is there.
@@ -121,12 +203,12 @@ class Parameters:
         if length > ADVANCED:
             raise CommandError(f"{name} would have {length} bytes, and a parameter holds {ADVANCED}.")
         kind: ParameterType = before.type if before is not None else new_type
-        kept = self._described(name) if before is not None else {}
+        properties = self._described(name) if before is not None else {}
         tier = "Advanced" if length > STANDARD else "Standard"
-        # The advanced tier can't be taken back, and asking for it is refused.
-        if (kept_tier := kept.pop("Tier", tier)) != "Standard":
-            tier = kept_tier
-        fields: dict[str, Any] = {"Name": name, "Value": value, "Type": kind, "Tier": tier, **kept}
+        # Parameter Store refuses the way back from the advanced tier.
+        if (present_tier := properties.pop("Tier", tier)) != "Standard":
+            tier = present_tier
+        fields: dict[str, Any] = {"Name": name, "Value": value, "Type": kind, "Tier": tier, **properties}
         with aws_errors():
             try:
                 version = self.client.put_parameter(**fields, Overwrite=before is not None)["Version"]
@@ -137,26 +219,30 @@ class Parameters:
     def _described(self, name: str) -> dict[str, Any]:
         """What PutParameter would otherwise reset: tier, key, description, allowed pattern."""
         try:
-            found = self.client.describe_parameters(
+            described = self.client.describe_parameters(
                 ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": [name]}]
             )["Parameters"]
         except self.client.exceptions.ClientError:
-            return {}  # not everyone who may write may describe
-        fields = cast("Mapping[str, Any]", found[0]) if found else {}
-        kept = {key: fields[key] for key in ("Tier", "Description", "AllowedPattern") if fields.get(key)}
+            return {}  # the caller may be allowed to write but not to describe
+        fields = cast("Mapping[str, Any]", described[0]) if described else {}
+        properties = {key: fields[key] for key in ("Tier", "Description", "AllowedPattern") if fields.get(key)}
         if fields.get("Type") == "SecureString" and fields.get("KeyId"):
-            kept["KeyId"] = fields["KeyId"]
-        return kept
+            properties["KeyId"] = fields["KeyId"]
+        return properties
 
 
-def _stored(name: str, found: Mapping[str, Any]) -> Stored:
+def _stored(name: str, item: Mapping[str, Any]) -> Stored:
     return Stored(
         name=name,
-        value=found["Value"],
-        type=found["Type"],
-        version=found["Version"],
-        modified=found.get("LastModifiedDate"),
-        user=found.get("LastModifiedUser", ""),
-        tier=found.get("Tier", ""),
-        labels=tuple(found.get("Labels", ())),
+        value=item["Value"],
+        type=item["Type"],
+        version=item["Version"],
+        modified=item.get("LastModifiedDate"),
+        user=item.get("LastModifiedUser", ""),
+        tier=item.get("Tier", ""),
+        labels=tuple(item.get("Labels", ())),
+        description=item.get("Description", ""),
+        data_type=item.get("DataType") or "text",
+        allowed_pattern=item.get("AllowedPattern", ""),
+        key=item.get("KeyId", "") if item["Type"] == "SecureString" else "",
     )
