@@ -88,7 +88,7 @@ def _people(*policies: tuple[str | None, Mapping[str, str | None] | None]) -> di
     for text, lists in policies:
         written = read_written(text or "", lists)
         for rule in written.rules:
-            for entry in written.entries(rule):
+            for entry in (e for grant in rule.grants for e in written.entries(grant)):
                 if entry.pattern is not None and entry.pattern.kind != "any":
                     people[entry.pattern.text] = stand_in(entry.pattern.text)
     return people

@@ -1,32 +1,36 @@
-"""Allowing and revoking origins in the text of a policy or list: which rule, what is there, what comes of it."""
+"""Allowing and revoking origins in the text of a policy or list: which grant, what changes, and what does not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from edgecors.decision import Request, find_rule
-from edgecors.origin import parse_pattern
+from edgecors.origin import Pattern, parse_pattern
 from edgecors.policy import Policy, PolicyError, read_document
 
 from edgecors_admin.covering import Covering
 from edgecors_admin.edit import (
+    GrantNumber,
+    add_to_grant,
     add_to_plain,
-    add_to_rule,
     is_json,
+    remove_from_grants,
     remove_from_plain,
-    remove_from_rule,
 )
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.globs import texts
-from edgecors_admin.source_map import Entry, WrittenRule, read_written, read_written_list
+from edgecors_admin.source_map import PolicySource, SourceEntry, SourceRule, read_written, read_written_list
 
 Lists = Mapping[str, str | None]
+
+_REQUESTED = "also in this command"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rule of a policy is meant: by number, or as the one that decides for a path (and host)."""
+    """Which grant of a policy is meant: a rule by number, or the one that decides for a path (and host)."""
 
     rule: int | None = None
     path: str | None = None
@@ -37,88 +41,89 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The new text, the entries that were added (or removed), and for each other one why not."""
+class EditOutcome:
+    """The new text, the entries that were added (or removed), and for each other entry the reason why not."""
 
     text: str
     done: tuple[str, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
 
 
-def allow_in_list(text: str, entries: Iterable[str]) -> Outcome:
-    """Add entries to a list's text. Raises `CommandError` for what can't stand in a list."""
+def allow_in_list(text: str, entries: Iterable[str]) -> EditOutcome:
+    """Add entries to a list's text. Raises `UsageError` for an entry that a list can't hold."""
     wanted = tuple(dict.fromkeys(entries))
     if names := [entry for entry in wanted if entry.startswith("@")]:
         raise UsageError(f"A list can't name other lists: {', '.join(names)}.")
-    new, others = _new_ones(wanted, read_written_list("list", text))
-    return Outcome(add_to_plain(text, new), new, others)
+    present = {entry.canonical: entry.location for entry in read_written_list("list", text) if entry.pattern}
+    new, others = _select_new(wanted, present)
+    return EditOutcome(add_to_plain(text, new), new, others)
 
 
-def allow_in_site(text: str, entries: Iterable[str], lists: Lists, selection: Selection) -> Outcome:
-    """Add entries to one rule of a policy's text (empty: a new plain list). Raises `CommandError`."""
+def allow_in_site(text: str, entries: Iterable[str], lists: Lists, selection: Selection) -> EditOutcome:
+    """Add entries to one grant of a policy's text (empty: a new plain list). Raises `CommandError`."""
     wanted = tuple(dict.fromkeys(entries))
     policy = _read(text, lists)
-    written = read_written(text, lists)
-    if not written.rules:
-        return Outcome(add_to_plain(text, wanted), wanted)
-    index = choose_rule(policy, selection)
-    rule = written.rules[index]
-    if policy.rules[index].origins is None:
-        return Outcome(
-            text, (), tuple((entry, f"everyone is allowed there already ({_name(rule)})") for entry in wanted)
-        )
-    names = tuple(entry for entry in wanted if entry.startswith("@"))
-    there = tuple((entry, "named there already") for entry in names if entry[1:] in rule.lists)
-    new, others = _new_ones([e for e in wanted if e not in names], written.entries(rule))
-    new = tuple(entry for entry in wanted if entry in new or (entry in names and entry[1:] not in rule.lists))
-    edited = add_to_rule(text, index, new) if is_json(text) else add_to_plain(text, new)
-    return Outcome(edited, new, (*there, *others))
+    source = read_written(text, lists)
+    number = choose_grant(policy, selection)
+    rule = source.rules[number[0]]
+    if policy.rules[number[0]].origins is None:
+        reason = f"everyone is allowed already ({rule.location or 'the policy'})"
+        return EditOutcome(text, (), tuple((entry, reason) for entry in wanted))
+    present = _present(policy, source, number)
+    new, others = _select_new(wanted, present)
+    edited = add_to_grant(text, number, new) if is_json(text) else add_to_plain(text, new)
+    return EditOutcome(edited, new, others)
 
 
-def revoke_in_list(text: str, entries: Iterable[str]) -> Outcome:
+def revoke_in_list(text: str, entries: Iterable[str]) -> EditOutcome:
     """Remove entries from a list's text."""
     wanted = tuple(dict.fromkeys(entries))
-    return _revoked(text, remove_from_plain(text, wanted), wanted, [_Group(read_written_list("list", text))])
+    return _revoked(
+        text, remove_from_plain(text, wanted), wanted, [_Scope(read_written_list("list", text), (), (), wanted)]
+    )
 
 
-def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: Selection) -> Outcome:
-    """Remove entries from every rule of a policy's text, or from the one that is meant. Raises `CommandError`."""
+def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: Selection) -> EditOutcome:
+    """Remove entries from every grant of a policy's text, or from the rule that is selected. Raises `CommandError`."""
     wanted = tuple(dict.fromkeys(entries))
     policy = _read(text, lists)
-    written = read_written(text, lists)
-    rules = [written.rules[choose_rule(policy, selection)]] if selection else list(written.rules)
+    source = read_written(text, lists)
+    rules = [source.rules[choose_rule(policy, selection)]] if selection else list(source.rules)
     if is_json(text):
-        edited = text
-        for rule in rules:
-            if isinstance(rule.data.get("allow_origins"), list):
-                edited = remove_from_rule(edited, rule.index, wanted)
+        numbers = {(grant.rule, grant.index) for rule in rules for grant in rule.grants}
+        edited = remove_from_grants(text, numbers, wanted)
     else:
         edited = remove_from_plain(text, wanted)
-    groups = [_Group(rule.own, rule.lists, written.inherited(rule)) for rule in rules]
-    return _revoked(text, edited, wanted, groups)
+    return _revoked(text, edited, wanted, [_scope(rule, source, wanted) for rule in rules])
+
+
+def choose_grant(policy: Policy, selection: Selection) -> GrantNumber:
+    """The rule and grant that are meant. Raises `UsageError`, which lists the choices, when that is not clear."""
+    return choose_rule(policy, selection), 0
 
 
 def choose_rule(policy: Policy, selection: Selection) -> int:
-    """The number of the rule that is meant. Raises `UsageError`, with the rules there are, when that is open."""
+    """The number of the rule that is meant. Raises `UsageError`, which lists the rules, when that is not clear."""
     rules = policy.rules
     if selection.rule is not None:
         if not 0 <= selection.rule < len(rules):
-            raise UsageError(f"There is no rule {selection.rule}. {_there_are(policy)}")
+            raise UsageError(f"There is no rule {selection.rule}. {_describe_rules(policy)}")
         return selection.rule
     if selection:
-        found = find_rule(policy, Request("GET", selection.path or "/", selection.host))
-        if found is None:
-            raise CommandError(f"No rule is about {selection.host or ''}{selection.path or '/'}. {_there_are(policy)}")
-        return found.index
+        rule = find_rule(policy, Request("GET", selection.path or "/", selection.host))
+        if rule is None:
+            resource = f"{selection.host or ''}{selection.path or '/'}"
+            raise CommandError(f"No rule matches {resource}. {_describe_rules(policy)}")
+        return rule.index
     listing = [rule.index for rule in rules if rule.origins is not None]
     if len(rules) == 1 or len(listing) == 1:
         return (listing or [0])[0]
-    raise UsageError(f"Which rule? Say --rule N or --path PATH. {_there_are(policy)}")
+    raise UsageError(f"Which rule? Add --rule N or --path PATH. {_describe_rules(policy)}")
 
 
-def _there_are(policy: Policy) -> str:
+def _describe_rules(policy: Policy) -> str:
     rules = (f"{rule.index}: {' '.join(texts(rule.paths))}{_on(texts(rule.hosts))}" for rule in policy.rules)
-    return f"There are: {'; '.join(rules)}."
+    return f"The rules are: {'; '.join(rules)}."
 
 
 def _on(hosts: Iterable[str]) -> str:
@@ -126,76 +131,109 @@ def _on(hosts: Iterable[str]) -> str:
     return "" if names == "*" else f" on {names}"
 
 
-def _name(rule: WrittenRule) -> str:
-    return rule.location or "the policy"
-
-
 def _read(text: str, lists: Lists) -> Policy:
     try:
         return read_document(text).compile(lists)
     except PolicyError as error:
         raise CommandError(
-            f"The policy is rejected as it stands, so it can't be changed entry by entry: {error}"
-            " Mend it first (edgecors lint), or bring an older version back (edgecors history, edgecors rollback)."
+            f"The policy in Parameter Store is rejected, so single entries can't be changed: {error}"
+            " Fix it first (edgecors lint, edgecors apply), or restore an older version (edgecors history,"
+            " edgecors rollback)."
         ) from None
 
 
-def _new_ones(wanted: Iterable[str], there: Iterable[Entry]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Those that are not allowed yet; and for each of the others the entry that allows it."""
-    places = dict.fromkeys(wanted, "given as well")
-    places |= {entry.pattern.text: entry.location for entry in there if entry.pattern is not None}
-    covering = Covering(pattern for text in places if (pattern := parse_pattern(text)[0]) is not None)
+def _present(policy: Policy, source: PolicySource, number: GrantNumber) -> dict[str, str]:
+    """The entries that count in a grant, and the lists it names, each with its location."""
+    effective = set(policy.rules[number[0]].origins or ())
+    grant = source.rules[number[0]].grants[number[1]]
+    present = {entry.canonical: entry.location for entry in grant.own if entry.canonical in effective}
+    for entry in source.inherited(grant):
+        if entry.canonical in effective:
+            present.setdefault(entry.canonical, entry.location)
+    return {**present, **{f"@{name}": grant.location or "the policy" for name in grant.lists}}
+
+
+def _select_new(
+    wanted: tuple[str, ...], present: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The wanted entries that are not allowed yet; and for each other one the entry that allows it."""
+    locations = {**dict.fromkeys(wanted, _REQUESTED), **present}
+    patterns = {text: pattern for text in locations if (pattern := _pattern(text)) is not None}
+    covering = Covering(patterns.values())
     new, others = [], []
     for entry in wanted:
-        pattern = parse_pattern(entry)[0]
-        by = None if pattern is None else covering.of(pattern)
-        if places[entry] != "given as well":
-            others.append((entry, f"stands there already ({places[entry]})"))
+        by = covering.of(patterns[entry]) if entry in patterns else None
+        if entry in present:
+            others.append((entry, f"already listed ({present[entry]})"))
         elif by is not None:
-            others.append((entry, f"allowed already by {by} ({places[by]})"))
+            others.append((entry, f"already allowed by {by} ({locations[by]})"))
         else:
             new.append(entry)
     return tuple(new), tuple(others)
 
 
+def _pattern(entry: str) -> Pattern | None:
+    return None if entry.startswith("@") else parse_pattern(entry)[0]
+
+
 @dataclass(frozen=True)
-class _Group:
-    """The entries of one rule (or of a list): its own, the lists it names, and what stands in those."""
+class _Scope:
+    """What a revocation looks at: the entries of one rule (or of a list) and those of the lists it names."""
 
-    own: tuple[Entry, ...]
-    lists: tuple[str, ...] = ()
-    inherited: tuple[Entry, ...] = ()
+    own: tuple[SourceEntry, ...]
+    lists: tuple[str, ...]
+    inherited: tuple[SourceEntry, ...]
+    removed: tuple[str, ...]
 
-    def has(self, entry: str) -> bool:
-        """Whether the entry can be taken away here."""
-        return entry.removeprefix("@") in self.lists if entry.startswith("@") else entry in map(_canonical, self.own)
+    @cached_property
+    def _own_texts(self) -> frozenset[str]:
+        return frozenset((*(entry.canonical for entry in self.own), *(f"@{name}" for name in self.lists)))
 
-    def still(self, entry: str, gone: tuple[str, ...]) -> str | None:
-        """What allows the entry when those are gone; None for nothing."""
-        inherited = next((e for e in self.inherited if _canonical(e) == entry), None)
-        if inherited is not None:
-            return f"still allowed by @{inherited.list}: edgecors revoke @{inherited.list} {entry}"
-        left = [e.pattern for e in (*self.own, *self.inherited) if e.pattern is not None and e.pattern.text not in gone]
-        if any(pattern.kind == "any" for pattern in left):
-            return "still allowed, as everyone is"
-        pattern = None if entry.startswith("@") else parse_pattern(entry)[0]
-        by = None if pattern is None else Covering(left).of(pattern)
+    @cached_property
+    def _list_of(self) -> dict[str, str]:
+        removed = {text[1:] for text in self.removed if text.startswith("@")}
+        return {e.canonical: e.list for e in self.inherited if e.list is not None and e.list not in removed}
+
+    @cached_property
+    def _remaining(self) -> dict[str, Pattern]:
+        removed = set(self.removed)
+        remaining = [e.pattern for e in self.own if e.pattern is not None and e.canonical not in removed]
+        remaining += [e.pattern for e in self.inherited if e.pattern is not None and e.canonical in self._list_of]
+        return {pattern.text: pattern for pattern in remaining}
+
+    @cached_property
+    def _covering(self) -> Covering:
+        return Covering(self._remaining.values())
+
+    def contains(self, entry: str) -> bool:
+        """Whether the entry can be removed here."""
+        return entry in self._own_texts
+
+    def still_allowed(self, entry: str) -> str | None:
+        """What allows the entry after the removal; None for nothing."""
+        if name := self._list_of.get(entry):
+            return f"still allowed by @{name}: edgecors revoke @{name} {entry}"
+        if "*" in self._remaining:
+            return "still allowed, because everyone is"
+        pattern = _pattern(entry)
+        by = None if pattern is None else self._covering.of(pattern)
         return None if by is None else f"still allowed by {by}"
 
 
-def _canonical(entry: Entry) -> str:
-    return entry.text if entry.pattern is None else entry.pattern.text
+def _scope(rule: SourceRule, source: PolicySource, removed: tuple[str, ...]) -> _Scope:
+    inherited = tuple(entry for grant in rule.grants for entry in source.inherited(grant))
+    return _Scope(rule.own, rule.lists, inherited, removed)
 
 
-def _revoked(before: str, after: str, wanted: tuple[str, ...], groups: list[_Group]) -> Outcome:
-    done = tuple(entry for entry in wanted if any(group.has(entry) for group in groups))
+def _revoked(before: str, after: str, wanted: tuple[str, ...], scopes: list[_Scope]) -> EditOutcome:
+    done = tuple(entry for entry in wanted if any(scope.contains(entry) for scope in scopes))
     others = []
     for entry in wanted:
-        # Where it was taken away it should be gone; where it never stood it may have been meant to be allowed.
-        about = [group for group in groups if group.has(entry)] or groups
-        why = next((why for group in about if (why := group.still(entry, wanted)) is not None), None)
-        if why is not None:
-            others.append((entry, why))
+        # Where the entry was removed it should be gone; where it never was, it may be allowed on purpose.
+        relevant = [scope for scope in scopes if scope.contains(entry)] or scopes
+        reason = next((reason for scope in relevant if (reason := scope.still_allowed(entry)) is not None), None)
+        if reason is not None:
+            others.append((entry, reason))
         elif entry not in done:
-            others.append((entry, "does not stand there"))
-    return Outcome(after if done else before, done, tuple(others))
+            others.append((entry, "not listed"))
+    return EditOutcome(after if done else before, done, tuple(others))

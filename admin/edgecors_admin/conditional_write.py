@@ -19,7 +19,7 @@ Edit = Callable[[str], str]
 
 
 @dataclass(frozen=True)
-class Written:
+class ChangeResult:
     """What came of it. ``after`` is None when nothing had to be written; ``notes`` tell of others' changes."""
 
     before: Stored | None
@@ -34,7 +34,7 @@ def change(
     agree: Callable[[str, str], None],
     *,
     new_type: ParameterType = "String",
-) -> Written:
+) -> ChangeResult:
     """Read, edit, ask, write; again from the start when somebody else wrote in between.
 
     Args:
@@ -49,8 +49,8 @@ def change(
     for _ in range(ATTEMPTS):
         old = before.text if before is not None else ""
         new = edit(old)
-        if before is not None and new == old:
-            return Written(first, None, tuple(notes))
+        if new == old:
+            return ChangeResult(first, None, tuple(notes))
         agree(old, new)
         latest = parameters.get(name)
         if _version(latest) != _version(before):
@@ -64,16 +64,16 @@ def change(
             before = parameters.get(name)
             continue
         if after.version == _version(before) + 1:
-            return Written(first, after, tuple(notes))
+            return ChangeResult(first, after, tuple(notes))
         # Somebody's version stands between what was read and what was written: ours hides it. Bring it back, edited.
         hidden = parameters.get(name, after.version - 1) if after.version > 1 else None
         if hidden is None:
             notes.append("the parameter was deleted meanwhile; it has been created again")
-            return Written(first, after, tuple(notes))
+            return ChangeResult(first, after, tuple(notes))
         notes.append(f"version {hidden.version} was written meanwhile; the change was made again on top of it")
         merged = edit(hidden.text)
         if merged == after.text:
-            return Written(first, after, tuple(notes))
+            return ChangeResult(first, after, tuple(notes))
         before = Stored(name, hidden.value, after.type, after.version, tier=after.tier)
     raise CommandError(f"{name} is being changed by others all the time; gave up after {ATTEMPTS} attempts.", 3)
 

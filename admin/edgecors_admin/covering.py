@@ -1,47 +1,66 @@
-"""Which entry of an allowlist allows all that another one does."""
+"""Which entry of an allowlist allows everything that another entry allows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from edgecors.origin import OriginSet, Pattern
-
-_SOME_PORT = "61347"
-_SOME_LABEL = "0q0z0j0"
-"""Stands for whatever a star may be: only another star can match it."""
+from edgecors.origin import Pattern
 
 
 class Covering:
-    """Finds the entry that covers another one, with the library's own look-up."""
+    """Finds the entry that covers another one, by hash look-ups: the time does not depend on the number of entries."""
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
-        wild = [p for p in patterns if p.kind in ("subdomain", "label") or (p.kind == "origin" and p.port == "*")]
-        self._all = OriginSet(patterns=wild)
-        self._subdomains = OriginSet(patterns=[p for p in wild if p.kind == "subdomain"])
-        self._labels: dict[str, list[Pattern]] = {}
-        for pattern in wild:
+        self._texts: set[str] = set()
+        self._shapes: dict[str, set[tuple[int, int]]] = {}
+        for pattern in patterns:
+            if pattern.kind == "origin" and pattern.port != "*":
+                continue  # an exact origin covers nothing but itself
+            self._texts.add(pattern.text)
             if pattern.kind == "label":
-                self._labels.setdefault(pattern.host.partition(".")[2], []).append(pattern)
+                before, after, base = _split_label(pattern)
+                self._shapes.setdefault(base, set()).add((len(before), len(after)))
 
     def of(self, pattern: Pattern) -> str | None:
-        """The text of another entry that allows all that ``pattern`` does; None when there is none."""
-        # An exact port that nobody writes stands for "any port": only an entry with :* can match it.
-        port = _SOME_PORT if pattern.port == "*" else pattern.port
-        if pattern.kind == "origin":
-            found = self._all.match_pattern(pattern.scheme, pattern.host, port)
-            return (
-                found if found != pattern.text else self._subdomains.match_pattern(pattern.scheme, pattern.host, port)
-            )
-        if pattern.kind not in ("subdomain", "label"):
-            return None
-        label, _, base = pattern.host.partition(".")
-        if pattern.kind == "label":
-            host = f"{label.replace('*', _SOME_LABEL)}.{base}"
-            others = [other for other in self._labels.get(base, ()) if other is not pattern]
-            found = OriginSet(patterns=others).match_pattern(pattern.scheme, host, port)
-            return found or self._subdomains.match_pattern(pattern.scheme, host, port)
-        # Another one with the same base can only be the one with any port; otherwise its base is further up.
-        any_port = f"{pattern.scheme}://*.{base}:*"
-        if pattern.port != "*" and any_port in tuple(self._subdomains):
-            return any_port
-        return self._subdomains.match_pattern(pattern.scheme, base, port)
+        """The text of another entry that allows everything ``pattern`` does; None when there is none."""
+        candidates = (text for text in self._candidates(pattern) if text != pattern.text)
+        return next((text for text in candidates if text in self._texts), None)
+
+    def _candidates(self, pattern: Pattern) -> Iterator[str]:
+        """The texts of all entries that could cover the pattern, the narrowest first."""
+        scheme, host = f"{pattern.scheme}://", pattern.host
+        ports = [":*"] if pattern.port == "*" else [f":{pattern.port}" if pattern.port else "", ":*"]
+        hosts = [host] if pattern.kind in ("origin", "subdomain", "label") else []
+        if hosts and "." in host:
+            hosts += self._label_hosts(pattern)
+            # `https://*.example.com` has the base `.example.com`, which is tried first; its parents cover it as well.
+            hosts += [f"*{base}" for base in _bases(host)]
+        return (f"{scheme}{candidate}{port}" for candidate in hosts for port in ports)
+
+    def _label_hosts(self, pattern: Pattern) -> Iterator[str]:
+        if pattern.kind == "subdomain":
+            return
+        before, after, base = _split_label(pattern)
+        for head, tail in sorted(self._shapes.get(base, ()), reverse=True):
+            if pattern.kind == "label":
+                # What the other star must stand for: the rest of the label, this star included. Never an underscore.
+                covered = before[head:] + after[: len(after) - tail]
+                if head <= len(before) and tail <= len(after) and "_" not in covered:
+                    yield f"{before[:head]}*{after[len(after) - tail :]}{base}"
+            elif head + tail < len(before) and "_" not in before[head : len(before) - tail]:
+                yield f"{before[:head]}*{before[len(before) - tail :]}{base}"
+
+
+def _split_label(pattern: Pattern) -> tuple[str, str, str]:
+    """The leftmost label before and after its star, and the rest of the host with its dot."""
+    label, dot, base = pattern.host.partition(".")
+    before, _, after = label.partition("*")
+    return before, after, dot + base
+
+
+def _bases(host: str) -> Iterator[str]:
+    """``.b.c`` and ``.c`` of ``a.b.c``."""
+    dot = host.find(".")
+    while dot >= 0:
+        yield host[dot:]
+        dot = host.find(".", dot + 1)

@@ -19,7 +19,7 @@ from edgecors_admin.browser import (
     preflight_check,
     unsafe_names,
 )
-from edgecors_admin.source_map import Written, read_written
+from edgecors_admin.source_map import PolicySource, read_written
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ def explain_request(text: str, lists: Mapping[str, str | None], asked: Asked) ->
     return Explanation(asked, preflight, actual, verdicts[0], verdicts[1], rejected)
 
 
-def _answer(decision: Decision, written: Written) -> Answer:
+def _answer(decision: Decision, written: PolicySource) -> Answer:
     location = ""
     if decision.rule is not None and decision.entry is not None:
-        found = written.find(decision.rule.index, decision.entry)
-        location = found.location if found is not None else ""
+        entry = written.by_text(written.grant(decision.rule.index, 0)).get(decision.entry)
+        location = entry.location if entry is not None else ""
     headers = decision.headers
     if decision.managed and decision.vary:
         headers = (*headers, ("Vary", ", ".join(decision.vary)))

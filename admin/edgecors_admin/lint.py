@@ -14,7 +14,14 @@ from edgecors_admin.covering import Covering
 from edgecors_admin.globs import rule_covers
 from edgecors_admin.public_suffixes import open_to_registrants
 from edgecors_admin.size import ADVANCED, STANDARD, fitted, size
-from edgecors_admin.source_map import Entry, Written, WrittenRule, read_written, read_written_list
+from edgecors_admin.source_map import (
+    PolicySource,
+    SourceEntry,
+    SourceGrant,
+    SourceRule,
+    read_written,
+    read_written_list,
+)
 
 FINDINGS = (ERROR, SKIPPED, WARNING)
 """Severities that make a policy worth an exit status of 1. Repairs and notes do not."""
@@ -52,7 +59,8 @@ def lint(text: str, lists: Mapping[str, str | None] | None = None) -> list[Findi
         findings.extend(_rules(policy, written))
     for rule in written.rules:
         findings.extend(_origins(rule, written))
-        findings.extend(_fields(rule))
+        for grant in rule.grants:
+            findings.extend(_fields(grant))
     if written.data is not None and "version" not in written.data:
         message = "the document does not say its version"
         findings.append(Finding(NOTE, "missing-version", "version", message, 'Write "version": 1.'))
@@ -88,31 +96,33 @@ def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(dict.fromkeys(findings), key=lambda f: _WORST_FIRST.index(f.severity))
 
 
-def _origins(rule: WrittenRule, written: Written) -> Iterator[Finding]:
-    entries = tuple(written.entries(rule))
+def _origins(rule: SourceRule, written: PolicySource) -> Iterator[Finding]:
     codes: set[str] = set()
-    for entry in entries:
-        yield from _risks(entry, credentials=rule.credentials, tolerated=rule.tolerated)
-        codes.update(_risk_codes(entry))
-    if any(e.pattern is not None and e.pattern.kind == "any" for e in rule.own):
-        location = rule.own[0].location
-        yield Finding(NOTE, "everyone", location, "every site may read what this rule is about", "List the origins.")
-    else:
-        yield from _covered(entries)
+    for grant in rule.grants:
+        entries = tuple(written.entries(grant))
+        for entry in entries:
+            yield from _risks(entry, credentials=grant.credentials, tolerated=rule.tolerated)
+            codes.update(_risk_codes(entry))
+        if any(e.pattern is not None and e.pattern.kind == "any" for e in grant.own):
+            location = grant.own[0].location
+            message = "every site may read what this rule is about"
+            yield Finding(NOTE, "everyone", location, message, "List the origins.")
+        else:
+            yield from _covered(entries)
     for name in rule.tolerated:
         if name not in codes:
             message = f"no entry needs {name!r} to be tolerated"
             yield Finding(WARNING, "needless-tolerate", f"{rule.location}.tolerate", message, "Remove it.")
 
 
-def _risk_codes(entry: Entry) -> Iterator[str]:
+def _risk_codes(entry: SourceEntry) -> Iterator[str]:
     if entry.pattern is not None and open_to_registrants(entry.pattern):
         yield "public-suffix"
     if entry.pattern is not None and entry.pattern.insecure:
         yield "insecure-origin"
 
 
-def _risks(entry: Entry, *, credentials: bool, tolerated: tuple[str, ...]) -> Iterator[Finding]:
+def _risks(entry: SourceEntry, *, credentials: bool, tolerated: tuple[str, ...]) -> Iterator[Finding]:
     pattern = entry.pattern
     if pattern is None:
         return
@@ -131,9 +141,9 @@ def _risks(entry: Entry, *, credentials: bool, tolerated: tuple[str, ...]) -> It
         yield Finding(WARNING, "null-origin", entry.location, message, "Remove it, or open the rule with '*'.")
 
 
-def _covered(entries: Iterable[Entry]) -> Iterator[Finding]:
+def _covered(entries: Iterable[SourceEntry]) -> Iterator[Finding]:
     """Entries that stand twice, and those that another entry of the same rule allows already."""
-    first: dict[str, Entry] = {}
+    first: dict[str, SourceEntry] = {}
     for entry in entries:
         if entry.pattern is None:
             continue
@@ -148,7 +158,7 @@ def _covered(entries: Iterable[Entry]) -> Iterator[Finding]:
             yield Finding(WARNING, "covered-entry", entry.location, message, "Remove it, or the wider entry.")
 
 
-def _rules(policy: Policy, written: Written) -> Iterator[Finding]:
+def _rules(policy: Policy, written: PolicySource) -> Iterator[Finding]:
     """What is to be said of accepted rules: how they stand to each other, and what they come to."""
     for rule in policy.rules:
         location = written.rules[rule.index].location
@@ -162,7 +172,7 @@ def _rules(policy: Policy, written: Written) -> Iterator[Finding]:
         yield from _rule_at_origin_events(rule, location, written)
 
 
-def _rule_at_origin_events(rule: Rule, location: str, written: Written) -> Iterator[Finding]:
+def _rule_at_origin_events(rule: Rule, location: str, written: PolicySource) -> Iterator[Finding]:
     data = written.rules[rule.index].data
     if rule.hosts is not None:
         message = "CloudFront's origin events show the viewer's Host only if it is forwarded"
@@ -179,8 +189,8 @@ def _rule_at_origin_events(rule: Rule, location: str, written: Written) -> Itera
             yield Finding(WARNING, "block-without-effect", at, message, "Remove it, or list the origins.")
 
 
-def _fields(rule: WrittenRule) -> Iterator[Finding]:
-    data, location = rule.data, rule.location
+def _fields(grant: SourceGrant) -> Iterator[Finding]:
+    data, location = grant.data, grant.location
     age = data.get("max_age")
     if isinstance(age, int | float) and CHROMIUM_MAX_AGE < age <= FIREFOX_MAX_AGE:
         message = (
@@ -205,7 +215,7 @@ def _strings(data: Mapping[str, object], location: str, field: str) -> Iterator[
             yield item, f"{location}.{field}[{number}]"
 
 
-def _list_alone(name: str, text: str, entries: tuple[Entry, ...]) -> Iterator[Finding]:
+def _list_alone(name: str, text: str, entries: tuple[SourceEntry, ...]) -> Iterator[Finding]:
     if not entries:
         message = "the list allows nobody"
         yield Finding(WARNING, "allows-nobody", f"@{name}", message, f"Add an origin: edgecors allow @{name} ORIGIN.")

@@ -11,7 +11,7 @@ from edgecors.policy import Policy, PolicyError, read_document
 from edgecors_admin.errors import CommandError
 from edgecors_admin.lint import lint
 from edgecors_admin.parameter_store import Parameters, Stored
-from edgecors_admin.source_map import Written, read_written
+from edgecors_admin.source_map import PolicySource, read_written
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Site:
         except PolicyError:
             return None
 
-    def written(self) -> Written:
+    def written(self) -> PolicySource:
         """Which entry stands where."""
         return read_written(self.text, self.lists)
 

@@ -1,4 +1,4 @@
-"""A policy as it is written: which entry stands where. For pointing at things; what they mean the library decides."""
+"""A policy as it is written: which entry is where. It locates things; the library decides what they mean."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from edgecors.policy import split_plain, unpack
 
 
 @dataclass(frozen=True)
-class Entry:
+class SourceEntry:
     """One entry of an allowlist.
 
     Attributes:
-        text: as it is written.
-        location: where, such as ``rules[0].allow_origins[2]`` or ``@partners[4]``.
-        pattern: what it is read as; None when it can't be read.
-        list: the list it stands in; None for a policy's own.
+        text: The entry as it is written.
+        location: Such as ``rules[0].allow_origins[2]`` or ``@partners[4]``.
+        pattern: What it is read as; None when it can't be read.
+        list: The list it is in; None for an entry of the policy itself.
     """
 
     text: str
@@ -27,21 +27,50 @@ class Entry:
     pattern: Pattern | None
     list: str | None = None
 
+    @property
+    def canonical(self) -> str:
+        """The spelling in which entries are compared."""
+        return self.text if self.pattern is None else self.pattern.text
+
 
 @dataclass(frozen=True)
-class WrittenRule:
+class SourceGrant:
+    """One grant as it is written; ``data`` is the JSON object with its fields, empty for a plain list.
+
+    ``rule`` and ``index`` are numbers from 0. A rule without ``grants`` has one grant, located at the rule itself.
+    """
+
+    rule: int
+    index: int
+    location: str
+    data: Mapping[str, Any]
+    own: tuple[SourceEntry, ...]
+    lists: tuple[str, ...]
+
+    @property
+    def credentials(self) -> bool:
+        """Whether the grant allows credentials."""
+        return self.data.get("allow_credentials") is True
+
+
+@dataclass(frozen=True)
+class SourceRule:
     """One rule as it is written; ``data`` is the JSON object, empty for a plain list."""
 
     index: int
     location: str
     data: Mapping[str, Any]
-    own: tuple[Entry, ...]
-    lists: tuple[str, ...]
+    grants: tuple[SourceGrant, ...]
 
     @property
-    def credentials(self) -> bool:
-        """Whether the rule allows credentials."""
-        return self.data.get("allow_credentials") is True
+    def own(self) -> tuple[SourceEntry, ...]:
+        """The entries that are written in the policy itself."""
+        return tuple(entry for grant in self.grants for entry in grant.own)
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The lists that the rule names."""
+        return tuple(dict.fromkeys(name for grant in self.grants for name in grant.lists))
 
     @property
     def tolerated(self) -> tuple[str, ...]:
@@ -51,49 +80,57 @@ class WrittenRule:
 
 
 @dataclass(frozen=True)
-class Written:
-    """A whole policy with the lists it names. ``data`` is None for a plain list and for what is no JSON object."""
+class PolicySource:
+    """A whole policy with the lists it names. ``data`` is None for a plain list and for anything but a JSON object."""
 
     plain: bool
     data: Mapping[str, Any] | None = None
-    rules: tuple[WrittenRule, ...] = ()
-    lists: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    rules: tuple[SourceRule, ...] = ()
+    lists: Mapping[str, tuple[SourceEntry, ...]] = field(default_factory=dict)
 
-    def entries(self, rule: WrittenRule) -> Iterator[Entry]:
-        """All entries of a rule: its own, then those of the lists it names."""
-        yield from rule.own
-        yield from self.inherited(rule)
+    def grant(self, rule: int, grant: int) -> SourceGrant | None:
+        """A grant by the number of its rule and its own; None when there is none."""
+        grants = next((r.grants for r in self.rules if r.index == rule), ())
+        return next((g for g in grants if g.index == grant), None)
 
-    def inherited(self, rule: WrittenRule) -> tuple[Entry, ...]:
-        """The entries of the lists that a rule names."""
-        return tuple(entry for name in rule.lists for entry in self.lists.get(name, ()))
+    def entries(self, grant: SourceGrant) -> Iterator[SourceEntry]:
+        """All entries of a grant: its own, then those of the lists it names."""
+        yield from grant.own
+        yield from self.inherited(grant)
 
-    def find(self, index: int, canonical: str) -> Entry | None:
-        """The first entry of a rule with this canonical spelling."""
-        entries = self.entries(self.rules[index]) if index < len(self.rules) else ()
-        return next((e for e in entries if e.pattern is not None and e.pattern.text == canonical), None)
+    def inherited(self, grant: SourceGrant) -> tuple[SourceEntry, ...]:
+        """The entries of the lists that a grant names."""
+        return tuple(entry for name in grant.lists for entry in self.lists.get(name, ()))
+
+    def by_text(self, grant: SourceGrant | None) -> dict[str, SourceEntry]:
+        """The first readable entry of a grant for each canonical spelling."""
+        first: dict[str, SourceEntry] = {}
+        for entry in self.entries(grant) if grant is not None else ():
+            if entry.pattern is not None:
+                first.setdefault(entry.pattern.text, entry)
+        return first
 
 
-def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Written:
-    """Whatever can be pointed at, also in a document that is rejected; nothing where not even JSON can be read."""
+def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> PolicySource:
+    """Everything that can be located, also in a rejected document; nothing when not even the JSON can be read."""
     try:
         text = unpack(text)
         data = json.loads(text) if text.lstrip()[:1] in ("{", "[") else None
     except (ValueError, RecursionError):
-        return Written(plain=False)
+        return PolicySource(plain=False)
     if data is None:
-        rules = [_rule(0, "", {}, [(entry, f"entries[{n}]") for n, entry in enumerate(split_plain(text))])]
+        plain = [(entry, f"entries[{n}]") for n, entry in enumerate(split_plain(text))]
+        rules = [SourceRule(0, "", {}, (_grant(0, 0, "", {}, plain),))]
     elif isinstance(data, dict):
-        objects = [(n, rule) for n, rule in enumerate(_items(data.get("rules"))) if isinstance(rule, dict)]
-        rules = [_rule(n, f"rules[{n}]", rule, _origins(n, rule)) for n, rule in objects]
+        rules = [_rule(n, rule) for n, rule in enumerate(_items(data.get("rules"))) if isinstance(rule, dict)]
     else:
-        return Written(plain=False)
+        return PolicySource(plain=False)
     names = dict.fromkeys(name for rule in rules for name in rule.lists)
-    found = {name: read_written_list(name, value) for name in names if (value := (lists or {}).get(name)) is not None}
-    return Written(data is None, data, tuple(rules), found)
+    sources = {name: read_written_list(name, value) for name in names if (value := (lists or {}).get(name)) is not None}
+    return PolicySource(data is None, data, tuple(rules), sources)
 
 
-def read_written_list(name: str, text: str) -> tuple[Entry, ...]:
+def read_written_list(name: str, text: str) -> tuple[SourceEntry, ...]:
     """The entries of a list parameter; nothing when it can't be unpacked."""
     try:
         entries = split_plain(unpack(text))
@@ -102,24 +139,36 @@ def read_written_list(name: str, text: str) -> tuple[Entry, ...]:
     return tuple(_entry(entry, f"@{name}[{n}]", name) for n, entry in enumerate(entries))
 
 
-def _rule(index: int, location: str, data: Mapping[str, Any], texts: list[tuple[str, str]]) -> WrittenRule:
+def _rule(index: int, data: Mapping[str, Any]) -> SourceRule:
+    location = f"rules[{index}]"
+    if "grants" not in data:
+        return SourceRule(index, location, data, (_grant(index, 0, location, data, _origins(location, data)),))
+    grants = [
+        _grant(index, n, (at := f"{location}.grants[{n}]"), grant, _origins(at, grant))
+        for n, grant in enumerate(_items(data["grants"]))
+        if isinstance(grant, dict)
+    ]
+    return SourceRule(index, location, data, tuple(grants))
+
+
+def _grant(rule: int, index: int, location: str, data: Mapping[str, Any], texts: list[tuple[str, str]]) -> SourceGrant:
     own = tuple(_entry(text, at) for text, at in texts if not text.startswith("@"))
     lists = tuple(dict.fromkeys(text[1:] for text, _ in texts if text.startswith("@")))
-    return WrittenRule(index, location, data, own, lists)
+    return SourceGrant(rule, index, location, data, own, lists)
 
 
-def _origins(index: int, rule: Mapping[str, Any]) -> list[tuple[str, str]]:
-    value = rule.get("allow_origins")
-    location = f"rules[{index}].allow_origins"
+def _origins(location: str, data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    value = data.get("allow_origins")
+    location = f"{location}.allow_origins"
     if isinstance(value, str):
         return [(value, location)]
     return [(entry, f"{location}[{n}]") for n, entry in enumerate(_items(value)) if isinstance(entry, str)]
 
 
-def _entry(text: str, location: str, name: str | None = None) -> Entry:
-    # A list can neither say * nor name lists.
+def _entry(text: str, location: str, name: str | None = None) -> SourceEntry:
+    # A list can neither hold * nor name other lists.
     pattern = None if name is not None and text.startswith(("*", "@")) else parse_pattern(text, location)[0]
-    return Entry(text, location, pattern, name)
+    return SourceEntry(text, location, pattern, name)
 
 
 def _items(value: object) -> list[Any]:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from edgecors_admin.edit import add_to_plain, add_to_rule, remove_from_plain, remove_from_rule
+from edgecors_admin.edit import add_to_grant, add_to_plain, remove_from_grants, remove_from_plain
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,11 +62,11 @@ DOCUMENT = """{
 
 
 def test_a_document_keeps_its_layout() -> None:
-    added = add_to_rule(DOCUMENT, 1, [C, B])
+    added = add_to_grant(DOCUMENT, (1, 0), [C, B])
     assert added == DOCUMENT.replace('B.example/"\n', f'B.example/",\n        "{C}"\n')
-    assert remove_from_rule(added, 1, [C]) == DOCUMENT
-    assert remove_from_rule(DOCUMENT, 1, [B]) == DOCUMENT.replace(',\n        "https://B.example/"', "")
-    assert json.loads(remove_from_rule(DOCUMENT, 1, [A, B]))["rules"][1] == {"allow_origins": [], "max_age": 5}
+    assert remove_from_grants(added, {(1, 0)}, [C]) == DOCUMENT
+    assert remove_from_grants(DOCUMENT, {(1, 0)}, [B]) == DOCUMENT.replace(',\n        "https://B.example/"', "")
+    assert json.loads(remove_from_grants(DOCUMENT, {(1, 0)}, [A, B]))["rules"][1] == {"allow_origins": [], "max_age": 5}
 
 
 lists = st.lists(st.sampled_from([A, B, C, "@p", "null"]), unique=True)
@@ -80,8 +80,8 @@ def test_adding_and_removing_does_what_a_list_would(
     wanted = there + [entry for entry in more if entry not in there]
     left = [entry for entry in there if entry not in more]
     rule = {"debug": True}
-    assert json.loads(add_to_rule(text, 0, more)) == {"rules": [{"allow_origins": wanted, **rule}]}
-    assert json.loads(remove_from_rule(text, 0, more)) == {"rules": [{"allow_origins": left, **rule}]}
+    assert json.loads(add_to_grant(text, (0, 0), more)) == {"rules": [{"allow_origins": wanted, **rule}]}
+    assert json.loads(remove_from_grants(text, {(0, 0)}, more)) == {"rules": [{"allow_origins": left, **rule}]}
     plain = separator.join(there)
     assert add_to_plain(plain, more).replace(",", " ").split() == wanted
     assert remove_from_plain(plain, more).replace(",", " ").split() == left

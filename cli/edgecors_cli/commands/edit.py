@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from edgecors.findings import ERROR, SKIPPED, Finding
 from edgecors_admin.access import Difference, compare
-from edgecors_admin.allow import Outcome, Selection, allow_in_list, allow_in_site, revoke_in_list, revoke_in_site
-from edgecors_admin.conditional_write import Written, change
+from edgecors_admin.allow import EditOutcome, Selection, allow_in_list, allow_in_site, revoke_in_list, revoke_in_site
+from edgecors_admin.conditional_write import ChangeResult, change
 from edgecors_admin.edit import is_json
 from edgecors_admin.errors import CommandError, NotPermittedError, UsageError
 from edgecors_admin.lint import lint, lint_list
@@ -55,7 +55,7 @@ def allow(
     """Let origins read. Creates the parameter when there is none yet."""
     selection = _selection(target, rule, path, host)
 
-    def edit(text: str, entries: tuple[str, ...], lists: dict[str, str | None]) -> Outcome:
+    def edit(text: str, entries: tuple[str, ...], lists: dict[str, str | None]) -> EditOutcome:
         if target.startswith("@"):
             return allow_in_list(text, entries)
         return allow_in_site(text, entries, lists, selection)
@@ -76,7 +76,7 @@ def revoke(
     """Take entries away: from all rules, or from the one that --rule or --path names."""
     selection = _selection(target, rule, path, host)
 
-    def edit(text: str, entries: tuple[str, ...], lists: dict[str, str | None]) -> Outcome:
+    def edit(text: str, entries: tuple[str, ...], lists: dict[str, str | None]) -> EditOutcome:
         if target.startswith("@"):
             return revoke_in_list(text, entries)
         return revoke_in_site(text, entries, lists, selection)
@@ -114,12 +114,12 @@ class _Edit:
     context: Context
     target: str
     pasted: list[Pasted]
-    edit: Callable[[str, tuple[str, ...], dict[str, str | None]], Outcome]
+    edit: Callable[[str, tuple[str, ...], dict[str, str | None]], EditOutcome]
     dry_run: bool
     yes: bool
     verb: str
     must_exist: bool = False
-    outcome: Outcome = field(default_factory=lambda: Outcome(""))
+    outcome: EditOutcome = field(default_factory=lambda: EditOutcome(""))
     new_findings: list[Finding] = field(default_factory=list)
     differences: dict[str, Difference] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -132,7 +132,7 @@ class _Edit:
     def run(self) -> None:
         """Do it, and say what was done."""
         name = self.parameters.name_of(self.target)
-        written: Written | None = None
+        written: ChangeResult | None = None
         with contextlib.suppress(_DryRun):
             written = change(self.parameters, name, self._apply, self._agree, new_type="StringList")
         self.context.answer(self._as_dict(name, written), lambda out: self._say(out, name, written))
@@ -191,7 +191,7 @@ class _Edit:
                 if (finding.code, finding.message) not in known and finding not in self.new_findings:
                     self.new_findings.append(finding)
 
-    def _as_dict(self, name: str, written: Written | None) -> dict[str, Any]:
+    def _as_dict(self, name: str, written: ChangeResult | None) -> dict[str, Any]:
         after = written.after if written is not None else None
         return {
             "parameter": name,
@@ -205,7 +205,7 @@ class _Edit:
             "findings": [f.as_dict() for f in self.new_findings],
         }
 
-    def _say(self, out: Console, name: str, written: Written | None) -> None:
+    def _say(self, out: Console, name: str, written: ChangeResult | None) -> None:
         for pasted in self.pasted:
             if pasted.notes:
                 line(out, f"{pasted.given} is {pasted.entry} ", (f"({'; '.join(pasted.notes)})", "dim"))

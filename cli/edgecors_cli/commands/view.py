@@ -145,11 +145,9 @@ def _say_rule(out: Console, rule: dict[str, Any]) -> None:
 
 
 def _rule(rule: Rule, site: Site) -> dict[str, Any]:
-    written = site.written()
-    entries = []
-    for text in rule.origins or ():
-        entry = written.find(rule.index, text)
-        entries.append({"entry": text, "location": entry.location if entry is not None else ""})
+    source = site.written()
+    by_text = source.by_text(source.grant(rule.index, 0))
+    entries = [{"entry": text, "location": by_text[text].location} for text in rule.origins or () if text in by_text]
     return {
         "rule": rule.index,
         "hosts": list(texts(rule.hosts)),
