@@ -25,16 +25,19 @@ def main(artifact: str, parameter: str) -> None:
 
     sys.path.insert(0, artifact)
     start = now = clock()
+    import edgecors.aws.http1
+    import edgecors.aws.parameters
     import edgecors.edge
-    import edgecors.parameters
     import edgecors.store
     import edgecors.telemetry
 
     now = lap("import edgecors", now)
-    from edgecors.parameters import CredentialSource, ParameterStore, sign
+    from edgecors.aws.credentials import CredentialSource
+    from edgecors.aws.parameters import ParameterReader
+    from edgecors.aws.sigv4 import sign
     from edgecors.policy import load_policy
 
-    store = ParameterStore("us-east-1", environ=os.environ)
+    store = ParameterReader("us-east-1", environ=os.environ)
     credentials = CredentialSource(os.environ).get(0)
     secure = os.environ["AWS_ENDPOINT_URL_SSM"].startswith("https")
     now = clock()
@@ -42,7 +45,7 @@ def main(artifact: str, parameter: str) -> None:
         import ssl  # noqa: F401
 
         now = lap("import ssl", now)
-        store._connection._context = edgecors.parameters._tls_context(False, os.environ["AWS_CA_BUNDLE"])
+        store._connection._context = edgecors.aws.http1._tls_context(False, os.environ["AWS_CA_BUNDLE"])
         now = lap("TLS context, one root", now)
     store.connect(time.monotonic() + 5)
     now = lap("connection", now)
@@ -56,9 +59,9 @@ def main(artifact: str, parameter: str) -> None:
     found["all of these"] = (now - start) * 1000
     if secure:
         now = clock()
-        edgecors.parameters._tls_context(True, "")
+        edgecors.aws.http1._tls_context(True, "")
         now = lap("(instead: context with Amazon's five roots)", now)
-        edgecors.parameters._tls_context(False, "")
+        edgecors.aws.http1._tls_context(False, "")
         lap("(instead: context with the system's roots)", now)
     print(json.dumps(found))
 

@@ -11,10 +11,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from edgecors.aws.parameters import Parameter
 from edgecors.decision import MAX_REMEMBERED
 from edgecors.decorator import cors
 from edgecors.edge import Edge
-from edgecors.parameters import Parameter
 from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 

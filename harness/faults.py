@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
+from edgecors.aws.parameters import ParameterReader
 from edgecors.decorator import cors
 from edgecors.edge import Edge
-from edgecors.parameters import ParameterStore
 from edgecors.store import DEADLINE_COLD, DEADLINE_WARM, PolicyStore
 from edgecors.telemetry import Telemetry
 
@@ -52,7 +52,7 @@ class Bench:
         self.lines: list[str] = []
         self.telemetry = Telemetry(self.lines.append, clock=lambda: self.now)
         regions = [
-            ParameterStore(region, environ=environ(url))
+            ParameterReader(region, environ=environ(url))
             for region, url in zip(("eu-west-1", "us-east-1"), urls, strict=False)
         ]
         self.store = PolicyStore(regions, self.telemetry, clock=lambda: self.now, jitter=lambda: 0.5)

@@ -136,18 +136,20 @@ def response(data: bytes) -> None:
     import socket
     import time
 
-    from edgecors.parameters import Connection, Endpoint, ParameterStoreError, _parameter, _result
+    from edgecors.aws import AwsError
+    from edgecors.aws.http1 import Endpoint, HttpConnection
+    from edgecors.aws.parameters import _parameter, _result
 
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        connection = Connection(Endpoint("http://127.0.0.1:9"))
+        connection = HttpConnection(Endpoint("http://127.0.0.1:9"))
         connection._socket = ours
         theirs.sendall(data[:60_000])
         theirs.shutdown(socket.SHUT_WR)
         try:
             status, found, body = connection.exchange("POST", {}, b"", time.monotonic() + 0.2)
             _parameter(_result(status, found, body).get("Parameter"))
-        except (OSError, ValueError, ParameterStoreError):
+        except (OSError, ValueError, AwsError):
             pass
         connection.close()
 

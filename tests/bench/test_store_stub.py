@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edgecors.parameters import ParameterStore
+from edgecors.aws.parameters import ParameterReader
 from edgecors.policy import read_document
 
 from bench.memory import ADVANCED, list_parameters
@@ -15,11 +15,11 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "exa
 
 
 @contextmanager
-def serving(**parameters: str) -> Iterator[tuple[int, ParameterStore]]:
+def serving(**parameters: str) -> Iterator[tuple[int, ParameterReader]]:
     listener = listen(None, {f"/{name}": value for name, value in parameters.items()})
     port = listener.getsockname()[1]
     endpoint = {"AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{port}"}
-    store = ParameterStore("us-east-1", environ=CREDENTIALS | endpoint)
+    store = ParameterReader("us-east-1", environ=CREDENTIALS | endpoint)
     try:
         yield port, store
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 from edgecors import store
-from edgecors.parameters import MAX_NAMES
+from edgecors.aws.parameters import MAX_NAMES
 from edgecors_cli.main import app
 
 from tests.docs.markdown import blocks, by_first, read, section, spans, table

@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from edgecors.aws import AwsError
+from edgecors.aws.parameters import Parameter
 from edgecors.edge import Edge
-from edgecors.parameters import Parameter, ParameterStoreError
 from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 from edgecors_local.edge_rules import violations
@@ -38,7 +39,7 @@ class OneRegion:
     def get_parameter(self, name: str, deadline: float) -> Parameter | None:
         self.calls.append(name)
         if self.value is None:
-            raise ParameterStoreError("timeout", "no answer in time")
+            raise AwsError("timeout", "no answer in time")
         return Parameter(self.value, 1)
 
     def get_parameters(self, names: Iterable[str], deadline: float) -> dict[str, Parameter]:

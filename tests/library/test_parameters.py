@@ -21,16 +21,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from edgecors import parameters
-from edgecors.parameters import (
-    MAX_RESPONSE,
-    Connection,
-    CredentialSource,
-    Endpoint,
-    Parameter,
-    ParameterStore,
-    ParameterStoreError,
-)
+from edgecors.aws import AwsError, http1
+from edgecors.aws.http1 import MAX_RESPONSE, Endpoint, HttpConnection
+from edgecors.aws.parameters import MAX_NAMES, Parameter, ParameterReader
 
 from tests.library.scripted import Peer, Script, ScriptedServer, found, http
 from tests.support.parameter_store import ParameterStoreServer, ParameterType
@@ -48,8 +41,8 @@ def soon(seconds: float = LONG) -> float:
     return time.monotonic() + seconds
 
 
-def store_at(url: str, **environ: str) -> ParameterStore:
-    return ParameterStore("us-east-1", environ={"AWS_ENDPOINT_URL_SSM": url, **KEYS, **environ})
+def store_at(url: str, **environ: str) -> ParameterReader:
+    return ParameterReader("us-east-1", environ={"AWS_ENDPOINT_URL_SSM": url, **KEYS, **environ})
 
 
 def value(parameter: Parameter | None) -> str | None:
@@ -58,7 +51,7 @@ def value(parameter: Parameter | None) -> str | None:
 
 def failure(read: Callable[[], object]) -> str:
     """The code of the error that a read ends with."""
-    with pytest.raises(ParameterStoreError) as caught:
+    with pytest.raises(AwsError) as caught:
         read()
     return caught.value.code
 
@@ -67,15 +60,15 @@ def failure(read: Callable[[], object]) -> str:
 
 
 @pytest.fixture
-def client(parameter_store: ParameterStoreServer) -> Iterator[ParameterStore]:
-    client = ParameterStore("us-east-1", environ=parameter_store.environment())
+def client(parameter_store: ParameterStoreServer) -> Iterator[ParameterReader]:
+    client = ParameterReader("us-east-1", environ=parameter_store.environment())
     yield client
     client.close()
 
 
 @pytest.mark.parametrize("kind", ["String", "StringList", "SecureString"])
 def test_a_parameter_of_each_type(
-    parameter_store: ParameterStoreServer, client: ParameterStore, kind: ParameterType
+    parameter_store: ParameterStoreServer, client: ParameterReader, kind: ParameterType
 ) -> None:
     text = "https://a.example,https://b.example"
     parameter_store.put(NAME, "something older", kind)
@@ -86,19 +79,19 @@ def test_a_parameter_of_each_type(
     assert {name: p.value for name, p in client.get_parameters([NAME], soon()).items()} == {NAME: text}
 
 
-def test_a_value_comes_back_as_it_was_written(parameter_store: ParameterStoreServer, client: ParameterStore) -> None:
+def test_a_value_comes_back_as_it_was_written(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
     text = '{"rules":\n [{"allow_origins": ["https://bücher.example"]}]}\t\U0001f600 "' + "x" * 4000
     parameter_store.put(NAME, text)
     assert value(client.get_parameter(NAME, soon())) == text
 
 
-def test_what_is_not_there(parameter_store: ParameterStoreServer, client: ParameterStore) -> None:
+def test_what_is_not_there(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
     assert client.get_parameter(NAME, soon()) is None
     assert client.get_parameters([NAME], soon()) == {}
 
 
-def test_ten_names_in_one_call(parameter_store: ParameterStoreServer, client: ParameterStore) -> None:
-    names = [f"/edgecors/lists/{number}" for number in range(parameters.MAX_NAMES)]
+def test_ten_names_in_one_call(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
+    names = [f"/edgecors/lists/{number}" for number in range(MAX_NAMES)]
     for name in names[:-1]:
         parameter_store.put(name, f"https://{name[-1]}.example")
     answer = client.get_parameters(names, soon())
@@ -108,7 +101,7 @@ def test_ten_names_in_one_call(parameter_store: ParameterStoreServer, client: Pa
 def test_each_region_is_its_own(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "https://eu.example", region="eu-west-1")
     environ = parameter_store.environment()
-    here, there = (ParameterStore(region, environ=environ) for region in ("us-east-1", "eu-west-1"))
+    here, there = (ParameterReader(region, environ=environ) for region in ("us-east-1", "eu-west-1"))
     assert here.get_parameter(NAME, soon()) is None
     assert value(there.get_parameter(NAME, soon())) == "https://eu.example"
     here.close()
@@ -116,7 +109,7 @@ def test_each_region_is_its_own(parameter_store: ParameterStoreServer) -> None:
 
 
 def test_a_wrong_secret_is_refused(parameter_store: ParameterStoreServer) -> None:
-    client = ParameterStore("us-east-1", environ={**parameter_store.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"})
+    client = ParameterReader("us-east-1", environ={**parameter_store.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"})
     # AWS says InvalidSignatureException in JSON; moto has one form of this for all its services, XML.
     assert failure(lambda: client.get_parameter(NAME, soon())) == "http-403"
     client.close()
@@ -126,7 +119,7 @@ def test_a_role_s_credentials_carry_their_token(parameter_store: ParameterStoreS
     parameter_store.put(NAME, "https://a.example")
     statement = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}
     given = parameter_store.temporary_credentials(statement)
-    client = ParameterStore("us-east-1", environ=parameter_store.environment(credentials=given))
+    client = ParameterReader("us-east-1", environ=parameter_store.environment(credentials=given))
     assert value(client.get_parameter(NAME, soon())) == "https://a.example"
     assert failure(lambda: client.get_parameters([NAME], soon())) == "http-403"
     client.close()
@@ -143,7 +136,7 @@ def test_the_request_and_nothing_else() -> None:
         peer.send(found("https://a.example"))
 
     with ScriptedServer(script) as server:
-        client = ParameterStore(
+        client = ParameterReader(
             "eu-west-1",
             environ={"AWS_ENDPOINT_URL": f"{server.url}/prefix", **KEYS, "AWS_SESSION_TOKEN": "token"},
             wall_clock=lambda: 1_700_000_000.0,
@@ -415,7 +408,7 @@ URL = ":http://internal.amazon.com/coral/com.amazonaws.ssm/"
 def test_an_error_keeps_its_code(answer: bytes, code: str, message: str | None) -> None:
     with ScriptedServer(lambda peer: peer.answer(answer)) as server:
         client = store_at(server.url)
-        with pytest.raises(ParameterStoreError) as caught:
+        with pytest.raises(AwsError) as caught:
             client.get_parameter(NAME, soon())
         client.close()
     assert caught.value.code == code
@@ -672,7 +665,7 @@ def test_tls_with_a_bundle_of_ones_own(authority: Authority) -> None:
 def test_tls_is_verified(authority: Authority, names: list[str], bundle: bool) -> None:
     with ScriptedServer(one_answer, one_answer, context=authority.server(*names)) as server:
         client = store_at(server.url, **({"AWS_CA_BUNDLE": str(authority.bundle)} if bundle else {}))
-        with pytest.raises(ParameterStoreError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+        with pytest.raises(AwsError, match="CERTIFICATE_VERIFY_FAILED") as caught:
             client.get_parameter(NAME, soon())
         assert (caught.value.code, server.connections) == ("connection", 1)
 
@@ -706,7 +699,7 @@ def test_where_our_roots_do_not_do_the_systems_are_asked(
     amazon: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
-    client = ParameterStore("us-east-1", environ=KEYS)
+    client = ParameterReader("us-east-1", environ=KEYS)
     assert value(client.get_parameter(NAME, soon())) == "first"
     assert amazon.connections == 2
     # And from then on they are asked at once.
@@ -717,8 +710,8 @@ def test_where_our_roots_do_not_do_the_systems_are_asked(
 
 
 def test_where_the_systems_roots_do_not_do_either(amazon: ScriptedServer) -> None:
-    client = ParameterStore("us-east-1", environ=KEYS)
-    with pytest.raises(ParameterStoreError, match="CERTIFICATE_VERIFY_FAILED"):
+    client = ParameterReader("us-east-1", environ=KEYS)
+    with pytest.raises(AwsError, match="CERTIFICATE_VERIFY_FAILED"):
         client.get_parameter(NAME, soon())
     assert amazon.connections == 2
 
@@ -727,7 +720,7 @@ def test_only_distrust_leads_to_the_systems_roots(monkeypatch: pytest.MonkeyPatc
     """Not a server that speaks no TLS at all: its connection would be opened twice for nothing."""
     with ScriptedServer(*[lambda peer: peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")] * 2) as server:
         monkeypatch.setattr(socket, "getaddrinfo", resolver(("127.0.0.1", server.port)))
-        client = ParameterStore("us-east-1", environ=KEYS)
+        client = ParameterReader("us-east-1", environ=KEYS)
         assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
         assert (server.connections, client._connection._small_roots) == (1, True)
 
@@ -736,9 +729,9 @@ def test_our_roots_do_where_they_should(
     amazon: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the test's authority as roots.pem the first connection is good: the small context verifies as it should."""
-    monkeypatch.setattr(parameters, "__file__", str(authority.directory / "parameters.py"))
+    monkeypatch.setattr(http1, "__file__", str(authority.directory / "aws" / "http1.py"))
     (authority.directory / "roots.pem").write_bytes(authority.bundle.read_bytes())
-    client = ParameterStore("us-east-1", environ=KEYS)
+    client = ParameterReader("us-east-1", environ=KEYS)
     assert value(client.get_parameter(NAME, soon())) == "first"
     assert amazon.connections == 1
     client.close()
@@ -749,7 +742,7 @@ def test_a_bundle_of_ones_own_is_the_only_one(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     other = Authority(tmp_path, "other")
-    client = ParameterStore("us-east-1", environ={**KEYS, "AWS_CA_BUNDLE": str(other.bundle)})
+    client = ParameterReader("us-east-1", environ={**KEYS, "AWS_CA_BUNDLE": str(other.bundle)})
     assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
     assert amazon.connections == 1
 
@@ -792,157 +785,7 @@ def test_roots_last_for_more_than_a_year() -> None:
     assert min(ends) > time.time() + 366 * 86400
 
 
-# Credentials.
-
-TIME = datetime(2026, 6, 1, 12, tzinfo=UTC)
-
-
-class Clock:
-    """A clock to set by hand."""
-
-    def __init__(self) -> None:
-        self.now = TIME.timestamp()
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def given(number: int, **changed: object) -> bytes:
-    expires = (TIME + timedelta(hours=number)).isoformat().replace("+00:00", "Z")
-    body = {"AccessKeyId": f"AKID{number}", "SecretAccessKey": "s", "Token": f"t{number}", "Expiration": expires}
-    return http({**body, **changed})
-
-
-def source(url: str, clock: Callable[[], float] = TIME.timestamp, **environ: str) -> CredentialSource:
-    return CredentialSource({"AWS_CONTAINER_CREDENTIALS_FULL_URI": url, **environ}, clock)
-
-
-def test_the_environments_credentials_are_read_each_time() -> None:
-    environ = dict(KEYS)
-    credentials = CredentialSource(environ)
-    first = credentials.get(soon())
-    environ |= {"AWS_ACCESS_KEY_ID": "AKID2", "AWS_SESSION_TOKEN": "token"}
-    second = credentials.get(soon())
-    assert (first.access_key, first.secret_key, first.token) == ("AKIDEXAMPLE", "secret", "")
-    assert (second.access_key, second.secret_key, second.token) == ("AKID2", "secret", "token")
-
-
-@pytest.mark.parametrize(
-    "environ", [{}, {"AWS_ACCESS_KEY_ID": "AKID"}, {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "x"}]
-)
-def test_no_credentials(environ: dict[str, str]) -> None:
-    assert failure(lambda: CredentialSource(environ).get(soon())) == "no-credentials"
-    client = ParameterStore("us-east-1", environ=environ)
-    assert failure(lambda: client.get_parameter(NAME, soon())) == "no-credentials"
-
-
-@pytest.mark.parametrize("form", ["variable", "file", "none", "empty file"])
-def test_the_endpoint_is_asked_with_its_token(tmp_path: Path, form: str) -> None:
-    received: list[bytes] = []
-
-    def script(peer: Peer) -> None:
-        received.append(peer.request())
-        peer.send(given(1))
-
-    token_file = tmp_path / "token"
-    token_file.write_text("from the file\n" if form == "file" else "\n")
-    environ = {
-        "variable": {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "from the variable"},
-        "file": {
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file),
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "from the variable",
-        },
-        "none": {},
-        "empty file": {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file)},
-    }[form]
-    with ScriptedServer(script) as server:
-        credentials = source(f"{server.url}/v1/credentials", TIME.timestamp, **environ).get(soon())
-    assert (credentials.access_key, credentials.secret_key, credentials.token) == ("AKID1", "s", "t1")
-    assert credentials.expires == (TIME + timedelta(hours=1)).timestamp()
-    lines = received[0].decode().split("\r\n")
-    tokens = [line for line in lines if line.startswith("authorization")]
-    expected = {"variable": ["authorization: from the variable"], "file": ["authorization: from the file"]}
-    assert (lines[0], tokens) == ("GET /v1/credentials HTTP/1.1", expected.get(form, []))
-
-
-def test_they_are_kept_until_shortly_before_their_end() -> None:
-    clock = Clock()
-    with ScriptedServer(*[lambda peer, n=n: peer.answer(given(n)) for n in (1, 2)]) as server:
-        credentials = source(server.url, clock)
-
-        def key_after(minutes: float) -> str:
-            clock.now = (TIME + timedelta(minutes=minutes)).timestamp()
-            return credentials.get(soon()).access_key
-
-        assert [key_after(minutes) for minutes in (0, 1, 55)] == ["AKID1"] * 3
-        assert server.connections == 1
-        assert [key_after(minutes) for minutes in (55.1, 115)] == ["AKID2"] * 2
-        assert server.connections == 2
-
-
-def test_while_they_last_a_failing_renewal_does_no_harm() -> None:
-    clock = Clock()
-    with ScriptedServer(lambda peer: peer.answer(given(1)), lambda peer: peer.answer(http(b"", "500 x"))) as server:
-        credentials = source(server.url, clock)
-        assert credentials.get(soon()).access_key == "AKID1"
-        clock.now += 3600 - 60
-        assert credentials.get(soon()).access_key == "AKID1"
-        clock.now += 60
-        assert failure(lambda: credentials.get(soon())) == "no-credentials"
-        assert server.connections == 3
-
-
-def test_credentials_without_an_end_or_token() -> None:
-    clock = Clock()
-    with ScriptedServer(lambda peer: peer.answer(given(1, Expiration=None, Token=None))) as server:
-        credentials = source(server.url, clock)
-        assert (credentials.get(soon()).token, credentials.get(soon()).expires) == ("", float("inf"))
-        clock.now += 1e9
-        assert credentials.get(soon()).access_key == "AKID1"
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param(lambda peer: peer.request(), id="closed"),
-        pytest.param(lambda peer: peer.answer(http({"code": "x"}, "400 Bad Request")), id="400"),
-        pytest.param(lambda peer: peer.answer(given(1).replace(b"200 OK", b"500 Oh")), id="500 with credentials"),
-        pytest.param(lambda peer: peer.answer(http(b"<html>")), id="no JSON"),
-        pytest.param(lambda peer: peer.answer(http(b"\xff")), id="no UTF-8"),
-        pytest.param(lambda peer: peer.answer(http(b"[" * 100_000)), id="deeper than Python goes"),
-        pytest.param(lambda peer: peer.answer(http(b"[]")), id="no object"),
-        pytest.param(lambda peer: peer.answer(http(b"null")), id="null"),
-        pytest.param(lambda peer: peer.answer(http({})), id="empty"),
-        pytest.param(lambda peer: peer.answer(http({"AccessKeyId": "a"})), id="no secret"),
-        pytest.param(lambda peer: peer.answer(given(1, SecretAccessKey=None)), id="null for a secret"),
-        pytest.param(lambda peer: peer.answer(given(1, AccessKeyId=5)), id="a number for a key"),
-        pytest.param(lambda peer: peer.answer(given(1, Token=["x"])), id="a list for a token"),
-        pytest.param(lambda peer: peer.answer(given(1, Expiration="soon")), id="no time"),
-        pytest.param(lambda peer: peer.answer(given(1, Expiration=5)), id="a number for a time"),
-    ],
-)
-def test_an_endpoint_that_fails(script: Script) -> None:
-    with ScriptedServer(script) as server:
-        assert failure(lambda: source(server.url).get(soon())) == "no-credentials"
-
-
-def test_an_endpoint_that_hangs() -> None:
-    with ScriptedServer(Peer.hang) as server:
-        deadline = soon(SHORT)
-        assert failure(lambda: source(server.url).get(deadline)) == "no-credentials"
-        assert deadline <= time.monotonic() < deadline + LATE
-
-
-def test_a_token_file_that_is_not_there(tmp_path: Path) -> None:
-    credentials = source("http://127.0.0.1:1", AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=str(tmp_path / "none"))
-    assert failure(lambda: credentials.get(soon())) == "no-credentials"
-
-
-def test_an_endpoint_that_is_none() -> None:
-    assert failure(lambda: source("169.254.170.2/credentials").get(soon())) == "no-credentials"
-
-
 def test_a_connection_knows_no_more_than_it_is_told() -> None:
     """Only Amazon's own hosts are verified by Amazon's own roots."""
     for host, small in ((AMAZON, True), ("ssm.cn-north-1.amazonaws.com.cn", True), ("amazonaws.com.evil.io", False)):
-        assert Connection(Endpoint(f"https://{host}"))._small_roots is small
+        assert HttpConnection(Endpoint(f"https://{host}"))._small_roots is small

@@ -85,7 +85,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 {runtime}
 before = set(sys.modules)
-import edgecors.edge, edgecors.store, edgecors.parameters, edgecors.telemetry
+import edgecors.edge, edgecors.store, edgecors.aws.parameters, edgecors.telemetry
 from edgecors.decision import Request, decide
 from edgecors.policy import load_policy
 text = '{{"rules": [{{"allow_origins": ["https://a.example", "https://*.b.example", "@l"], "paths": ["/*b", "/*"]}}]}}'

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from edgecors.parameters import Parameter, ParameterStoreError
+from edgecors.aws import AwsError
+from edgecors.aws.parameters import Parameter
 from edgecors.policy import Policy
 from edgecors.store import (
     ABSENT_SECONDS,
@@ -250,7 +251,7 @@ def test_a_clock_that_was_set_back_makes_it_read_again(region: FakeRegion, bench
 
 
 def test_a_clock_that_was_set_back_after_a_failure_too(region: FakeRegion, bench: Bench) -> None:
-    region.failing[""] = ParameterStoreError("timeout", "")
+    region.failing[""] = AwsError("timeout", "")
     assert bench.get() is None
     region.failing.clear()
     assert bench.origins(after=-3600) == [A]
@@ -323,12 +324,12 @@ def test_an_empty_policy_means_nobody_too(region: FakeRegion, bench: Bench) -> N
 # Failures.
 
 FAILURES: dict[str, tuple[Exception, str]] = {
-    "slow": (ParameterStoreError("timeout", "no answer in time"), "timeout"),
-    "throttled": (ParameterStoreError("ThrottlingException", "Rate exceeded"), "ThrottlingException"),
-    "denied": (ParameterStoreError("AccessDeniedException", "no"), "AccessDeniedException"),
-    "unreachable": (ParameterStoreError("connection", "refused"), "connection"),
-    "broken": (ParameterStoreError("bad-response", "no JSON"), "bad-response"),
-    "no credentials": (ParameterStoreError("no-credentials", ""), "no-credentials"),
+    "slow": (AwsError("timeout", "no answer in time"), "timeout"),
+    "throttled": (AwsError("ThrottlingException", "Rate exceeded"), "ThrottlingException"),
+    "denied": (AwsError("AccessDeniedException", "no"), "AccessDeniedException"),
+    "unreachable": (AwsError("connection", "refused"), "connection"),
+    "broken": (AwsError("bad-response", "no JSON"), "bad-response"),
+    "no credentials": (AwsError("no-credentials", ""), "no-credentials"),
     "unforeseen": (RuntimeError("what is this"), "internal"),
 }
 
@@ -383,14 +384,14 @@ def test_an_invalid_policy_at_first_is_none(region: FakeRegion, bench: Bench, te
 
 
 def test_an_error_of_any_length_is_one_line(region: FakeRegion, bench: Bench) -> None:
-    region.failing[""] = ParameterStoreError("x", "y\n" * 100_000)
+    region.failing[""] = AwsError("x", "y\n" * 100_000)
     bench.get()
     assert len(bench.written("policy refresh failed")[0]["error"]) == 2000
 
 
 def test_the_age_is_that_of_what_serves(region: FakeRegion, bench: Bench) -> None:
     bench.get()
-    region.failing[""] = ParameterStoreError("timeout", "")
+    region.failing[""] = AwsError("timeout", "")
     bench.get(after=60)
     bench.get(after=100.1234567)
     assert [line["policy_age"] for line in bench.written("policy refresh failed")] == [60.0, 160.123]
@@ -421,14 +422,14 @@ def test_the_back_off_doubles_up_to_a_minute(
     region: FakeRegion, bench: Bench, jitter: float, expected: list[float]
 ) -> None:
     bench.get()
-    region.failing[""] = ParameterStoreError("timeout", "")
+    region.failing[""] = AwsError("timeout", "")
     bench.jitter = jitter
     bench.get(after=60)
     assert waits(region, bench, 4) == pytest.approx(expected, abs=0.11)
     # A success forgets all that.
     region.failing.clear()
     bench.get(after=60)
-    region.failing[""] = ParameterStoreError("timeout", "")
+    region.failing[""] = AwsError("timeout", "")
     bench.get(after=60)
     assert waits(region, bench, 1) == pytest.approx(expected[:1], abs=0.11)
 
@@ -436,14 +437,14 @@ def test_the_back_off_doubles_up_to_a_minute(
 def test_the_back_off_is_no_longer_than_the_refresh_time(region: FakeRegion, bench: Bench) -> None:
     region.values |= {f"sites/{SITE}": using("x", refresh=5), "lists/x": A}
     bench.get()
-    region.failing[""] = ParameterStoreError("timeout", "")
+    region.failing[""] = AwsError("timeout", "")
     bench.jitter = 1.0
     bench.get(after=5)
     assert waits(region, bench, 5) == pytest.approx([1.25, 2.5, 5.0, 5.0, 5.0], abs=0.11)
 
 
 def test_without_a_policy_the_back_off_stays_short(region: FakeRegion, bench: Bench) -> None:
-    region.failing[""] = ParameterStoreError("timeout", "")
+    region.failing[""] = AwsError("timeout", "")
     bench.jitter = 1.0
     bench.get()
     most = BACK_OFF_COLD
@@ -451,7 +452,7 @@ def test_without_a_policy_the_back_off_stays_short(region: FakeRegion, bench: Be
 
 
 def test_a_back_off_does_not_overflow(region: FakeRegion, bench: Bench) -> None:
-    region.failing[""] = ParameterStoreError("timeout", "")
+    region.failing[""] = AwsError("timeout", "")
     for _ in range(2000):
         assert bench.get(after=100) is None
     assert len(region.taken()) == 2000
@@ -539,7 +540,7 @@ def test_a_failing_batch_takes_no_other_along(region: FakeRegion, bench: Bench) 
     region.values |= {f"lists/{name}": f"https://{name}.example" for name in names}
     before = bench.origins()
     assert before is not None
-    region.failing["lists/list03"] = ParameterStoreError("ThrottlingException", "Rate exceeded")
+    region.failing["lists/list03"] = AwsError("ThrottlingException", "Rate exceeded")
     region.values |= {"lists/list03": B, "lists/list15": A}
     region.taken()
     after = bench.origins(after=60)
@@ -554,7 +555,7 @@ def test_a_failing_batch_takes_no_other_along(region: FakeRegion, bench: Bench) 
 
 def test_lists_that_fail_at_first_allow_nobody(region: FakeRegion, bench: Bench) -> None:
     region.values |= {f"sites/{SITE}": f"{A} @x", "lists/x": B}
-    region.failing["lists/x"] = ParameterStoreError("AccessDeniedException", "no")
+    region.failing["lists/x"] = AwsError("AccessDeniedException", "no")
     assert bench.origins() == [A]
     assert bench.written("policy refresh failed")[0]["code"] == "AccessDeniedException"
     region.failing.clear()
@@ -564,7 +565,7 @@ def test_lists_that_fail_at_first_allow_nobody(region: FakeRegion, bench: Bench)
 def test_the_age_of_a_policy_whose_lists_never_came_starts_with_it(region: FakeRegion, bench: Bench) -> None:
     """It was counted from 1970, and an alarm on the age went off with the first read."""
     region.values |= {f"sites/{SITE}": f"{A} @x", "lists/x": B}
-    region.failing["lists/x"] = ParameterStoreError("AccessDeniedException", "no")
+    region.failing["lists/x"] = AwsError("AccessDeniedException", "no")
     bench.get()
     bench.get(after=30)
     assert [line["policy_age"] for line in bench.written("policy refresh failed")] == [0.0, 30.0]
@@ -637,7 +638,7 @@ def test_a_replica_that_was_deleted_gives_way_to_the_home_region() -> None:
 
 def test_a_failing_region_is_helped_out_by_the_next() -> None:
     here, home = two_regions()
-    here.failing[""] = ParameterStoreError("timeout", "")
+    here.failing[""] = AwsError("timeout", "")
     bench = Bench(here, home)
     assert bench.origins() == [A]
     # A failure says nothing about what is there: it is asked again next time.
@@ -652,12 +653,12 @@ def test_absence_counts_only_where_every_region_answered() -> None:
     home.values.clear()
     bench = Bench(here, home)
     first = bench.get()
-    here.failing[""] = ParameterStoreError("timeout", "here")
+    here.failing[""] = AwsError("timeout", "here")
     assert bench.get(after=60) is first
     assert bench.written("policy refresh failed")[0]["error"] == "timeout: here"
     here.failing.clear()
     here.values.clear()
-    home.failing[""] = ParameterStoreError("timeout", "home")
+    home.failing[""] = AwsError("timeout", "home")
     assert bench.get(after=60) is first
     assert bench.written("policy refresh failed")[0]["error"] == "timeout: home"
     home.failing.clear()
@@ -682,7 +683,7 @@ def test_where_a_region_fails_for_lists_all_of_them_keep_their_last_good_value()
     home.values |= {f"sites/{SITE}": using("x", "y"), "lists/x": A, "lists/y": B}
     bench = Bench(here, home)
     bench.get()
-    home.failing["lists/y"] = ParameterStoreError("timeout", "")
+    home.failing["lists/y"] = AwsError("timeout", "")
     here.values["lists/x"] = "https://here.example"
     assert bench.origins(after=ABSENT_SECONDS) == [A, B]
     home.failing.clear()
@@ -692,7 +693,7 @@ def test_where_a_region_fails_for_lists_all_of_them_keep_their_last_good_value()
 def test_the_first_region_leaves_time_for_the_second() -> None:
     here, home = two_regions()
     bench = Bench(here, home)
-    here.failing[""] = ParameterStoreError("timeout", "")
+    here.failing[""] = AwsError("timeout", "")
     bench.get()
     assert here.deadlines == [500 + DEADLINE_COLD / 2]
     assert home.deadlines == [500 + DEADLINE_COLD]
@@ -714,7 +715,7 @@ def test_sites_are_kept_apart() -> None:
     region = FakeRegion(one=A, two=B)
     bench = Bench(region)
     assert (bench.origins("one"), bench.origins("two")) == ([A], [B])
-    region.failing["sites/one"] = ParameterStoreError("timeout", "")
+    region.failing["sites/one"] = AwsError("timeout", "")
     region.values["sites/two"] = A
     assert (bench.origins("one", after=60), bench.origins("two")) == ([A], [A])
 
@@ -748,7 +749,7 @@ def test_after_a_restored_snapshot_everything_is_asked_anew() -> None:
     home.taken()
     bench.store.reset_after_restore()
     assert (here.closed, home.closed) == (1, 1)
-    home.failing[""] = ParameterStoreError("timeout", "")
+    home.failing[""] = AwsError("timeout", "")
     # The time of the snapshot was never: the last good policy serves where nothing newer is to be had.
     assert bench.get() is first
     assert (here.taken(), home.taken()) == ([SITE_READ], [SITE_READ])
@@ -843,7 +844,7 @@ def test_without_a_policy_all_wait_for_one_read(region: FakeRegion, bench: Bench
     gate = Gate()
     region.on_call = gate
     if fails:
-        region.failing[""] = ParameterStoreError("timeout", "")
+        region.failing[""] = AwsError("timeout", "")
     found: list[Policy | None] = []
     started = [threads(lambda: found.append(bench.store.get(SITE))) for _ in range(5)]
     wait_until(lambda: gate.waiting == 1, "one thread reads")
@@ -874,7 +875,7 @@ def test_which_regions_are_asked(environ: Mapping[str, str], home: str | None, r
 
 
 def test_an_endpoint_that_is_none_is_said_at_once() -> None:
-    with pytest.raises(ValueError, match="no http or https URL"):
+    with pytest.raises(ValueError, match="not an http or https URL"):
         store_from_environment(Telemetry(lambda line: None), {"AWS_ENDPOINT_URL_SSM": "localhost:4566"})
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from edgecors.aws.parameters import ParameterReader
 from edgecors.decision import Request, decide
-from edgecors.parameters import ParameterStore
 from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 
@@ -173,7 +173,7 @@ def test_a_store_that_enforces_permissions_agrees(parameter_store: ParameterStor
     parameter_store.put("/edgecors/sites/shop", "https://app.example.com")
     reading = parameter_store.temporary_credentials({**statement, "Resource": "*"})
     lines: list[str] = []
-    client = ParameterStore("us-east-1", environ=parameter_store.environment(credentials=reading))
+    client = ParameterReader("us-east-1", environ=parameter_store.environment(credentials=reading))
     policy = PolicyStore([client], Telemetry(lines.append)).get("shop")
     client.close()
     assert policy is not None
@@ -188,7 +188,7 @@ def test_a_role_that_may_not_read_is_closed_and_says_so(parameter_store: Paramet
     parameter_store.put("/edgecors/sites/shop", "https://app.example.com")
     nothing = parameter_store.temporary_credentials({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
     lines: list[str] = []
-    client = ParameterStore("us-east-1", environ=parameter_store.environment(credentials=nothing))
+    client = ParameterReader("us-east-1", environ=parameter_store.environment(credentials=nothing))
     assert PolicyStore([client], Telemetry(lines.append)).get("shop") is None
     client.close()
     (line,) = [json.loads(line) for line in lines if "policy refresh failed" in line]

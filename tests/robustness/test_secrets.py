@@ -9,9 +9,10 @@ from random import Random
 from typing import Any
 
 import pytest
+from edgecors.aws import AwsError
+from edgecors.aws.parameters import Parameter
 from edgecors.decorator import cors
 from edgecors.edge import Edge
-from edgecors.parameters import Parameter, ParameterStoreError
 from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 
@@ -125,11 +126,11 @@ def test_a_plain_string_is_quoted_so_that_it_can_be_mended() -> None:
 
 
 def test_a_secure_string_is_known_as_one(parameter_store: ParameterStoreServer) -> None:
-    from edgecors.parameters import ParameterStore
+    from edgecors.aws.parameters import ParameterReader
 
     parameter_store.put("/edgecors/sites/shop", CANARY, "SecureString")
     parameter_store.put("/edgecors/sites/open", CANARY)
-    client = ParameterStore("us-east-1", environ=parameter_store.environment())
+    client = ParameterReader("us-east-1", environ=parameter_store.environment())
     found = [client.get_parameter(f"/edgecors/sites/{name}", time.monotonic() + 10) for name in ("shop", "open")]
     assert [parameter.secret for parameter in found if parameter] == [True, False]
     client.close()
@@ -174,7 +175,7 @@ def test_no_value_forges_a_line() -> None:
 def test_an_error_of_the_store_is_one_line() -> None:
     class Failing(Region):
         def get_parameter(self, name: str, deadline: float) -> Parameter | None:
-            raise ParameterStoreError("x\ny", 'a\r\n{"level": "ERROR"}\u2028')
+            raise AwsError("x\ny", 'a\r\n{"level": "ERROR"}\u2028')
 
     lines: list[str] = []
     PolicyStore([Failing("", False)], Telemetry(lines.append)).get("shop")

@@ -12,7 +12,9 @@ import random
 import threading
 import time
 
-from .parameters import MAX_NAMES, CredentialSource, Parameter, ParameterStore, ParameterStoreError
+from .aws import AwsError
+from .aws.credentials import CredentialSource
+from .aws.parameters import MAX_NAMES, Parameter, ParameterReader
 from .policy import Policy, PolicyError, is_name, load_policy, read_document, unpack
 
 TYPE_CHECKING = False
@@ -29,13 +31,13 @@ if TYPE_CHECKING:
         region: str
 
         def get_parameter(self, name: str, deadline: float) -> Parameter | None:
-            """As `ParameterStore.get_parameter`."""
+            """As `ParameterReader.get_parameter`."""
 
         def get_parameters(self, names: Iterable[str], deadline: float) -> dict[str, Parameter]:
-            """As `ParameterStore.get_parameters`."""
+            """As `ParameterReader.get_parameters`."""
 
         def close(self) -> None:
-            """As `ParameterStore.close`."""
+            """As `ParameterReader.close`."""
 
 
 DEFAULT_ROOT = "/edgecors"
@@ -169,7 +171,7 @@ class PolicyStore:
         failure = None
         try:
             failure = self._read_policy(site, kept, deadline)
-        except ParameterStoreError as error:
+        except AwsError as error:
             failure = (error.code, str(error))
         except Exception as error:  # whatever it is, it must not reach the request
             failure = ("internal", repr(error))
@@ -241,7 +243,7 @@ class PolicyStore:
             paths = {f"{self._root}/lists/{name}": name for name in batch}
             try:
                 found = self._ask(list(paths), deadline, _several)
-            except ParameterStoreError as error:
+            except AwsError as error:
                 failure = (error.code, f"lists {', '.join(batch)}: {error}")
                 values.update((name, kept.lists.get(name)) for name in batch)
                 continue
@@ -264,7 +266,7 @@ class PolicyStore:
     ) -> dict[str, Parameter]:
         """What the Regions have of these parameters, each asked only for what those before it do not have."""
         found: dict[str, Parameter] = {}
-        failure: ParameterStoreError | None = None
+        failure: AwsError | None = None
         for number, region in enumerate(self._regions, 1):
             last = number == len(self._regions)
             # The last Region is always asked: a new parameter must show in time.
@@ -275,7 +277,7 @@ class PolicyStore:
             now = self._monotonic()
             try:
                 found.update(read(region, wanted, deadline if last else now + (deadline - now) / 2))
-            except ParameterStoreError as error:
+            except AwsError as error:
                 failure = error
                 continue
             for name in wanted:
@@ -318,7 +320,7 @@ def store_from_environment(
     here = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or HOME_REGION
     credentials = CredentialSource(environ)
     names = dict.fromkeys((here, home or here))
-    regions = [ParameterStore(name, environ=environ, credentials=credentials) for name in names]
+    regions = [ParameterReader(name, environ=environ, credentials=credentials) for name in names]
     if connect:
         with contextlib.suppress(OSError):
             regions[0].connect(time.monotonic() + DEADLINE_COLD)
