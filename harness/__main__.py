@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # The library is taken from the tree, whatever is installed: mutants and other checkouts are run this way.
-sys.path[:0] = [str(ROOT), str(ROOT / "layers" / "edgecors"), str(ROOT / "cli")]
+sys.path[:0] = [str(ROOT), str(ROOT / "layers" / "edgecors"), *(str(ROOT / name) for name in ("admin", "cli", "local"))]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     grants = command("grants", "the decision beside the oracle's, on random policies and requests", 1200)
     grants.add_argument("--cases", type=int, default=1_000_000)
+    paths = command("paths", "the decision beside the rules of the resources that upstream servers see", 1200)
+    paths.add_argument("--cases", type=int, default=1_000_000)
     mutants = command("mutants", "small changes of the engine, each of which its tests must notice", 7200)
     mutants.add_argument("--modules", default="", help="some of them, separated by commas (default: the whole engine)")
     mutants.add_argument("--sample", type=int, help="only so many, chosen by the seed")
@@ -47,6 +49,13 @@ def run_grants(options: argparse.Namespace) -> int:
     from harness import grants
 
     return grants.run(options.seed, options.cases, options.seconds).finish()
+
+
+def run_paths(options: argparse.Namespace) -> int:
+    """Ambiguous resources."""
+    from harness import paths
+
+    return paths.run(options.seed, options.cases, options.seconds).finish()
 
 
 def run_mutants(options: argparse.Namespace) -> int:
@@ -88,6 +97,7 @@ def run_load(options: argparse.Namespace) -> int:
 
 RUNS = {
     "grants": run_grants,
+    "paths": run_paths,
     "events": run_events,
     "parsers": run_parsers,
     "faults": run_faults,

@@ -1,0 +1,1 @@
+"""Real upstream servers and what their applications see of a request path."""
