@@ -16,7 +16,7 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
 
 # What the artifacts are made of. Bytecode that a test run left behind is not part of it.
 SOURCES := $(shell find layers admin functions -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' 2>/dev/null) \
-           $(wildcard template.yaml samconfig.toml requirements/gateway.lock requirements/guard.lock scripts/*.sh)
+           $(wildcard template.yaml samconfig.toml requirements/guard.lock scripts/*.sh)
 ARGS ?=
 
 .PHONY: help run test check format build bench screenshot lock clean setup runtime soak fuzz mutants sbom
@@ -48,6 +48,7 @@ soak: $(VENV)/.stamp .venv-sam/.stamp build ## the harnesses in their long form:
 	$(BIN)/python -m harness grants $(ARGS)
 	$(BIN)/python -m harness events $(ARGS)
 	$(BIN)/python -m harness faults $(ARGS)
+	$(BIN)/python -m harness framing $(ARGS)
 	$(BIN)/python -m harness load --emulator $(ARGS)
 
 fuzz: .venv-fuzz/.stamp ## coverage-guided fuzzing of the parsers (ARGS="--seconds 600 --target origin")

@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     parsers.add_argument("--target", default="", help="one of them (default: each in turn, an equal share of the time)")
     faults = command("faults", "a Parameter Store and an upstream that misbehave", 600)
     faults.add_argument("--rounds", type=int, default=5, help="in five each fault meets each front (default: 5)")
+    framing = command("framing", "upstream responses of every framing, and whose the next viewer gets", 600)
+    framing.add_argument("--cases", type=int, default=50_000)
     load = command("load", "sustained load while the policy changes every second", 120)
     load.add_argument(
         "--emulator", action="store_true", help="the built edge function in Lambda's runtime emulator too"
@@ -88,6 +90,13 @@ def run_faults(options: argparse.Namespace) -> int:
     return faults.run(options.seed, options.seconds, options.rounds).finish()
 
 
+def run_framing(options: argparse.Namespace) -> int:
+    """Framings of the gateway's upstream."""
+    from harness import framing
+
+    return framing.run(options.seed, options.cases, options.seconds).finish()
+
+
 def run_load(options: argparse.Namespace) -> int:
     """Sustained load."""
     from harness import load
@@ -101,6 +110,7 @@ RUNS = {
     "events": run_events,
     "parsers": run_parsers,
     "faults": run_faults,
+    "framing": run_framing,
     "load": run_load,
     "mutants": run_mutants,
 }

@@ -1,10 +1,10 @@
-"""What API Gateway, function URLs and load balancers accept from a function: each broken rule as a sentence.
+"""The rules of API Gateway, function URLs and load balancers for a function's response, each violation as a sentence.
 
 The edge's rules are `edgecors_local.edge_rules`. Sources here:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html (REST, output format)
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html (HTTP)
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html (ALB)
-What they leave open counts as a violation.
+Behavior that these pages leave undefined counts as a violation.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-def violations(kind: str, answer: object, *, several: bool = False) -> list[str]:
-    """The rules that an answer breaks. ``kind`` is rest, http or alb; ``several``: with multi-value headers."""
+def violations(kind: str, answer: object, *, multi_value: bool = False) -> list[str]:
+    """The rules that a response breaks. ``kind`` is rest, http or alb; ``multi_value``: with multi-value headers."""
     if not isinstance(answer, Mapping):
-        return [f"the answer is a {type(answer).__name__}"]
-    return list(_violations(kind, answer, several))
+        return [f"the response is a {type(answer).__name__}"]
+    return list(_violations(kind, answer, multi_value))
 
 
-def _violations(kind: str, answer: Mapping[str, Any], several: bool) -> Iterator[str]:
+def _violations(kind: str, answer: Mapping[str, Any], multi_value: bool) -> Iterator[str]:
     for field in answer.keys() - FIELDS[kind]:
-        yield f"{field} is no field of an answer"
+        yield f"{field} is not a field of a response"
     status = answer.get("statusCode")
     if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
         yield f"statusCode is {status!r}"
     if not isinstance(answer.get("isBase64Encoded", False), bool):
-        yield "isBase64Encoded is no truth value"
+        yield "isBase64Encoded is not a boolean"
     if not isinstance(answer.get("body", ""), str):
         yield f"the body is a {type(answer['body']).__name__}"
-    if status in (204, 304) and answer.get("body"):
+    if status in (204, 205, 304) and answer.get("body"):
         yield f"a {status} with a body"
     if kind == "alb":
         description = answer.get("statusDescription", "")
         if not isinstance(description, str) or _CONTROL.search(description):
             yield f"statusDescription is {description!r}"
-        if several and "headers" in answer:
+        if multi_value and "headers" in answer:
             yield "headers where the load balancer reads multiValueHeaders"
-        if not several and "multiValueHeaders" in answer:
+        if not multi_value and "multiValueHeaders" in answer:
             yield "multiValueHeaders where the load balancer reads headers"
     yield from _headers(kind, answer)
     try:
         size = len(json.dumps(answer).encode())
     except (TypeError, ValueError) as error:
-        yield f"the answer is no JSON: {error}"
+        yield f"the response is not JSON: {error}"
     else:
         if size > LIMITS[kind]:
-            yield f"the answer is {size} bytes long"
+            yield f"the response is {size} bytes long"
 
 
 def _headers(kind: str, answer: Mapping[str, Any]) -> Iterator[str]:
@@ -71,13 +71,13 @@ def _headers(kind: str, answer: Mapping[str, Any]) -> Iterator[str]:
             continue
         for name, value in answer[field].items():
             if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-                yield f"{name!r} is no name of a header"
-            # A load balancer without multi-value headers takes cookies under spellings that differ.
+                yield f"{name!r} is not a header name"
+            # Without multi-value headers, a load balancer takes further cookies under other spellings of the name.
             elif name.lower() in seen and name.lower() != "set-cookie":
                 yield f"{name} is sent under two spellings"
             seen.add(str(name).lower())
             if many and not (isinstance(value, list) and value):
-                yield f"{name} in multiValueHeaders is no list with something in it"
+                yield f"{name} in multiValueHeaders is not a list with at least one value"
             for item in value if many and isinstance(value, list) else [value]:
                 if not many and not isinstance(item, str):
                     yield f"{name} is a {type(item).__name__}"
@@ -85,18 +85,18 @@ def _headers(kind: str, answer: Mapping[str, Any]) -> Iterator[str]:
                     yield f"{name} holds a control character: {item!r}"
     cookies = answer.get("cookies", [])
     if kind == "http" and not (isinstance(cookies, list) and all(isinstance(each, str) for each in cookies)):
-        yield "cookies is no list of strings"
+        yield "cookies is not a list of strings"
 
 
 def values(answer: object, wanted: str) -> list[str]:
-    """All values of a header in an answer of whatever shape, CloudFront's included; ``wanted`` in lower case."""
-    found: list[str] = []
+    """All values of a header in a response of any format, CloudFront's included; ``wanted`` in lower case."""
+    result: list[str] = []
     if not isinstance(answer, Mapping):
-        return found
+        return result
     for field in ("headers", "multiValueHeaders"):
         fields = answer.get(field)
         for name, value in fields.items() if isinstance(fields, Mapping) else ():
             if str(name).strip().lower() == wanted:
                 for item in value if isinstance(value, list) else [value]:
-                    found.append(str(item.get("value")) if isinstance(item, Mapping) else str(item))
-    return found
+                    result.append(str(item.get("value")) if isinstance(item, Mapping) else str(item))
+    return result

@@ -434,18 +434,18 @@ def _api_rules(name: str, event: Any, answer: Any, summary: Summary, fronts: Fro
     if source is None:
         summary.counts["no_api_events"] += 1
         return
-    kind = type(source).__name__.lower()
+    kind = {"ApiGatewayV1": "rest", "ApiGatewayV2": "http", "Alb": "alb"}[type(source).__name__]
     several = kind == "alb" and event.get("multiValueHeaders") is not None
     before: set[str] = set()
     if name == "decorator":
         # What the function itself answered wrongly is its own. A short form is completed, so it breaks nothing.
-        before = set(answers.violations(kind, fronts.response, several=several))
+        before = set(answers.violations(kind, fronts.response, multi_value=several))
     summary.counts[f"{kind}_answers"] += 1
-    for wrong in answers.violations(kind, answer, several=several):
+    for wrong in answers.violations(kind, answer, multi_value=several):
         if (
             wrong not in before
             and not (kind == "alb" and "statusDescription" in wrong)
-            and "the answer is a" not in wrong
+            and "the response is a" not in wrong
         ):
             yield wrong
 

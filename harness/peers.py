@@ -1,4 +1,7 @@
-"""Servers that misbehave on purpose: a Parameter Store and an upstream, each with a table of faults."""
+"""Servers that misbehave on purpose: a Parameter Store and an upstream, each with a table of faults.
+
+How responses are framed, and what follows them, is `harness.framing`.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class Line:
         self._buffer = b""
 
     def request(self) -> bytes:
-        """One request, head and body; empty where the client has gone."""
+        """The next request, head and body; empty when the client has closed the connection."""
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             data = self._socket.recv(65536)
             if not data:
@@ -56,13 +59,13 @@ class Line:
             self.send(data[position : position + 1])
 
     def hang(self) -> None:
-        """Do nothing until the client goes."""
+        """Do nothing until the client closes the connection."""
         while not self._stopping.is_set():
             if select.select([self._socket], [], [], 0.05)[0] and not self._socket.recv(65536):
                 return
 
     def flood(self, data: bytes, most: int = ENDLESS) -> None:
-        """Send the same again and again until the client has had enough."""
+        """Send the same bytes again and again until the client closes the connection."""
         piece = data * max(1, 65536 // len(data))
         for _ in range(most // len(piece)):
             if self._stopping.is_set():
@@ -76,7 +79,7 @@ class Line:
 
 
 class Server:
-    """Answers each request as `fault` says at that time; on 127.0.0.1, on a port that stays while it is down."""
+    """Answers each request by calling `behave`; on 127.0.0.1, on the same port each time it is up."""
 
     def __init__(self, behave: Fault) -> None:
         self.behave = behave
@@ -101,7 +104,7 @@ class Server:
             self._spawn(self._accept, self._listener, self._stopping)
 
     def down(self) -> None:
-        """Close everything; whoever connects is refused."""
+        """Close all sockets; connecting is refused."""
         if self._listener is None:
             return
         self._stopping.set()
@@ -124,7 +127,7 @@ class Server:
 
     def _spawn(self, target: Callable[..., None], *arguments: Any) -> None:
         thread = threading.Thread(target=target, args=arguments)
-        self._threads = [kept for kept in self._threads if kept.is_alive()] + [thread]
+        self._threads = [running for running in self._threads if running.is_alive()] + [thread]
         thread.start()
 
     def _accept(self, listener: socket.socket, stopping: threading.Event) -> None:
@@ -150,7 +153,7 @@ class Server:
 
 
 class Parameters:
-    """What a well-behaved store holds."""
+    """A store that works, with its values by parameter name."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -161,9 +164,9 @@ class Parameters:
         head, _, body = request.partition(b"\r\n\r\n")
         asked = json.loads(body)
         if b"AmazonSSM.GetParameters" in head:
-            found = [self._item(name) for name in asked["Names"] if name in self.values]
+            items = [self._item(name) for name in asked["Names"] if name in self.values]
             missing = [name for name in asked["Names"] if name not in self.values]
-            line.send(answer({"Parameters": found, "InvalidParameters": missing}))
+            line.send(answer({"Parameters": items, "InvalidParameters": missing}))
         elif asked["Name"] in self.values:
             line.send(answer({"Parameter": self._item(asked["Name"])}))
         else:
@@ -179,8 +182,8 @@ def answer(body: bytes | dict[str, Any], status: str = "200 OK", kind: str = "ap
     return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
 
 
-def aws_error(code: str, status: str = "400 Bad Request", message: str = "it did not work") -> bytes:
-    """An error as AWS's JSON protocol writes it."""
+def aws_error(code: str, status: str = "400 Bad Request", message: str = "an error of the test store") -> bytes:
+    """An error in AWS's JSON protocol."""
     return answer({"__type": f"com.amazonaws.ssm#{code}", "message": message}, status)
 
 
@@ -195,7 +198,7 @@ def always(data: bytes) -> Fault:
 
 
 def then_close(data: bytes) -> Fault:
-    """The same bytes, and the connection's end."""
+    """The same bytes to every request; then the connection is closed."""
 
     def fault(line: Line, request: bytes) -> None:
         line.send(data)
@@ -263,7 +266,7 @@ STORE_FAULTS: dict[str, tuple[Fault | None, str]] = {
     ),
     "bad chunks": (always(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"), "bad-response"),
     "negative chunk": (always(HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n"), "bad-response"),
-    "no HTTP": (then_close(b"220 smtp.example ESMTP\r\n\r\n"), "bad-response"),
+    "not HTTP": (then_close(b"220 smtp.example ESMTP\r\n\r\n"), "bad-response"),
     "invalid policy": (always(value('{"version": 1, "rules": [{"allow_origins": ["x"]}]}')), "invalid-policy"),
     "half of the policy": (always(value(EVERYONE[:-9])), "invalid-policy"),
     "* with credentials": (always(value(CREDENTIALS)), "invalid-policy"),
@@ -290,7 +293,7 @@ UPSTREAM_FAULTS: dict[str, tuple[Fault | None, tuple[int, ...]]] = {
     "truncated chunk": (then_close(OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nab"), (502,)),
     "bad chunk size": (then_close(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n0\r\n\r\n"), (502,)),
     "negative chunk": (then_close(OK + b"Transfer-Encoding: chunked\r\n\r\n-2\r\nab\r\n0\r\n\r\n"), (502,)),
-    "no HTTP": (then_close(b"220 smtp.example ESMTP\r\n\r\n"), (502,)),
+    "not HTTP": (then_close(b"220 smtp.example ESMTP\r\n\r\n"), (502,)),
     "HTTP/0.9": (then_close(b"hello"), (502,)),
     "endless 1xx": (_flooded(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), (502, 504)),
     "status 999": (then_close(b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n"), (502,)),
@@ -307,14 +310,19 @@ UPSTREAM_FAULTS: dict[str, tuple[Fault | None, tuple[int, ...]]] = {
     "one endless header": (_flooded(OK + b"X-A: ", b"b"), (502,)),
     "splitting: bare CR": (then_close(OK + b"X-A: b\rSet-Cookie: evil=1\r\nContent-Length: 4\r\n\r\nfine"), (200, 502)),
     "splitting: bare LF": (then_close(OK + b"X-A: b\nX-B: c\r\nContent-Length: 4\r\n\r\nfine"), (200, 502)),
-    "splitting: folded": (
+    "splitting: folded line": (
         then_close(OK + b"X-A: b\r\n Set-Cookie: evil=1\r\nContent-Length: 4\r\n\r\nfine"),
         (200, 502),
     ),
     "splitting: NUL": (then_close(OK + b"X-A: b\0c\r\nContent-Length: 4\r\n\r\nfine"), (200, 502)),
-    "a blank in a name": (then_close(OK + b"X A: b\r\nContent-Length: 4\r\n\r\nfine"), (502,)),
-    "no name": (then_close(OK + b": b\r\nContent-Length: 4\r\n\r\nfine"), (502,)),
-    "two lengths": (then_close(OK + b"Content-Length: 4\r\nContent-Length: 40\r\n\r\nfine"), (200, 502)),
+    "a blank in a header name": (then_close(OK + b"X A: b\r\nContent-Length: 4\r\n\r\nfine"), (502,)),
+    "an empty header name": (then_close(OK + b": b\r\nContent-Length: 4\r\n\r\nfine"), (502,)),
+    "two lengths": (then_close(OK + b"Content-Length: 4\r\nContent-Length: 40\r\n\r\nfine"), (502,)),
+    "a length with a sign": (always(OK + b"Content-Length: +4\r\n\r\nfine"), (502,)),
+    "a length with an underscore": (always(OK + b"Content-Length: 0_4\r\n\r\nfine"), (502,)),
+    "chunked is not last": (always(OK + b"Transfer-Encoding: chunked, gzip\r\n\r\n4\r\nfine\r\n0\r\n\r\n"), (502,)),
+    "chunks that end with LF": (always(OK + b"Transfer-Encoding: chunked\r\n\r\n4\nfine\n0\n\n"), (502,)),
+    "early hints": (always(b"HTTP/1.1 103 Early Hints\r\nX-Smuggled: 1\r\n\r\n" + FINE), (200,)),
     "length and chunks": (
         then_close(OK + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n"),
         (200, 502),
@@ -322,10 +330,13 @@ UPSTREAM_FAULTS: dict[str, tuple[Fault | None, tuple[int, ...]]] = {
     "not UTF-8": (then_close(OK + b"X-A: \xff\xfe\r\nContent-Length: 4\r\n\r\n\xff\xfe\0\1"), (200,)),
     "a second answer": (always(FINE + answer(b"smuggled", "200 OK\r\nX-Smuggled: 1", "text/plain")), (200,)),
     "body of a 204": (always(b"HTTP/1.1 204 No Content\r\nContent-Length: 8\r\n\r\nsmuggled"), (204,)),
+    "a response as body of a 204": (always(b"HTTP/1.1 204 No Content\r\n\r\n" + FINE), (204,)),
+    "a response as body of a 205": (always(b"HTTP/1.1 205 Reset Content\r\n\r\n" + FINE), (205,)),
+    "a response as body of a 304": (always(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n" + FINE), (304,)),
     "its own CORS": (
         always(answer(b"fine", "200 OK\r\nAccess-Control-Allow-Origin: *\r\naccess-control-max-age: 9")),
         (200,),
     ),
     "many cookies": (always(answer(b"fine", "200 OK" + "\r\nSet-Cookie: a=b" * 50)), (200,)),
 }
-"""What the upstream does to every request (None: it is down), and the statuses that may come of it."""
+"""What the upstream does to every request (None: it is down), and the statuses that the viewer may get."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-ARTIFACTS = {"EdgeFunction": None, "CorsLayer": None, "GatewayFunction": "gateway", "GuardFunction": "guard"}
+ARTIFACTS = {"EdgeFunction": None, "CorsLayer": None, "GatewayFunction": None, "GuardFunction": "guard"}
 """Each artifact, and the lock of what it carries beside our own code (None: nothing)."""
 ALLOWED = ("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT", "MPL-2.0", "PSF-2.0", "Python-2.0", "ISC", "0BSD")
 """Licences that an artifact may carry. MPL-2.0 binds the files under it, which are passed on unchanged."""

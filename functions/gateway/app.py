@@ -1,7 +1,7 @@
-"""The gateway: a reverse proxy with CORS before it, behind API Gateway, a function URL or a load balancer.
+"""The gateway: a reverse proxy behind `cors`, for API Gateway, function URLs and load balancers.
 
-``EDGECORS_UPSTREAM`` says where to, ``EDGECORS_SITE`` whose policy holds. Either missing or wrong stops the function at
-its start, with a sentence that says so.
+``EDGECORS_UPSTREAM`` is the upstream's address, ``EDGECORS_SITE`` the name of the site whose policy applies. The
+function does not start if one of them is missing or invalid; the error says what to set.
 """
 
 import os
@@ -18,6 +18,6 @@ handler = cors(_proxy)
 
 after_restore(_proxy.reset_after_restore)
 _store = shared.store
-# The first request finds the policy there. A snapshot's would be old by then, and its connection dead.
+# Read the policy before the first request. In a snapshot it would be old by then, and its connection dead.
 if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
     _store.get(os.environ["EDGECORS_SITE"])

@@ -1,56 +1,58 @@
-"""The reverse proxy: a request's event to the one upstream, and its response back.
+"""The reverse proxy: an event's request to the upstream, and the upstream's response back.
 
-Where a request goes is decided by configuration alone. What it holds is passed on as it came.
+Configuration alone decides where a request goes. Method, path, query, headers and body are passed on unchanged, apart
+from what concerns one connection only.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import threading
 import time
-from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
+from connection import UpstreamConnection
 from edgecors.characters import is_token
 from edgecors.events.api import parse_event
-from fields import for_upstream, for_viewer
-from head import Connection, SecureConnection
+from headers import request_headers, response_headers
+from response import BadResponse, BodyTooLarge, ResponseReader
 from upstream import climbs
-from urllib3.exceptions import HTTPError, NewConnectionError
-from urllib3.exceptions import TimeoutError as UpstreamTimeoutError
 
 if TYPE_CHECKING:
     import ssl
 
     from edgecors.events.http_event import HttpEvent
     from edgecors.telemetry import Telemetry
-    from fields import Fields
-    from upstream import Upstream
-    from urllib3 import HTTPResponse
-    from urllib3.connection import HTTPConnection
+    from headers import HeaderFields
+    from upstream import UpstreamAddress
 
 CONNECT_SECONDS = 5.0
-"""The most that one attempt to connect may take."""
+"""The most that connecting to one address may take."""
 MARGIN_SECONDS = 0.5
-"""What is kept of the invocation's time to answer with an error of our own."""
+"""Seconds of the invocation that are reserved for answering with an error."""
 LEAST_SECONDS = 0.1
 DEFAULT_SECONDS = 29.0
-"""The time for a request where nothing says how much is left."""
+"""The time for a request where the context does not say how much is left."""
 ENVELOPE = 8192
-"""Bytes of the largest response that are kept for CORS headers."""
-CHUNK = 65536
+"""Bytes of the largest response that are reserved for CORS headers."""
 
 IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
+# Without a body, other methods say so with Content-Length: 0 (RFC 9110, section 8.6).
+_NO_BODY_EXPECTED = frozenset(("GET", "HEAD", "DELETE", "OPTIONS", "TRACE"))
 
 UNREACHABLE = "The upstream can't be reached."
-BROKEN = "The upstream's answer was broken off, or is no HTTP."
+BROKEN = "The upstream's response was cut off or is not valid HTTP."
 
 
 class Problem(Exception):
-    """The request has no answer of the upstream's. ``status`` and the two texts are for the viewer, who learns nothing
-    of our inside from them; ``cause`` is for the log.
+    """A request that gets an error of the gateway's own.
+
+    Args:
+        status: The status for the viewer.
+        title: The title for the viewer.
+        detail: One sentence for the viewer. It says nothing about the network behind the gateway.
+        cause: What happened, for the log.
     """
 
     def __init__(self, status: int, title: str, detail: str, cause: object = None) -> None:
@@ -61,227 +63,220 @@ class Problem(Exception):
         self.cause = cause
 
 
-class Call:
-    """A request as the upstream is to get it. Raises `Problem` for one that can't be passed on."""
+class UpstreamRequest:
+    """A request in the bytes that the upstream gets. Raises `Problem` for one that can't be passed on."""
 
-    def __init__(self, upstream: Upstream, source: HttpEvent) -> None:
-        if not is_token(source.method) or source.method == "CONNECT":
+    def __init__(self, address: UpstreamAddress, message: HttpEvent) -> None:
+        if not is_token(message.method) or message.method == "CONNECT":
             raise Problem(400, "Bad Request", "The method can't be passed on.")
-        if upstream.base and climbs(source.path):
+        if address.base and climbs(message.path):
             raise Problem(400, "Bad Request", "The path leads out of what is served here.")
-        self.method = source.method
-        query = source.query()
+        self.method = message.method
+        query = message.query()
         # In origin form whatever the path looks like ("//host", "http://host"): it can only be a path there.
-        self.target = upstream.base + source.path + (f"?{query}" if query else "")
+        target = address.base + message.path + (f"?{query}" if query else "")
         try:
-            self.headers = for_upstream(source, upstream.netloc)
-            # None, not an empty body: only methods that expect one get a Content-Length then.
-            self.body = source.body() or None
+            fields = request_headers(message, address.netloc)
+            body = message.body()
         except ValueError:
             raise Problem(400, "Bad Request", "The headers or the body can't be passed on.") from None
+        if body or self.method not in _NO_BODY_EXPECTED:
+            fields.append(("Content-Length", str(len(body))))
+        lines = [f"{self.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
+        self.data = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-class Reply:
-    """What the upstream answered; ``body`` is None where there can be none."""
+class UpstreamResponse:
+    """What the upstream answered; ``body`` is None where there can't be one."""
 
     __slots__ = ("body", "headers", "status")
 
-    def __init__(self, status: int, headers: Fields, body: bytes | None) -> None:
+    def __init__(self, status: int, headers: HeaderFields, body: bytes | None) -> None:
         self.status = status
         self.headers = headers
         self.body = body
 
 
 class Proxy:
-    """A handler that passes requests on to one upstream. Connections are kept from one invocation to the next."""
+    """A handler that passes requests on to one upstream. Connections are kept from one invocation to the next.
+
+    Args:
+        address: The upstream.
+        telemetry: Where failures are logged and counted.
+        site: The site's name in logs and metrics.
+        context: The TLS context of an https upstream; the system's roots where it is missing.
+    """
 
     def __init__(
-        self, upstream: Upstream, telemetry: Telemetry, *, site: str, context: ssl.SSLContext | None = None
+        self, address: UpstreamAddress, telemetry: Telemetry, *, site: str, context: ssl.SSLContext | None = None
     ) -> None:
-        self.upstream = upstream
+        self.address = address
         self._telemetry = telemetry
         self._site = site
         self._context = context
-        if upstream.secure and context is None:
+        if address.secure and context is None:
             from ssl import create_default_context
 
-            # Once, not with each connection: reading the roots is the most of it.
+            # Once, not for each connection: reading the roots takes most of the time.
             self._context = create_default_context()
-        self._idle: list[HTTPConnection] = []
+        self._idle: list[UpstreamConnection] = []
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
-        """Pass an event's request on; the response in the event's form. Raises ValueError for what is no request."""
-        source = _source(event)
+        """Pass an event's request on and return the response in the event's format.
+
+        Raises:
+            ValueError: The event is not a request of a front that the gateway knows.
+        """
+        message = _read_event(event)
         started = time.monotonic()
         try:
-            reply = self._exchange(Call(self.upstream, source), started + _seconds_left(context), source.limit)
-            return _respond(source, reply)
+            request = UpstreamRequest(self.address, message)
+            response = self._exchange(request, started + _seconds_left(context), message.limit)
+            return _write_response(message, response)
         except Problem as problem:
             if problem.status != 400:
-                self._report(source, problem, time.monotonic() - started)
-            return source.problem(problem.status, problem.title, problem.detail)
+                self._report(message, problem, time.monotonic() - started)
+            return message.problem(problem.status, problem.title, problem.detail)
 
     def reset_after_restore(self) -> None:
         """Close the kept connections. After a snapshot was restored they are dead."""
         while self._idle:
             self._idle.pop().close()
 
-    def take(self) -> tuple[HTTPConnection, bool]:
-        """A connection, and whether it is a kept one."""
+    def take(self) -> tuple[UpstreamConnection, bool]:
+        """A connection, and whether it was used before."""
         while self._idle:
             connection = self._idle.pop()
-            # What can be read before anything was asked is the connection's end.
-            if connection.is_connected:
+            if connection.is_quiet():
                 return connection, True
             connection.close()
-        upstream = self.upstream
-        # Connections without urllib3's pool, which would write escapes in the path anew.
-        if upstream.secure:
-            return SecureConnection(upstream.host, upstream.port, ssl_context=self._context), False
-        return Connection(upstream.host, upstream.port), False
+        return UpstreamConnection(self.address, self._context), False
 
-    def keep(self, connection: HTTPConnection) -> None:
-        """Keep a connection whose response was read to its end."""
-        if not connection.is_closed:
-            self._idle.append(connection)
+    def keep(self, connection: UpstreamConnection) -> None:
+        """Keep a connection whose last response was read to its certain end."""
+        self._idle.append(connection)
 
-    def _exchange(self, call: Call, deadline: float, limit: int) -> Reply:
-        """The upstream's reply. It is fetched beside and left behind at the deadline: neither a look-up of a name nor
-        headers that come in drops know of one.
+    def _exchange(self, request: UpstreamRequest, deadline: float, limit: int) -> UpstreamResponse:
+        """The upstream's response.
+
+        It is fetched in a thread that is abandoned at the deadline: neither getaddrinfo nor a response that arrives
+        byte by byte has a timeout of its own.
         """
-        exchange = Exchange(self, call, deadline, limit)
-        done: list[Reply | Exception] = []
+        exchange = _UpstreamExchange(self, request, deadline, limit)
+        outcome: list[UpstreamResponse | Exception] = []
 
         def run() -> None:
             try:
-                done.append(exchange.run())
+                outcome.append(exchange.run())
             except Exception as error:
-                done.append(error)
+                outcome.append(error)
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         thread.join(max(deadline - time.monotonic(), 0.0))
-        if not done:
+        if not outcome:
             exchange.abandon()
             raise _timeout("the deadline has passed")
-        if isinstance(done[0], Exception):
-            raise done[0]
-        return done[0]
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
 
-    def _report(self, source: HttpEvent, problem: Problem, seconds: float) -> None:
+    def _report(self, message: HttpEvent, problem: Problem, seconds: float) -> None:
         self._telemetry.log(
             "ERROR",
             "upstream failed",
             site=self._site,
             status=problem.status,
             error=str(problem.cause or problem.detail)[:500],
-            method=source.method[:32],
-            path=source.path[:300],
+            method=message.method[:32],
+            path=message.path[:300],
             seconds=round(seconds, 3),
         )
         self._telemetry.metrics({"UpstreamErrors": (1, "Count")}, site=self._site, status=str(problem.status))
 
 
-class Exchange:
+class _UpstreamExchange:
     """One request and its response, in a thread of its own."""
 
-    def __init__(self, proxy: Proxy, call: Call, deadline: float, limit: int) -> None:
+    def __init__(self, proxy: Proxy, request: UpstreamRequest, deadline: float, limit: int) -> None:
         self._proxy = proxy
-        self._call = call
+        self._request = request
         self._deadline = deadline
         self._limit = limit
-        self._connection: HTTPConnection | None = None
+        self._connection: UpstreamConnection | None = None
         self._abandoned = False
-        self._failure = UNREACHABLE
-        self._answered = False
+        self._started = False
 
     def abandon(self) -> None:
-        """Nobody waits any more: end it, where that is possible."""
+        """End the exchange where that is possible: nobody waits for it any more."""
         self._abandoned = True
-        sock = self._connection.sock if self._connection is not None else None
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                # Not the TLS socket's own method, after which the other thread would read on in cipher text.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        if self._connection is not None:
+            self._connection.abandon()
 
-    def run(self) -> Reply:
-        """The reply. Raises `Problem`."""
-        connection, kept = self._proxy.take()
+    def run(self) -> UpstreamResponse:
+        """The response. Raises `Problem`."""
+        connection, used = self._proxy.take()
         try:
-            return self._ask(connection)
+            return self._try(connection)
         except ConnectionError as error:
-            # A kept connection may have been closed just now. Only what may be done twice is asked again.
-            if not kept or self._answered or self._call.method not in IDEMPOTENT:
-                raise Problem(502, "Bad Gateway", self._failure, repr(error)) from None
-        # The other kept ones are no fresher.
+            # The server may have closed a kept connection at this moment. Retry only what may be done twice.
+            if not used or self._started or self._request.method not in IDEMPOTENT:
+                raise _bad_gateway(BROKEN, error) from None
+        # The other kept connections are as old.
         self._proxy.reset_after_restore()
         connection, _ = self._proxy.take()
         try:
-            return self._ask(connection)
+            return self._try(connection)
         except ConnectionError as error:
-            raise Problem(502, "Bad Gateway", self._failure, repr(error)) from None
+            raise _bad_gateway(BROKEN, error) from None
 
-    def _ask(self, connection: HTTPConnection) -> Reply:
-        """Raises `Problem`, or ConnectionError when the connection was closed instead of answered."""
+    def _try(self, connection: UpstreamConnection) -> UpstreamResponse:
+        """Raises `Problem`, or ConnectionError when the connection was closed before a response was complete."""
         self._connection = connection
-        whole = False
+        reusable = False
         try:
-            self._send(connection)
-            reply = self._receive(connection)
-            whole = True
+            if not connection.is_open:
+                self._connect(connection)
+            # A server may respond and close before it has read the whole request; its response can still be read.
+            with contextlib.suppress(BrokenPipeError):
+                connection.send(self._request.data, self._remaining())
+            response, reusable = self._receive(connection)
         except ConnectionError:
             raise
-        except NewConnectionError as error:
-            # urllib3 makes this a kind of timeout; the next clause is for the real ones.
-            raise Problem(502, "Bad Gateway", UNREACHABLE, repr(error)) from None
-        except (UpstreamTimeoutError, TimeoutError) as error:
+        except TimeoutError as error:
             raise _timeout(error) from None
-        except (HTTPError, HTTPException, OSError, ValueError) as error:
-            raise Problem(502, "Bad Gateway", self._failure, repr(error)) from None
+        except (BadResponse, OSError) as error:
+            raise _bad_gateway(BROKEN, error) from None
         finally:
-            if not whole or self._abandoned:
+            if not reusable or self._abandoned:
                 connection.close()
-        self._proxy.keep(connection)
-        return reply
+        if reusable and not self._abandoned:
+            self._proxy.keep(connection)
+        return response
 
-    def _send(self, connection: HTTPConnection) -> None:
-        call = self._call
-        if connection.is_closed:
-            self._failure = UNREACHABLE
-            connection.timeout = min(CONNECT_SECONDS, self._remaining())
-            connection.connect()
-        self._failure = BROKEN
-        connection.timeout = self._remaining()
-        # A server may answer before it has read all, and close: then there is still an answer to be had.
-        with contextlib.suppress(BrokenPipeError):
-            connection.request(
-                call.method, call.target, call.body, call.headers, preload_content=False, decode_content=False
-            )
+    def _connect(self, connection: UpstreamConnection) -> None:
+        try:
+            connection.connect(min(CONNECT_SECONDS, self._remaining()))
+        except TimeoutError as error:
+            raise _timeout(f"connecting: {error!r}") from None
+        except (OSError, ValueError) as error:  # ValueError: a name that IDNA can't encode
+            raise _bad_gateway(UNREACHABLE, error) from None
 
-    def _receive(self, connection: HTTPConnection) -> Reply:
-        response = connection.getresponse()
-        self._answered = True
-        # Closed whatever comes of it: what holds the socket's file would keep its descriptor open.
-        with contextlib.closing(response):
-            return self._read(response)
+    def _receive(self, connection: UpstreamConnection) -> tuple[UpstreamResponse, bool]:
+        def receive() -> bytes:
+            data = connection.receive(self._remaining())
+            self._started = self._started or bool(data)
+            return data
 
-    def _read(self, response: HTTPResponse) -> Reply:
-        status = response.status
-        if status < 200:
-            raise HTTPException(f"status {status} without a final one")
-        if status > 599:
-            raise HTTPException(f"status {status}, which no front passes on")
-        head = self._call.method == "HEAD"
-        protocol = "1.0" if response.version == 10 else "1.1"
-        headers = for_viewer(response.headers.items(), protocol, length=head)
-        if (response.length_remaining or 0) > self._limit:
-            raise _too_large(self._limit)
-        body = bytearray()
-        while chunk := response.read(CHUNK, decode_content=False):
-            body += chunk
-            if len(body) > self._limit:
-                raise _too_large(self._limit)
-        return Reply(status, headers, None if head or status in (204, 304) else bytes(body))
+        reader = ResponseReader(receive)
+        head = reader.read_head()
+        method = self._request.method
+        try:
+            body = reader.read_body(head, method, self._limit)
+        except BodyTooLarge:
+            raise _too_large(self._limit) from None
+        headers = response_headers(head, length=method == "HEAD")
+        return UpstreamResponse(head.status, headers, body), reader.reusable
 
     def _remaining(self) -> float:
         left = self._deadline - time.monotonic()
@@ -290,25 +285,29 @@ class Exchange:
         return left
 
 
-def _source(event: Any) -> HttpEvent:
-    unreadable = None
+def _read_event(event: Any) -> HttpEvent:
+    cause = None
     try:
-        source = parse_event(event)
-    except Exception as error:  # fields of other types than any front sends
-        source, unreadable = None, error
-    if source is None:
+        message = parse_event(event)
+    except Exception as error:  # fields of types that no front sends
+        message, cause = None, error
+    if message is None:
         sentence = "the gateway takes requests of API Gateway, function URLs and load balancers only"
-        raise ValueError(sentence) from unreadable
-    return source
+        raise ValueError(sentence) from cause
+    return message
 
 
-def _respond(source: HttpEvent, reply: Reply) -> dict[str, Any]:
-    response = source.reply(reply.status, reply.headers, reply.body)
+def _write_response(message: HttpEvent, response: UpstreamResponse) -> dict[str, Any]:
+    result = message.reply(response.status, response.headers, response.body)
     # Lambda counts the JSON it gets. Escaping makes a text at most six times as long, so most need not be counted.
-    room = source.limit - ENVELOPE
-    if len(reply.body or b"") * 6 > room and len(json.dumps(response, ensure_ascii=False).encode()) > room:
-        raise _too_large(source.limit)
-    return response
+    room = message.limit - ENVELOPE
+    if len(response.body or b"") * 6 > room and len(json.dumps(result, ensure_ascii=False).encode()) > room:
+        raise _too_large(message.limit)
+    return result
+
+
+def _bad_gateway(detail: str, cause: object) -> Problem:
+    return Problem(502, "Bad Gateway", detail, repr(cause))
 
 
 def _timeout(cause: object) -> Problem:
@@ -316,7 +315,7 @@ def _timeout(cause: object) -> Problem:
 
 
 def _too_large(limit: int) -> Problem:
-    """Lambda and load balancers take no more, and would answer with an error that has no CORS headers."""
+    """Lambda and load balancers take no more, and would answer with an error without CORS headers."""
     return Problem(413, "Content Too Large", f"The upstream's response does not fit into {limit} bytes of JSON.")
 
 

@@ -1,4 +1,4 @@
-"""An upstream that is away, slow or broken, as a page sees it; stale connections, and what is tried again."""
+"""An unreachable, slow or broken upstream as a page sees it; stale connections and retries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Context:
 
 
 def check(source: str, gateway: Gateway, status: int, context: Any = None, method: str = "GET") -> str:
-    """A page gets this status with its headers, nobody else does; the detail that it can read."""
+    """Check that a page gets this status with CORS headers; return the detail that it can read."""
     answer = gateway(make_event(source, method, headers=[("Origin", APP)]), context)
     found, fields, body = read_response(source, answer)
     assert (found, fields) == (
@@ -51,7 +51,7 @@ def check(source: str, gateway: Gateway, status: int, context: Any = None, metho
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_an_upstream_that_is_away(source: str) -> None:
+def test_unreachable_upstream_is_a_bad_gateway(source: str) -> None:
     gateway = Gateway(f"http://127.0.0.1:{free_port()}")
     assert check(source, gateway, 502) == "The upstream can't be reached."
     (line,) = gateway.failures
@@ -67,13 +67,13 @@ def test_an_upstream_that_is_away(source: str) -> None:
     assert (counted["site"], counted["status"], counted["UpstreamErrors"]) == ("shop", "502", 1)
 
 
-def test_a_failure_shows_nothing_to_who_is_not_allowed() -> None:
+def test_failure_refused_origin_gets_no_cors_header() -> None:
     gateway = Gateway(f"http://127.0.0.1:{free_port()}")
     status, fields, _ = read_response(REST, gateway(make_event(REST, headers=[("Origin", EVIL)])))
     assert (status, "access-control-allow-origin" in dict(fields)) == (502, False)
 
 
-def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_is_a_bad_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*arguments: Any, **options: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -81,7 +81,7 @@ def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(HTTP_2, Gateway("http://upstream.invalid"), 502) == "The upstream can't be reached."
 
 
-def test_a_look_up_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_name_resolution_is_a_gateway_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
 
     def hang(*arguments: Any, **options: Any) -> Any:
@@ -95,11 +95,11 @@ def test_a_look_up_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) ->
         released.set()
 
 
-def test_connecting_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connecting_has_its_own_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_module("proxy"), "CONNECT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
-        # The queue takes a few; then the kernel answers nobody any more.
+        # Fill the queue, so that the kernel accepts no further connection.
         waiting = [socket.socket() for _ in range(4)]
         for sock in waiting:
             sock.setblocking(False)
@@ -108,11 +108,11 @@ def test_connecting_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -
         check(HTTP_2, gateway, 504, Context(20_000))
         for sock in waiting:
             sock.close()
-    assert "Connect" in gateway.failures[0]["error"]
+    assert "connecting: " in gateway.failures[0]["error"]
 
 
 def stalling(spy: Spy, *first: bytes) -> None:
-    """Answer with these chunks and then with nothing more."""
+    """Send these chunks and then nothing."""
 
     def script(seen: Seen) -> Iterable[bytes]:
         yield from first
@@ -125,19 +125,19 @@ def stalling(spy: Spy, *first: bytes) -> None:
 @pytest.mark.parametrize(
     "first",
     [
-        pytest.param([], id="says nothing"),
+        pytest.param([], id="no byte"),
         pytest.param([b"HTTP/1.1 200 OK\r\nX: "], id="half a head"),
         pytest.param([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"], id="half a body"),
     ],
 )
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_slow_upstream_is_not_waited_for(source: str, first: list[bytes], spy: Spy, gateway: Gateway) -> None:
+def test_stalled_response_is_a_gateway_timeout(source: str, first: list[bytes], spy: Spy, gateway: Gateway) -> None:
     stalling(spy, *first)
     assert check(source, gateway, 504, Context(650)) == "The upstream did not answer in time."
     assert [line["status"] for line in gateway.failures] == [504]
 
 
-def test_drops_do_not_put_the_deadline_off(spy: Spy, gateway: Gateway) -> None:
+def test_response_byte_by_byte_does_not_extend_the_deadline(spy: Spy, gateway: Gateway) -> None:
     def script(seen: Seen) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nX: "
         while not spy.stopping.wait(0.02):
@@ -147,7 +147,7 @@ def test_drops_do_not_put_the_deadline_off(spy: Spy, gateway: Gateway) -> None:
     check(HTTP_2, gateway, 504, Context(800))
 
 
-def test_an_invocation_that_is_nearly_over_still_answers(spy: Spy, gateway: Gateway) -> None:
+def test_invocation_without_time_left_still_answers(spy: Spy, gateway: Gateway) -> None:
     stalling(spy)
     check(HTTP_2, gateway, 504, Context(0))
 
@@ -155,27 +155,27 @@ def test_an_invocation_that_is_nearly_over_still_answers(spy: Spy, gateway: Gate
 @pytest.mark.parametrize(
     "raw",
     [
-        pytest.param(b"", id="nothing"),
+        pytest.param(b"", id="no bytes"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00", id="TLS"),
         pytest.param(b"HTTP/1.1 abc\r\n\r\n", id="no status"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", id="half a body"),
         pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", id="half a chunk"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="no chunk"),
-        pytest.param(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK, id="only hints"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="not a chunk"),
+        pytest.param(b"HTTP/1.1 103 Early Hints\r\n\r\n", id="only an interim response"),
         pytest.param(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", id="another protocol"),
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n", id="too many headers"),
         pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", id="a header too long"),
     ],
 )
-def test_a_broken_answer(raw: bytes, spy: Spy, gateway: Gateway) -> None:
+def test_broken_response_is_a_bad_gateway_and_is_not_retried(raw: bytes, spy: Spy, gateway: Gateway) -> None:
     spy.close = True
     spy.answer(raw)
-    assert check(REST, gateway, 502) == "The upstream's answer was broken off, or is no HTTP."
-    # On a new connection nothing is tried twice.
+    assert check(REST, gateway, 502) == "The upstream's response was cut off or is not valid HTTP."
+    # A request on a new connection is not retried.
     assert len(spy.seen) == 1
 
 
-def test_a_body_that_does_not_end(spy: Spy, gateway: Gateway) -> None:
+def test_endless_body_is_content_too_large(spy: Spy, gateway: Gateway) -> None:
     def script(seen: Seen) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         while not spy.stopping.is_set():
@@ -185,17 +185,17 @@ def test_a_body_that_does_not_end(spy: Spy, gateway: Gateway) -> None:
     assert "6291556 bytes" in check(REST, gateway, 413)
 
 
-def test_an_answer_to_half_a_request_is_an_answer(spy: Spy, gateway: Gateway) -> None:
-    """A server that has seen enough answers and closes, while the rest of the body is still on its way."""
+def test_response_to_half_a_request_is_passed_on(spy: Spy, gateway: Gateway) -> None:
+    """A server that responds and closes while the rest of the body is still on its way."""
     spy.read_bodies = False
     spy.close = True
     spy.answer(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
     answer = gateway(make_event(REST, "POST", body=b"x" * 5_000_000))
-    # The kernel may throw the answer away with the connection; then it is ours.
+    # The kernel may discard the response together with the connection; then the gateway answers.
     assert (answer["statusCode"], answer["body"]) == (413, "no") or answer["statusCode"] == 502
 
 
-def test_connections_are_kept(spy: Spy, gateway: Gateway) -> None:
+def test_connection_is_reused(spy: Spy, gateway: Gateway) -> None:
     for _ in range(3):
         assert gateway(make_event(REST))["statusCode"] == 200
     assert [seen.connection for seen in spy.seen] == [1, 1, 1]
@@ -204,7 +204,7 @@ def test_connections_are_kept(spy: Spy, gateway: Gateway) -> None:
     assert [seen.connection for seen in spy.seen] == [1, 1, 1, 2]
 
 
-def test_a_connection_that_failed_is_not_kept(spy: Spy, gateway: Gateway) -> None:
+def test_connection_after_a_failure_is_not_reused(spy: Spy, gateway: Gateway) -> None:
     spy.answer(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
     check(REST, gateway, 502)
     spy.answer(OK)
@@ -213,11 +213,11 @@ def test_a_connection_that_failed_is_not_kept(spy: Spy, gateway: Gateway) -> Non
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_connection_seen_closed_is_replaced(method: str, spy: Spy, gateway: Gateway) -> None:
+def test_connection_closed_by_the_upstream_is_replaced(method: str, spy: Spy, gateway: Gateway) -> None:
     gateway(make_event(REST))
     (kept,) = gateway.proxy._idle
     spy.hang_up()
-    wait_until(lambda: not kept.is_connected, "the end of the connection has arrived")
+    wait_until(lambda: not kept.is_quiet(), "the end of the connection has arrived")
     assert gateway(make_event(REST, method, body=b"x"))["statusCode"] == 200
     assert [(seen.method, seen.connection) for seen in spy.seen] == [("GET", 1), (method, 2)]
 
@@ -236,10 +236,9 @@ def closing_when_asked_again(spy: Spy) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])
-def test_what_may_be_done_twice_is_asked_again_once(method: str, spy: Spy, gateway: Gateway) -> None:
+def test_idempotent_request_on_a_stale_connection_is_retried_once(method: str, spy: Spy, gateway: Gateway) -> None:
     closing_when_asked_again(spy)
     gateway(make_event(REST))
-    # Not HEAD's own answer: that one has no body.
     answer = gateway(make_event(REST, method, body=b"x"))
     assert answer["statusCode"] == 200
     assert [(seen.method, seen.connection) for seen in spy.seen] == [("GET", 1), (method, 1), (method, 2)]
@@ -247,14 +246,14 @@ def test_what_may_be_done_twice_is_asked_again_once(method: str, spy: Spy, gatew
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PURGE"])
-def test_what_may_not_be_done_twice_is_not(method: str, spy: Spy, gateway: Gateway) -> None:
+def test_other_request_on_a_stale_connection_is_not_retried(method: str, spy: Spy, gateway: Gateway) -> None:
     closing_when_asked_again(spy)
     gateway(make_event(REST))
     check(REST, gateway, 502, method=method)
     assert [(seen.method, seen.connection) for seen in spy.seen] == [("GET", 1), (method, 1)]
 
 
-def test_there_is_one_retry_and_no_more(spy: Spy, gateway: Gateway) -> None:
+def test_retry_happens_once(spy: Spy, gateway: Gateway) -> None:
     gateway(make_event(REST))
 
     def script(seen: Seen) -> Iterable[bytes]:
@@ -265,7 +264,7 @@ def test_there_is_one_retry_and_no_more(spy: Spy, gateway: Gateway) -> None:
     assert [seen.connection for seen in spy.seen] == [1, 1, 2]
 
 
-def test_an_answer_broken_off_on_a_kept_connection_is_not_asked_for_again(spy: Spy, gateway: Gateway) -> None:
+def test_response_cut_off_on_a_kept_connection_is_not_retried(spy: Spy, gateway: Gateway) -> None:
     gateway(make_event(REST))
     spy.close = True
     spy.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")
@@ -273,7 +272,9 @@ def test_an_answer_broken_off_on_a_kept_connection_is_not_asked_for_again(spy: S
     assert len(spy.seen) == 2
 
 
-def test_an_error_of_our_own_is_a_500(spy: Spy, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bug_in_the_gateway_is_an_internal_server_error(
+    spy: Spy, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken() -> Any:
         raise RuntimeError("a mistake")
 
@@ -282,14 +283,14 @@ def test_an_error_of_our_own_is_a_500(spy: Spy, gateway: Gateway, monkeypatch: p
     assert gateway.failures[0]["exception"].endswith("RuntimeError: a mistake\n")
 
 
-def test_what_is_no_request_fails(gateway: Gateway) -> None:
+def test_event_that_is_not_a_request_raises(gateway: Gateway) -> None:
     with pytest.raises(ValueError, match="takes requests of API Gateway, function URLs and load balancers only"):
         gateway({"detail-type": "Scheduled Event"})
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate for 127.0.0.1 that it signed itself, in one file."""
+    """A key and a self-signed certificate for 127.0.0.1 in one file."""
     from datetime import UTC, datetime, timedelta
     from ipaddress import ip_address
 
@@ -325,7 +326,7 @@ def secure_spy(certificate: Path) -> Iterator[Spy]:
         yield running
 
 
-def test_https(certificate: Path, secure_spy: Spy) -> None:
+def test_https_upstream_is_reached(certificate: Path, secure_spy: Spy) -> None:
     gateway = Gateway(f"https://{secure_spy.netloc}/v1", context=ssl.create_default_context(cafile=certificate))
     for _ in range(2):
         assert gateway(make_event(REST, headers=[("Origin", APP)]))["statusCode"] == 200
@@ -333,14 +334,14 @@ def test_https(certificate: Path, secure_spy: Spy) -> None:
     gateway.proxy.reset_after_restore()
 
 
-def test_a_certificate_that_nobody_vouches_for(secure_spy: Spy) -> None:
+def test_untrusted_certificate_is_a_bad_gateway(secure_spy: Spy) -> None:
     gateway = Gateway(f"https://{secure_spy.netloc}")
     assert check(REST, gateway, 502) == "The upstream can't be reached."
     assert "CERTIFICATE_VERIFY_FAILED" in gateway.failures[0]["error"]
     assert secure_spy.seen == []
 
 
-def test_a_slow_https_upstream_is_not_waited_for(certificate: Path, secure_spy: Spy) -> None:
+def test_stalled_https_response_is_a_gateway_timeout(certificate: Path, secure_spy: Spy) -> None:
     gateway = Gateway(f"https://{secure_spy.netloc}", context=ssl.create_default_context(cafile=certificate))
     stalling(secure_spy, b"HTTP/1.1 200 OK\r\nX: ")
     check(REST, gateway, 504, Context(900))

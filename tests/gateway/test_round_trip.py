@@ -1,4 +1,4 @@
-"""Any request through any source arrives the same, and so does any response."""
+"""Any request through any front arrives unchanged, and so does any response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.gateway.spy import Spy
 Fields = list[tuple[str, str]]
 
 TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
-# What an intermediary has to take away or to rewrite has tests of its own.
+# What a proxy has to remove or to rewrite has its own tests.
 SPECIAL = {
     *(
         "host",
@@ -37,7 +37,7 @@ SPECIAL = {
 }
 
 methods = st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "REPORT"])
-# No "%" that could be read as an escape once more: a source that decodes the path can't tell.
+# No "%" that could be read as an escape once more: a front that decodes the path can't tell.
 segments = st.text(st.characters(codec="utf-8", exclude_characters="%/\\\0"), max_size=6)
 paths = st.lists(segments, max_size=4).map(lambda parts: "/" + quote("/".join(parts), safe="/"))
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=6)
@@ -83,7 +83,7 @@ def by_parameter(query: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("source", SOURCES)
 @given(method=methods, path=paths, query=queries, sent=headers, body=bodies)
 @settings(max_examples=60, deadline=None)
-def test_any_request(
+def test_any_request_arrives_unchanged(
     source: str, upstream: tuple[Spy, Gateway], method: str, path: str, query: str, sent: Fields, body: bytes
 ) -> None:
     spy, gateway = upstream
@@ -100,7 +100,7 @@ def test_any_request(
         assert arrived == query
     expected = by_parameter(query)
     if source == ALB:
-        # The last one is all that the event has.
+        # The event has only the last one.
         expected = {name: values[-1:] for name, values in expected.items()}
     assert by_parameter(arrived) == expected
 
@@ -115,12 +115,12 @@ def test_any_request(
 @pytest.mark.parametrize("source", [REST, HTTP_1, HTTP_2, URL, ALB, ALB_MULTI])
 @given(status=st.integers(200, 599), returned=headers, cookies=st.lists(values, max_size=3), body=bodies)
 @settings(max_examples=60, deadline=None)
-def test_any_response(
+def test_any_response_comes_back_unchanged(
     source: str, upstream: tuple[Spy, Gateway], status: int, returned: Fields, cookies: list[str], body: bytes
 ) -> None:
     spy, gateway = upstream
     fields: list[Any] = [*returned, *(("Set-Cookie", cookie) for cookie in cookies)]
-    if status in (204, 304):
+    if status in (204, 205, 304):
         body = b""
     lines = [f"HTTP/1.1 {status} X", *(f"{name}: {value}" for name, value in fields), f"Content-Length: {len(body)}"]
     spy.answer("\r\n".join([*lines, "", ""]).encode() + body)

@@ -1,4 +1,4 @@
-"""``EDGECORS_UPSTREAM`` and ``EDGECORS_SITE``: what is understood, and what stops the function with a sentence."""
+"""``EDGECORS_UPSTREAM`` and ``EDGECORS_SITE``: what is accepted, and what stops the function with a sentence."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def read(text: str | None) -> Any:
         ),
     ],
 )
-def test_an_address(text: str, expected: tuple[Any, ...]) -> None:
-    found = read(text)
-    assert (found.secure, found.host, found.port, found.netloc, found.base) == expected
+def test_upstream_address_is_parsed(text: str, expected: tuple[Any, ...]) -> None:
+    address = read(text)
+    assert (address.secure, address.host, address.port, address.netloc, address.base) == expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_an_address(text: str, expected: tuple[Any, ...]) -> None:
         (" https://api.example.com", "blanks or characters"),
     ],
 )
-def test_what_is_no_address_is_said_in_one_sentence(text: str | None, sentence: str) -> None:
+def test_invalid_upstream_address_names_the_fault(text: str | None, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence) as raised:
         read(text)
     assert str(raised.value).startswith("EDGECORS_UPSTREAM is ")
@@ -75,7 +75,7 @@ def start(program: str = "import app", **variables: str) -> subprocess.Completed
     environment = {
         "PATH": os.defpath,
         "PYTHONPATH": str(SOURCES),
-        # A store that refuses at once.
+        # A port that refuses connections.
         "AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{free_port()}",
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "y",
@@ -88,12 +88,12 @@ def start(program: str = "import app", **variables: str) -> subprocess.Completed
     ("variables", "sentence"),
     [
         ({"EDGECORS_SITE": "shop"}, "ValueError: EDGECORS_UPSTREAM is missing: set EDGECORS_UPSTREAM to"),
-        ({"EDGECORS_SITE": "shop", "EDGECORS_UPSTREAM": "x"}, "ValueError: EDGECORS_UPSTREAM is 'x': it begins with"),
+        ({"EDGECORS_SITE": "shop", "EDGECORS_UPSTREAM": "x"}, "ValueError: EDGECORS_UPSTREAM is 'x': it starts with"),
         ({"EDGECORS_UPSTREAM": "https://a.example"}, "set the environment variable EDGECORS_SITE"),
         ({"EDGECORS_UPSTREAM": "https://a.example", "EDGECORS_SITE": "a b"}, "'a b' is no name of a site"),
     ],
 )
-def test_a_function_that_is_set_up_wrongly_does_not_start(variables: dict[str, str], sentence: str) -> None:
+def test_function_with_invalid_settings_does_not_start(variables: dict[str, str], sentence: str) -> None:
     done = start(**variables)
     assert done.returncode == 1
     assert sentence in done.stderr.splitlines()[-1]
@@ -102,10 +102,10 @@ def test_a_function_that_is_set_up_wrongly_does_not_start(variables: dict[str, s
 COMPLETE = {"EDGECORS_UPSTREAM": "https://a.example", "EDGECORS_SITE": "shop"}
 
 
-def test_a_store_that_is_away_does_not_stop_the_function() -> None:
+def test_function_without_parameter_store_starts() -> None:
     done = start("import app; print(app.handler)", **COMPLETE)
     assert done.returncode == 0, done.stderr
-    # The policy is asked for at the start, so that no visitor waits for it.
+    # The policy is read at the start, so that no visitor waits for it.
     assert done.stdout.count("policy refresh failed") == 1
 
 
@@ -121,7 +121,7 @@ for hook in hooks: hook()
 """
 
 
-def test_a_snapshot_holds_no_policy_and_is_renewed_when_restored() -> None:
+def test_snapshot_has_no_policy_and_is_reset_when_restored() -> None:
     done = start(RESTORE, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start", **COMPLETE)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["['PolicyStore.reset_after_restore', 'Proxy.reset_after_restore']"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import events, faults, grants, mutants, parsers, peers
+from harness import events, faults, framing, grants, mutants, parsers, peers
 
 ROOT = Path(__file__).resolve().parents[2]
 # A bound for broken runs; the numbers of cases decide how long it takes.
@@ -44,6 +44,13 @@ def test_the_corpus_of_the_fuzzer_holds(name: str) -> None:
     assert kept
     for data in kept:
         parsers.TARGETS[name](data)
+
+
+def test_framing_of_upstream_responses_never_reaches_the_next_viewer() -> None:
+    summary = framing.run(20261122, 600, SECONDS)
+    assert summary.failures == []
+    assert summary.counts["cases"] == 600
+    assert min(summary.counts[f"cases_{kind}"] for kind in (framing.EXACT, framing.UNUSUAL, framing.WRONG)) > 40
 
 
 def test_mutants_are_noticed() -> None:

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 # Groups whose contents run beside each other: the artifacts carry what the tests ran with.
-SHARED = ("gateway", "guard", "runtime")
+SHARED = ("guard", "runtime")
 
 every_lock = pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 
