@@ -35,7 +35,7 @@ def main(artifact: str, parameter: str) -> None:
     from edgecors.aws.credentials import CredentialSource
     from edgecors.aws.parameters import ParameterReader
     from edgecors.aws.sigv4 import sign
-    from edgecors.policy import load_policy
+    from edgecors.document import load_policy
 
     store = ParameterReader("us-east-1", environ=os.environ)
     credentials = CredentialSource(os.environ).get(0)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from edgecors.decision import Request, decide
-from edgecors.policy import Policy, load_policy
+from edgecors.document import load_policy
+from edgecors.policy import Policy
 
 from bench import samples
 
@@ -94,9 +95,6 @@ def hostility(lengths: tuple[int, ...] = LENGTHS, runs: int = 20) -> dict[str, d
 def _refusing(policy: Policy, requests: list[Request]) -> float:
     times = []
     for request in requests:
-        # Nor does the policy remember the one before.
-        policy.decisions.clear()
-        policy.asked.clear()
         start = time.process_time()
         decide(policy, request)
         times.append(time.process_time() - start)

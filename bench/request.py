@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from edgecors.aws.parameters import Parameter
-from edgecors.decision import MAX_REMEMBERED
+from edgecors.memory import MAX_DECISIONS
 from edgecors.decorator import cors
 from edgecors.edge import Edge
 from edgecors.store import PolicyStore
@@ -310,7 +310,7 @@ def _anew(size: str, origins: list[str], yards: dict[tuple[str, str], Task]) -> 
     """As the allowed rows, but nothing that was decided before helps."""
     # With a policy of their own: they would empty the others' memory all the time.
     handlers = edgecors_handlers(origins)
-    named = samples.spread(origins, 8 * MAX_REMEMBERED)
+    named = samples.spread(origins, 8 * MAX_DECISIONS)
     return [
         Row(
             front,

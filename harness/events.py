@@ -19,16 +19,17 @@ from random import Random
 from typing import Any
 
 from edgecors.decorator import cors
+from edgecors.document import PolicyError, load_policy
 from edgecors.edge import Edge
 from edgecors.events.api import parse_event
-from edgecors.policy import Policy, PolicyError, load_policy
+from edgecors.policy import Policy
 from edgecors.telemetry import Telemetry
 from edgecors_local import edge_rules
 
 from harness import answers, generate
 from harness.generate import chance, pick
+from harness.oracle import origins
 from harness.summary import Summary
-from tests.oracle import origins
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "events"

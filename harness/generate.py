@@ -33,9 +33,22 @@ EXTENSIONS = (
     "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
     "moz-extension://0b1c2d3e-1111-2222-3333-44445555666f",
     "ws+x.1-a://h.example",
+    "app://.",
+    "app://-",
 )
 STARS = ("*", "*", "*", "shop-*", "*-app", "a*a", "pr-*-web", "*x")
-HEADER_NAMES = ("x-a", "x-b", "authorization", "content-type", "x-request-id", "etag", "range", "x!#$%&'*+.^_`|~9")
+HEADER_NAMES = (
+    "x-a",
+    "x-b",
+    "cookie",
+    "access-control-allow-origin",
+    "authorization",
+    "content-type",
+    "x-request-id",
+    "etag",
+    "range",
+    "x!#$%&'*+.^_`|~9",
+)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE", "get", "OPTIONS", "Put")
 PATHS = (
     "/",
@@ -49,6 +62,8 @@ PATHS = (
     "/a//b",
     "/a/b/c",
     "/api/%2B",
+    "/b\u00fccro/x",
+    "/@me/x",
 )
 PATH_GLOBS = (
     "/*",
@@ -64,7 +79,10 @@ PATH_GLOBS = (
     "/a//b",
     "?pi/*",
     "/a*i*t*",
-    "/api/%2B*",
+    "/api/+*",
+    "/b\u00fccro/*",
+    "/%40me/*",
+    "/*;v=1",
 )
 HOST_GLOBS = ("*", "*", "*.example.com", "shop.*", "CDN.example.com", "sho?.example.com", "localhost", "[::1]", "*e*e*")
 HOSTS = (
@@ -95,7 +113,14 @@ UNREADABLE = (
     "https://*.0.0.1",
 )
 """What no list may come to mean anything by: entries that are skipped."""
-UNSAFE = ("null", "http://a.example", "http://*.example.com", "http://10.0.0.7:*", "http://127.0.0.1.example")
+UNSAFE = (
+    "null",
+    "moz-extension://*",
+    "http://a.example",
+    "http://*.example.com",
+    "http://10.0.0.7:*",
+    "http://127.0.0.1.example",
+)
 """Entries that a rule with credentials must not take over from a list."""
 
 CONFUSABLES = {
@@ -212,21 +237,17 @@ def some(random: Random, items: Sequence[str], most: int) -> list[str]:
 def rule(random: Random) -> Fields:
     """One rule without a safety error; every optional field is there in some and absent in others."""
     credentials, everyone = pick(random, ((True, False), (False, False), (False, True), (True, False), (False, False)))
-    made: Fields = {"allow_origins": pick(random, ("*", ["*"])) if everyone else entries(random, credentials)}
-    if credentials or chance(random, 0.2):
-        made["allow_credentials"] = credentials
+    if chance(random, 0.25):
+        grants = [grant(random, pick(random, (True, False)), False) for _ in range(pick(random, (1, 1, 2)))]
+        if everyone or chance(random, 0.5):
+            grants.append(grant(random, False, True))
+        made: Fields = {"grants": grants}
+    else:
+        made = grant(random, credentials, everyone)
     optional: dict[str, Callable[[], Any]] = {
         "hosts": lambda: some(random, HOST_GLOBS, 2) or ["*"],
         "paths": lambda: some(random, PATH_GLOBS, 3) or ["/*"],
-        "allow_methods": lambda: pick(random, ("*", ["*"], some(random, METHODS, 5) or ["GET"])),
-        "allow_headers": lambda: pick(
-            random, ("*", some(random, HEADER_NAMES, 4), [n.title() for n in some(random, HEADER_NAMES, 3)])
-        ),
-        "expose_headers": lambda: some(random, HEADER_NAMES, 3) if credentials or chance(random, 0.6) else "*",
-        "max_age": lambda: pick(random, (0, 1, 600, 86400)),
-        "allow_private_network": lambda: chance(random, 0.6),
         "on_refused": lambda: pick(random, ("omit", "block", "block")),
-        "timing_allow_origin": lambda: chance(random, 0.6),
         "resource_policy": lambda: pick(random, ("same-origin", "same-site", "cross-origin")),
         "debug": lambda: chance(random, 0.6),
     }
@@ -234,6 +255,32 @@ def rule(random: Random) -> Fields:
         if chance(random, 0.3):
             made[field] = make()
     return made
+
+
+def grant(random: Random, credentials: bool, everyone: bool) -> Fields:
+    """One grant without a safety error; every optional field is present in some and absent in others."""
+    made: Fields = {"allow_origins": pick(random, ("*", ["*"])) if everyone else entries(random, credentials)}
+    if credentials or chance(random, 0.2):
+        made["allow_credentials"] = credentials
+    optional: dict[str, Callable[[], Any]] = {
+        "allow_methods": lambda: pick(random, ("*", ["*"], some(random, METHODS, 5) or ["GET"])),
+        "allow_headers": lambda: pick(
+            random, ("*", some(random, HEADER_NAMES, 4), [n.title() for n in some(random, HEADER_NAMES, 3)])
+        ),
+        "expose_headers": lambda: some(random, HEADER_NAMES, 3) if credentials or chance(random, 0.6) else "*",
+        "max_age": lambda: pick(random, (0, 1, 600, 86400)),
+        "allow_private_network": lambda: chance(random, 0.6),
+        "timing_allow_origin": lambda: chance(random, 0.6),
+    }
+    for field, make in optional.items():
+        if chance(random, 0.3):
+            made[field] = make()
+    return made
+
+
+def grants_of(each: Fields) -> list[Fields]:
+    """The grants of a rule; a rule without ``grants`` has one, written in the rule itself."""
+    return list(each["grants"]) if "grants" in each else [each]
 
 
 def document(random: Random) -> Document:
@@ -251,16 +298,17 @@ def policy(random: Random) -> Case:
     if chance(random, 0.12):
         return plain_policy(random)
     meant = document(random)
-    written: Document = {**meant, "rules": [dict(each) for each in meant["rules"]]}
+    written: Document = json.loads(json.dumps(meant))
     lists: dict[str, str | None] = {}
     for each, full in zip(written["rules"], meant["rules"], strict=True):
-        if "max_age" in each and chance(random, 0.2):
-            each["max_age"] = float(each["max_age"])  # JSON has one kind of number
         if "paths" in each and chance(random, 0.3):
             # Globs are brought into the spelling that paths are compared in.
-            each["paths"] = [glob.replace("%2B", "%2b").replace("~", "%7E") for glob in each["paths"]]
-        if isinstance(each["allow_origins"], list) and each["allow_origins"] != ["*"] and chance(random, 0.3):
-            _move_to_list(random, each, full, lists)
+            each["paths"] = [glob.replace("+", "%2b").replace("~", "%7E") for glob in each["paths"]]
+        for one, same in zip(grants_of(each), grants_of(full), strict=True):
+            if "max_age" in one and chance(random, 0.2):
+                one["max_age"] = float(one["max_age"])  # JSON has one kind of number
+            if one["allow_origins"] not in ("*", ["*"]) and chance(random, 0.3):
+                _move_to_list(random, one, same, lists)
     return Case(_packed(random, json.dumps(written)), lists, meant)
 
 
@@ -656,6 +704,25 @@ def path(random: Random) -> str:
         "*",
         "//",
         "/..;/x",
+        "/x/..;a" + plain,
+        "/x;a/.." + plain,
+        "/x//.." + plain,
+        plain.replace("/", ";v=1/"),
+        plain + ";v=1",
+        plain.replace("/", "//"),
+        "/%C0%AE%C0%AE" + plain,
+        plain + "%C0%AFx",
+        plain + "%FC",
+        plain.replace("\u00fc", "%C3%BC"),
+        plain.replace("\u00fc", "%FC"),
+        plain.replace("@", "%40"),
+        plain.replace("/a", "/%25%36%31"),
+        plain + "%3Fx",
+        plain + "%23x",
+        plain + "%3Bx",
+        plain + "%E0%80%AF..",
+        "/" + "a" * 1100 + "/../" + plain + "%2F",
+        "/".join(("%2F", ";", "%5C", "%25", "//", plain)),
         plain + "%\u0661\u0661",
     )
     return pick(random, ways)
@@ -689,7 +756,8 @@ FETCH_SITES = (
 
 def request(random: Random, policy: Document) -> tuple[Fields, str]:
     """A request for a policy, with exactly the fields that the oracle and the library read; and how its origin came."""
-    each = pick(random, policy["rules"])
+    rule_of_it = pick(random, policy["rules"])
+    each = pick(random, grants_of(rule_of_it))
     made, how = origin(random, each)
     preflight = chance(random, 0.6)
     listed = each.get("allow_methods", METHODS[:6])
@@ -697,7 +765,7 @@ def request(random: Random, policy: Document) -> tuple[Fields, str]:
     return {
         "method": "OPTIONS" if preflight else pick(random, ("GET", "HEAD", "POST", "PUT", "OPTIONS", "options", "")),
         "path": "/" if chance(random, 0.3) else path(random),
-        "host": host(random, each, made),
+        "host": host(random, rule_of_it, made),
         "scheme": pick(random, (None, "http", "https", "https", "HTTPS", "")),
         "origin": made,
         "request_method": method if preflight else pick(random, (None, None, "GET")),

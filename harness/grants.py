@@ -11,12 +11,14 @@ from random import Random
 from typing import Any
 
 from edgecors.decision import Decision, Request, decide
-from edgecors.policy import Policy, PolicyError, load_policy
+from edgecors.document import PolicyError, load_policy
+from edgecors.memory import DecisionMemory
+from edgecors.policy import Policy
 
 from harness import generate
+from harness.oracle import origins
+from harness.oracle.decision import Expected, comparable, expected
 from harness.summary import Summary
-from tests.oracle import origins
-from tests.oracle.decision import Expected, comparable, expected
 
 REQUESTS = 40
 """Requests for each policy."""
@@ -44,6 +46,7 @@ def run(seed: int, cases: int, seconds: float) -> Summary:
             summary.fail(f"a valid policy was rejected: {error}; {case}")
             continue
         summary.counts["policies"] += 1
+        memory = DecisionMemory(policy)
         seen: list[generate.Fields] = []
         # Seldom so many that the memory is full.
         requests = REQUESTS if generate.chance(random, 0.99) else 20 * REQUESTS
@@ -57,19 +60,27 @@ def run(seed: int, cases: int, seconds: float) -> Summary:
                 summary.counts["like_an_earlier"] += 1
             seen.append(request)
             # Seldom there is no policy at all.
-            held, meant = (policy, case.meant) if random.random() < 0.995 else (None, None)
-            wrong = compare(held, meant, request, summary)
+            if random.random() < 0.995:
+                wrong = compare(policy, case.meant, request, summary, memory)
+            else:
+                wrong = compare(None, None, request, summary)
             summary.counts["cases"] += 1
             if wrong:
                 summary.fail(f"{wrong} [{how}] {case} {request}")
     return summary
 
 
-def compare(policy: Policy | None, meant: generate.Document | None, request: dict[str, Any], summary: Summary) -> str:
+def compare(
+    policy: Policy | None,
+    meant: generate.Document | None,
+    request: dict[str, Any],
+    summary: Summary,
+    memory: DecisionMemory | None = None,
+) -> str:
     """What is wrong with the decision about a request; empty when nothing is."""
     wanted = expected(meant, request)
     try:
-        found = decide(policy, Request(**request))
+        found = decide(policy, Request(**request), memory)
     except Exception as error:
         return f"deciding raised {error!r}"
     if found.reason == "allowed":
@@ -82,9 +93,10 @@ def difference(wanted: Expected, found: Decision) -> str:
     pairs = {
         "reason": (wanted.reason, found.reason),
         "status": (wanted.status, found.status),
-        "managed": (wanted.touched, found.managed),
+        "managed": (wanted.managed, found.managed),
         "vary": (sorted(wanted.vary), sorted(found.vary)),
         "headers": (comparable(wanted.headers), comparable(found.headers)),
+        "cause": (wanted.cause, found.cause),
         "body": (wanted.body, found.body is not None),
         "rule": (wanted.rule, found.rule.index if found.rule else None),
         "removes timing": (wanted.removes_timing, "timing-allow-origin" in found.remove),
@@ -99,7 +111,10 @@ def wrong_echo(meant: generate.Document | None, origin: str | None, found: Decis
             continue
         if meant is None or found.rule is None:
             return f"{name} without a policy or a rule"
-        listed = meant["rules"][found.rule.index]["allow_origins"]
+        grant = found.grant
+        if grant is None:
+            return f"{name} without a grant"
+        listed = generate.grants_of(meant["rules"][found.rule.index])[grant.index]["allow_origins"]
         everyone = listed in ("*", ["*"])
         if everyone and value == "*":
             continue

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from edgecors.decision import Decision, Request, decide
-from edgecors.policy import load_policy
+from edgecors.document import load_policy
 
 from harness.generate import chance, pick
 from harness.summary import Summary

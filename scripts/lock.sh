@@ -17,7 +17,6 @@ compile dev --extra local pyproject.toml requirements/dev.in
 compile sam requirements/sam.in
 # What goes into artifacts is the version that was tested.
 compile runtime -c requirements/dev.lock requirements/runtime.in
-compile image -c requirements/dev.lock requirements/image.in
 compile guard -c requirements/dev.lock requirements/guard.in
 # The peers that `make bench` measures against live apart too; what they share with the tests is the same version.
 compile bench -c requirements/dev.lock requirements/bench.in

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from edgecors.decision import Request, find_rule
-from edgecors.policy import Policy, PolicyError, Rule, read_document
+from edgecors.decision import find_grant
+from edgecors.document import PolicyError, load_policy
+from edgecors.fields import GRANT_FIELDS, RULE_FIELDS
+from edgecors.policy import Grant, Policy, Rule
 
-from edgecors_admin.globs import texts
+from edgecors_admin.globs import rule_for, texts
 from edgecors_admin.source_map import read_written
 
 _WORD = "0q0z0j0"
 _PORT = "61347"
 EVERYONE = "everyone"
+# Resources and origins are what the comparison goes through, and what only helps to write a policy is not access.
+_COMPARED_OTHERWISE = ("hosts", "paths", "grants", "allow_origins", "debug", "tolerate")
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def compare(
 
 def _policy(text: str | None, lists: Mapping[str, str | None] | None) -> Policy | None:
     try:
-        return None if text is None else read_document(text).compile(lists or {})
+        return None if text is None else load_policy(text, lists)
     except PolicyError:
         return None
 
@@ -120,15 +124,15 @@ def _instance(glob: str) -> str:
 
 
 def _rule(policy: Policy | None, host: str | None, path: str) -> Rule | None:
-    return None if policy is None else find_rule(policy, Request("GET", path, host))
+    return None if policy is None else rule_for(policy, host, path)
 
 
 def _open(rule: Rule | None) -> bool:
-    return rule is not None and rule.origins is None
+    return rule is not None and rule.open_grant is not None
 
 
 def _allows(rule: Rule | None, origin: str) -> bool:
-    return rule is not None and (rule.origins is None or rule.origins.match(origin) is not None)
+    return rule is not None and find_grant(rule, origin)[1] is not None
 
 
 def _changes(was: Rule | None, will: Rule | None, where: str) -> Iterable[str]:
@@ -138,29 +142,34 @@ def _changes(was: Rule | None, will: Rule | None, where: str) -> Iterable[str]:
         elif was is not None:
             yield f"{where}: no longer managed; the upstream's own CORS headers count"
         return
-    pairs = (
-        ("credentials", was.credentials, will.credentials),
-        ("methods", was.methods_value, will.methods_value),
-        ("headers", was.headers_value, will.headers_value),
-        ("exposed headers", was.expose, will.expose),
-        ("max age", was.max_age, will.max_age),
-        ("private network", was.private_network, will.private_network),
-        ("refused requests", _block(was), _block(will)),
-        ("timing", was.timing, will.timing),
-        ("resource policy", was.resource_policy, will.resource_policy),
-    )
-    for what, before, after in pairs:
-        if before != after:
-            yield f"{where}: {what} {_word(before)} -> {_word(after)}"
+    for field in RULE_FIELDS:
+        if field.name in _COMPARED_OTHERWISE:
+            continue
+        yield from _change(where, field.name, getattr(was, field.name), getattr(will, field.name))
+    if len(was.grants) != len(will.grants):
+        yield f"{where}: grants {len(was.grants)} -> {len(will.grants)}"
+    for before, after in zip(was.grants, will.grants, strict=False):
+        at = where if len(will.grants) == 1 else f"{where}, grant {after.index}"
+        for field in GRANT_FIELDS:
+            if field.name not in _COMPARED_OTHERWISE:
+                yield from _change(at, field.name, _comparable(before, field.name), _comparable(after, field.name))
 
 
-def _block(rule: Rule) -> str:
-    return "blocked" if rule.block else "passed on"
+def _comparable(grant: Grant, name: str) -> object:
+    """A field as it is sent: lists are compared in their order."""
+    return getattr(grant, f"{name}_value", None) or getattr(grant, name)
+
+
+def _change(where: str, name: str, before: object, after: object) -> Iterable[str]:
+    if before != after:
+        yield f"{where}: {name} {_word(before)} -> {_word(after)}"
 
 
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, (tuple, frozenset)):
+        return ", ".join(sorted(value)) or "none"
     return str(value) or "none"
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from edgecors.decision import Request, find_rule
+from edgecors.document import PolicyError, load_policy
 from edgecors.origin import Pattern, parse_pattern
-from edgecors.policy import Policy, PolicyError, read_document
+from edgecors.policy import Policy
 
 from edgecors_admin.covering import Covering
 from edgecors_admin.edit import (
@@ -20,7 +20,7 @@ from edgecors_admin.edit import (
     remove_from_plain,
 )
 from edgecors_admin.errors import CommandError, UsageError
-from edgecors_admin.globs import texts
+from edgecors_admin.globs import rule_for, texts
 from edgecors_admin.source_map import PolicySource, SourceEntry, SourceRule, read_written, read_written_list
 
 Lists = Mapping[str, str | None]
@@ -66,7 +66,7 @@ def allow_in_site(text: str, entries: Iterable[str], lists: Lists, selection: Se
     source = read_written(text, lists)
     number = choose_grant(policy, selection)
     rule = source.rules[number[0]]
-    if policy.rules[number[0]].origins is None:
+    if policy.rules[number[0]].grants[number[1]].allow_origins is None:
         reason = f"everyone is allowed already ({rule.location or 'the policy'})"
         return EditOutcome(text, (), tuple((entry, reason) for entry in wanted))
     present = _present(policy, source, number)
@@ -99,7 +99,9 @@ def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: S
 
 def choose_grant(policy: Policy, selection: Selection) -> GrantNumber:
     """The rule and grant that are meant. Raises `UsageError`, which lists the choices, when that is not clear."""
-    return choose_rule(policy, selection), 0
+    rule = policy.rules[choose_rule(policy, selection)]
+    listing = [grant.index for grant in rule.grants if grant.allow_origins is not None]
+    return rule.index, (listing or [0])[0]
 
 
 def choose_rule(policy: Policy, selection: Selection) -> int:
@@ -110,12 +112,12 @@ def choose_rule(policy: Policy, selection: Selection) -> int:
             raise UsageError(f"There is no rule {selection.rule}. {_describe_rules(policy)}")
         return selection.rule
     if selection:
-        rule = find_rule(policy, Request("GET", selection.path or "/", selection.host))
+        rule = rule_for(policy, selection.host, selection.path or "/")
         if rule is None:
             resource = f"{selection.host or ''}{selection.path or '/'}"
             raise CommandError(f"No rule matches {resource}. {_describe_rules(policy)}")
         return rule.index
-    listing = [rule.index for rule in rules if rule.origins is not None]
+    listing = [rule.index for rule in rules if rule.grants[0].allow_origins is not None]
     if len(rules) == 1 or len(listing) == 1:
         return (listing or [0])[0]
     raise UsageError(f"Which rule? Add --rule N or --path PATH. {_describe_rules(policy)}")
@@ -133,7 +135,7 @@ def _on(hosts: Iterable[str]) -> str:
 
 def _read(text: str, lists: Lists) -> Policy:
     try:
-        return read_document(text).compile(lists)
+        return load_policy(text, lists)
     except PolicyError as error:
         raise CommandError(
             f"The policy in Parameter Store is rejected, so single entries can't be changed: {error}"
@@ -144,7 +146,7 @@ def _read(text: str, lists: Lists) -> Policy:
 
 def _present(policy: Policy, source: PolicySource, number: GrantNumber) -> dict[str, str]:
     """The entries that count in a grant, and the lists it names, each with its location."""
-    effective = set(policy.rules[number[0]].origins or ())
+    effective = set(policy.rules[number[0]].grants[number[1]].allow_origins or ())
     grant = source.rules[number[0]].grants[number[1]]
     present = {entry.canonical: entry.location for entry in grant.own if entry.canonical in effective}
     for entry in source.inherited(grant):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgecors.characters import is_token
-from edgecors.policy import FORBIDDEN_METHODS
+from edgecors.fetch import FORBIDDEN_METHODS
 
 Headers = Sequence[tuple[str, str]]
 

@@ -81,6 +81,7 @@ GUARD_CODES: Mapping[str, str] = {
     "nothing-readable": "no entry of the value can be read as an origin",
     "bad-site-name": "an alias is not a valid site name",
     "site-missing": "an alias names a site that does not exist",
+    "unsafe-together": "an entry of a list is unsafe in a rule with credentials that uses the list",
 }
 """Codes that only the guard reports, as only it looks at a whole account."""
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgecors.decision import REASONS, Decision, Request, decide_actual, decide_preflight
+from edgecors.document import PolicyError, load_policy
 from edgecors.findings import Finding
-from edgecors.policy import Policy, PolicyError, read_document
+from edgecors.policy import Policy
 
 from edgecors_admin.browser import (
     Verdict,
@@ -101,7 +102,7 @@ def explain_request(text: str, lists: Mapping[str, str | None], asked: Asked) ->
     policy: Policy | None = None
     rejected: tuple[Finding, ...] = ()
     try:
-        policy = read_document(text).compile(lists)
+        policy = load_policy(text, lists)
     except PolicyError as error:
         rejected = error.errors
     written = read_written(text, lists)

@@ -5,8 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from edgecors.decision import Request, candidates
 from edgecors.paths import Globs
-from edgecors.policy import Rule
+from edgecors.policy import Policy, Rule
+
+UNNAMED_HOST = "0q0z0j0.invalid"
+"""Stands for every host that no rule names."""
+
+
+def rule_for(policy: Policy, host: str | None, path: str) -> Rule | None:
+    """The rule that decides about a resource; None when no rule matches. An unknown host is one that no rule names."""
+    return candidates(policy, Request("GET", path, host or UNNAMED_HOST))[0]
 
 
 def rule_covers(wide: Rule, narrow: Rule) -> bool:

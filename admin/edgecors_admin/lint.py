@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from edgecors.document import PolicyError, load_policy, read_list_or_report
 from edgecors.findings import ERROR, NOTE, REPAIRED, SKIPPED, WARNING, Finding
-from edgecors.policy import GZIP_PREFIX, Policy, PolicyError, Rule, read_document, read_list
+from edgecors.packing import PREFIX as GZIP_PREFIX
+from edgecors.policy import Policy, Rule
 
 from edgecors_admin.covering import Covering
 from edgecors_admin.globs import rule_covers
@@ -51,7 +53,7 @@ def lint(text: str, lists: Mapping[str, str | None] | None = None) -> list[Findi
     written = read_written(text, values)
     findings: list[Finding] = []
     try:
-        policy = read_document(text).compile(values)
+        policy = load_policy(text, values)
     except PolicyError as error:
         findings.extend(error.findings)
     else:
@@ -73,7 +75,7 @@ def lint(text: str, lists: Mapping[str, str | None] | None = None) -> list[Findi
 def lint_list(name: str, text: str) -> list[Finding]:
     """Everything there is to say of a list by itself, the worst first."""
     findings: list[Finding] = []
-    read_list(name, text, findings)
+    findings.extend(read_list_or_report(name, text).findings)
     entries = read_written_list(name, text)
     findings.extend(_list_alone(name, text, entries))
     for entry in entries:
@@ -166,9 +168,11 @@ def _rules(policy: Policy, written: PolicySource) -> Iterator[Finding]:
         if earlier is not None:
             message = f"rules[{earlier.index}] matches everything that this rule is about, so this one never decides"
             yield Finding(WARNING, "shadowed-rule", location, message, "Put the narrower rule first, or remove it.")
-        if rule.origins is not None and not len(rule.origins):
-            message = "the rule allows nobody"
-            yield Finding(WARNING, "allows-nobody", location, message, "Add an origin: edgecors allow SITE ORIGIN.")
+        for grant in rule.grants:
+            if grant.allow_origins is not None and not len(grant.allow_origins):
+                at = f"{location}.grants[{grant.index}]" if len(rule.grants) > 1 else location
+                message = "no origin is allowed here"
+                yield Finding(WARNING, "allows-nobody", at, message, "Add an origin: edgecors allow SITE ORIGIN.")
         yield from _rule_at_origin_events(rule, location, written)
 
 
@@ -180,7 +184,7 @@ def _rule_at_origin_events(rule: Rule, location: str, written: PolicySource) -> 
         yield Finding(NOTE, "hosts-at-origin-events", f"{location}.hosts", message, remedy)
     if data.get("on_refused") == "block":
         at = f"{location}.on_refused"
-        if rule.block:
+        if rule.blocks:
             message = "at CloudFront's origin events same-origin can't always be told, and block holds back there"
             remedy = "In the origin set-up forward Host or Sec-Fetch-Site."
             yield Finding(NOTE, "block-at-origin-events", at, message, remedy)

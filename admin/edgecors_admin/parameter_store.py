@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from edgecors.policy import GZIP_PREFIX, unpack
+from edgecors.packing import PREFIX as GZIP_PREFIX
+from edgecors.packing import unpack
 
 from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import CommandError

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 
 import idna
+from edgecors.allowlist import is_name
 from edgecors.findings import ERROR
 from edgecors.origin import parse_pattern
-from edgecors.policy import is_name
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgecors.policy import is_name
+from edgecors.allowlist import is_name
 
 from edgecors_admin.edit import is_json
 from edgecors_admin.errors import UsageError

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgecors.decision import Decision, Request, decide, find_rule
+from edgecors.decision import Decision, Request, decide
 from edgecors.policy import Policy, Rule
 
 from edgecors_admin.access import stand_in
 from edgecors_admin.browser import SAFELISTED_METHODS, Verdict, cors_check, preflight_check
 from edgecors_admin.errors import CommandError, UsageError
+from edgecors_admin.globs import rule_for
 
 STRANGER = "https://edgecors-probe.invalid"
 """An origin that only a rule for everyone allows."""
@@ -126,7 +127,7 @@ def place_of(url: str) -> Place:
 
 def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
     """Send every case and compare. Raises `CommandError` when the policy has nothing to say about the URL."""
-    rule = find_rule(policy, Request("GET", location.path, location.host))
+    rule = rule_for(policy, location.host, location.path)
     if rule is None:
         raise CommandError(f"No rule is about {location.host}{location.path}: there is nothing to compare with.")
     if policy.shadow:
@@ -148,7 +149,7 @@ def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
         )
         decision = decide(policy, request)
         compared = tuple(compare(case, decision, reply, asked))
-        found.append(Probed(case, decision, reply, compared, _verdict(case, reply, rule)))
+        found.append(Probed(case, decision, reply, compared, _verdict(case, reply, decision)))
         if case.origin is not None:
             asked.append(case.origin)
     return found
@@ -157,8 +158,10 @@ def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
 def cases(rule: Rule) -> list[Case]:
     """What to ask about a rule. The order matters: a cache that mixes origins up shows it from the second on."""
     origins = _allowed(rule)
-    method = next((m for m in sorted(rule.methods or ()) if m not in SAFELISTED_METHODS), "GET")
-    names = ",".join(sorted(rule.headers)[:3]) if rule.headers else ("content-type" if rule.headers is None else None)
+    grant = rule.grants[0]
+    methods, headers = grant.allow_methods, grant.allow_headers
+    method = next((m for m in sorted(methods or ()) if m not in SAFELISTED_METHODS), "GET")
+    names = ",".join(sorted(headers)[:3]) if headers else ("content-type" if headers is None else None)
     found = [Case(f"request of {origin}", origin) for origin in origins]
     found += [
         Case("request of a stranger", STRANGER),
@@ -167,15 +170,16 @@ def cases(rule: Rule) -> list[Case]:
         *(Case(f"preflight of {origin}", origin, method, names) for origin in origins),
         Case("preflight of a stranger", STRANGER, method, names),
     ]
-    if rule.methods is not None and origins:
+    if methods is not None and origins:
         found.append(Case("preflight for a method that is not allowed", origins[0], UNKNOWN_METHOD))
     return found
 
 
 def _allowed(rule: Rule) -> list[str]:
-    if rule.origins is None:
+    allowed = rule.grants[0].allow_origins
+    if allowed is None:
         return ["https://edgecors-probe.example"]
-    entries = [entry for entry in rule.origins if entry != "null"]
+    entries = [entry for entry in allowed if entry != "null"]
     exact = [entry for entry in entries if "*" not in entry][: MOST_ORIGINS - 1]
     patterns = [stand_in(entry) for entry in entries if "*" in entry]
     return [*exact, *patterns[: MOST_ORIGINS - len(exact)]]
@@ -269,13 +273,14 @@ def _cached(reply: Reply) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _verdict(case: Case, reply: Reply, rule: Rule) -> Verdict | None:
+def _verdict(case: Case, reply: Reply, decision: Decision) -> Verdict | None:
     if case.origin is None:
         return None
+    credentials = decision.grant is not None and decision.grant.allow_credentials
     if case.request_method is None:
-        return cors_check(reply.headers, case.origin, rule.credentials)
+        return cors_check(reply.headers, case.origin, credentials)
     unsafe = [] if case.request_headers is None else case.request_headers.split(",")
-    return preflight_check(reply.status, reply.headers, case.origin, case.request_method, unsafe, rule.credentials)
+    return preflight_check(reply.status, reply.headers, case.origin, case.request_method, unsafe, credentials)
 
 
 @dataclass

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edgecors.document import PolicyError, load_policy, read_document
 from edgecors.findings import Finding
-from edgecors.policy import Policy, PolicyError, read_document
+from edgecors.policy import Policy
 
 from edgecors_admin.errors import CommandError
 from edgecors_admin.lint import lint
@@ -26,7 +27,7 @@ class Site:
     def policy(self) -> Policy | None:
         """The compiled policy; None when it is rejected."""
         try:
-            return read_document(self.text).compile(self.lists)
+            return load_policy(self.text, self.lists)
         except PolicyError:
             return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 
-from edgecors.policy import GZIP_PREFIX
+from edgecors.packing import PREFIX as GZIP_PREFIX
 
 STANDARD = 4096
 """Bytes of a value in the standard tier."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgecors.allowlist import split_entries
 from edgecors.origin import Pattern, parse_pattern
-from edgecors.policy import split_plain, unpack
+from edgecors.packing import unpack
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
     except (ValueError, RecursionError):
         return PolicySource(plain=False)
     if data is None:
-        plain = [(entry, f"entries[{n}]") for n, entry in enumerate(split_plain(text))]
+        plain = [(entry, f"entries[{n}]") for n, entry in enumerate(split_entries(text))]
         rules = [SourceRule(0, "", {}, (_grant(0, 0, "", {}, plain),))]
     elif isinstance(data, dict):
         rules = [_rule(n, rule) for n, rule in enumerate(_items(data.get("rules"))) if isinstance(rule, dict)]
@@ -133,7 +134,7 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
 def read_written_list(name: str, text: str) -> tuple[SourceEntry, ...]:
     """The entries of a list parameter; nothing when it can't be unpacked."""
     try:
-        entries = split_plain(unpack(text))
+        entries = split_entries(unpack(text))
     except ValueError:
         return ()
     return tuple(_entry(entry, f"@{name}[{n}]", name) for n, entry in enumerate(entries))

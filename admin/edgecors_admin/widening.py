@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgecors.document import PolicyError, load_policy
 from edgecors.findings import WARNING, Finding
-from edgecors.policy import Policy, PolicyError, Rule, load_policy
+from edgecors.policy import Policy, Rule
 
 from edgecors_admin.globs import rule_covers, rules_meet, texts
 
@@ -29,7 +30,7 @@ def _policy(text: str | None) -> Policy | None:
 
 def _newly_open(before: Policy | None, after: Policy | None) -> Iterator[Rule]:
     for rule in after.rules if after is not None else ():
-        if _decides(after, rule) and rule.origins is None and not _was_open(before, after, rule):
+        if _decides(after, rule) and rule.open_grant is not None and not _was_open(before, after, rule):
             yield rule
 
 
@@ -43,11 +44,11 @@ def _was_open(before: Policy | None, after: Policy | None, rule: Rule) -> bool:
         return False
     ahead = after.rules[: rule.index]
     for old in before.rules:
-        if old.origins is None:
+        if old.open_grant is not None:
             if rule_covers(old, rule):
                 return True
         # A narrower rule that stood before the open one must still be there, or its resources are open now.
-        elif rules_meet(old, rule) and not any(r.origins is not None and rule_covers(r, old) for r in ahead):
+        elif rules_meet(old, rule) and not any(r.open_grant is None and rule_covers(r, old) for r in ahead):
             return False
     return False
 

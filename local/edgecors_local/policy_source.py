@@ -91,7 +91,7 @@ async def _follow(policy: Path, text: str, source: Source, store: EmbeddedStore,
 
 def _checked(policy: Path, say: Say) -> str:
     """The file's text, after the library has read it as the handler will. Raises LocalError with all its errors."""
-    from edgecors.policy import PolicyError, load_policy
+    from edgecors.document import PolicyError, load_policy
 
     try:
         text = policy.read_text(encoding="utf-8")

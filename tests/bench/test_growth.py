@@ -6,7 +6,7 @@ Ratios of processor time in one run.
 from typing import Any
 
 from edgecors.decision import ALLOWED, decide
-from edgecors.policy import load_policy
+from edgecors.document import load_policy
 
 from bench import policies, samples
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgecors.aws.parameters import ParameterReader
-from edgecors.policy import read_document
+from edgecors.document import read_document
 
 from bench.memory import ADVANCED, list_parameters
 from bench.store_stub import listen

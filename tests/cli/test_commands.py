@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors.policy import load_policy, unpack
+from edgecors.document import load_policy
+from edgecors.packing import unpack
 from edgecors_admin.size import ADVANCED
 from edgecors_cli.render import console, findings, table
 

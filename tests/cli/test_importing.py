@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors.policy import load_policy
+from edgecors.document import load_policy
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import import_text
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from edgecors.policy import load_policy
+from edgecors.document import load_policy
 from edgecors_admin.codes import LINTER_CODES
 from edgecors_admin.globs import glob_covers
 from edgecors_admin.lint import has_errors, is_clean, lint, lint_list

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from edgecors.decision import Request, decide
-from edgecors.policy import load_policy
+from edgecors.document import load_policy
 
 from tests.cli.conftest import Command
 

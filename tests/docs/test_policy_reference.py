@@ -11,6 +11,7 @@ from typing import Any
 import edgecors as library
 import edgecors_admin
 import pytest
+from edgecors.allowlist import read_list
 from edgecors.decision import (
     MAX_REQUEST_HEADERS_EMPTY,
     MAX_REQUEST_HEADERS_LENGTH,
@@ -21,17 +22,12 @@ from edgecors.decision import (
     decide,
     find_rule,
 )
+from edgecors.document import PolicyError, load_policy
+from edgecors.fetch import SAFELISTED_REQUEST_HEADERS
 from edgecors.findings import ERROR, NOTE, REPAIRED, SKIPPED, WARNING, Finding
 from edgecors.origin import MAX_ORIGIN_LENGTH, parse_pattern
-from edgecors.policy import (
-    CODES,
-    SAFELISTED_REQUEST_HEADERS,
-    PolicyError,
-    load_policy,
-    read_list,
-)
 from edgecors.store import JITTER
-from edgecors_admin.codes import LINTER_CODES
+from edgecors_admin.codes import CODES, LINTER_CODES
 from edgecors_admin.size import ADVANCED, STANDARD
 
 from tests.docs.markdown import blocks, by_first, only_span, read, section, spans, table

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgecors.decision import Decision, Request, decide
-from edgecors.policy import Policy, PolicyError, load_policy
+from edgecors.document import PolicyError, load_policy
+from edgecors.policy import Policy
 
 APP = "https://app.example.com"
 EVIL = "https://evil.example"

@@ -9,9 +9,10 @@ import zlib
 
 import pytest
 from edgecors.decision import Request, decide
+from edgecors.document import PolicyError, load_policy
 from edgecors.origin import ANY, NULL, parse_origin, parse_pattern
+from edgecors.packing import unpack
 from edgecors.paths import Globs
-from edgecors.policy import PolicyError, load_policy, unpack
 
 from tests.library.cases import APP, document, policy
 

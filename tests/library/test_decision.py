@@ -15,11 +15,13 @@ from edgecors.decision import (
     decide_preflight,
     find_rule,
 )
+from edgecors.document import load_policy
 from edgecors.origin import parse_origin
-from edgecors.policy import load_policy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.oracle import decision as oracle
+from harness.oracle import origins, strategies
 from tests.library.cases import (
     ACAC,
     ACAH,
@@ -46,8 +48,6 @@ from tests.library.cases import (
     refused,
 )
 from tests.library.test_origin import CONTROLS, LOOK_ALIKES, SEEDS, spoilt
-from tests.oracle import decision as oracle
-from tests.oracle import origins, strategies
 
 PRIVATE = (*ON_PREFLIGHT, "Access-Control-Request-Private-Network")
 CREDENTIALS = {ACAC: "true"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import edgecors
 from edgecors.findings import ERROR, REPAIRED, SKIPPED, WARNING, Finding
-from edgecors.policy import CODES
+from edgecors_admin.codes import CODES
 
 SOURCES = sorted(Path(edgecors.__file__).parent.rglob("*.py"))
 

@@ -12,8 +12,8 @@ from edgecors.origin import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, parse_origin
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.oracle import origins as oracle
-from tests.oracle import strategies
+from harness.oracle import origins as oracle
+from harness.oracle import strategies
 
 L63 = "a" * 63
 NAME_253 = ".".join([L63, L63, L63, "b" * 61])

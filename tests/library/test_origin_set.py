@@ -9,8 +9,8 @@ from edgecors.origin import NULL, OriginSet, Pattern, parse_origin, parse_patter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oracle import origins as oracle
-from tests.oracle import strategies
+from harness.oracle import origins as oracle
+from harness.oracle import strategies
 
 
 def origin_set(*texts: str) -> OriginSet:

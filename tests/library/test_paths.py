@@ -9,8 +9,8 @@ from edgecors.paths import Globs, decode_unreserved, normalise_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oracle import decision as oracle
-from tests.oracle import strategies
+from harness.oracle import decision as oracle
+from harness.oracle import strategies
 
 NORMAL = {
     "": "/",

@@ -8,8 +8,8 @@ from edgecors.origin import ANY, NULL, Pattern, parse_origin, parse_pattern, par
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oracle import origins as oracle
-from tests.oracle import strategies
+from harness.oracle import origins as oracle
+from harness.oracle import strategies
 
 
 def parts(pattern: Pattern) -> tuple[str, str, str, str]:

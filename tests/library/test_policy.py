@@ -8,24 +8,16 @@ import json
 from typing import Any
 
 import pytest
+from edgecors.allowlist import is_name, split_entries
 from edgecors.characters import is_token
 from edgecors.decision import Request
-from edgecors.policy import (
-    MAX_TEXT,
-    Entries,
-    Policy,
-    PolicyError,
-    Rule,
-    is_name,
-    load_policy,
-    read_document,
-    split_plain,
-    unpack,
-)
+from edgecors.document import PolicyError, load_policy, read_document
+from edgecors.packing import MAX_TEXT, unpack
+from edgecors.policy import Entries, Policy, Rule
 from hypothesis import given, settings
 
+from harness.oracle import strategies
 from tests.library.cases import APP, document, errors_of, found_in, policy
-from tests.oracle import strategies
 
 
 def only_rule(made: Policy) -> Rule:
@@ -181,7 +173,7 @@ def test_a_plain_list_is_separated_by_commas_and_white_space(text: str) -> None:
     made = load_policy(text)
     assert entries(made) == ["https://a.example", "https://b.example"]
     assert made.findings == ()
-    assert len(split_plain(text)) >= 2
+    assert len(split_entries(text)) >= 2
 
 
 @pytest.mark.parametrize("text", ["", " ", ",", "\n,\n", "gz:" + packed(" ").removeprefix("gz:")])

@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from edgecors.policy import CODES, PolicyError, load_policy
+from edgecors.document import PolicyError, load_policy
+from edgecors_admin.codes import CODES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.oracle import strategies
 from tests.library.cases import APP, document, errors_of, found_in
-from tests.oracle import strategies
 
 
 def rule(**fields: Any) -> str:

@@ -87,7 +87,7 @@ sys.path.insert(0, sys.argv[1])
 before = set(sys.modules)
 import edgecors.edge, edgecors.store, edgecors.aws.parameters, edgecors.telemetry
 from edgecors.decision import Request, decide
-from edgecors.policy import load_policy
+from edgecors.document import load_policy
 text = '{{"rules": [{{"allow_origins": ["https://a.example", "https://*.b.example", "@l"], "paths": ["/*b", "/*"]}}]}}'
 policy = load_policy(text, {{"l": "https://c.example http://[::1]:*"}})
 for origin in ("https://a.example", "https://x.b.example", "http://[::1]:3000", "x", "null", None):

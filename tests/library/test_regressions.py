@@ -6,9 +6,9 @@ import json
 
 import pytest
 from edgecors.decision import Request, decide, parse_header_names
+from edgecors.document import PolicyError, load_policy
 from edgecors.events.vary import merge_vary
 from edgecors.origin import parse_pattern
-from edgecors.policy import PolicyError, load_policy
 
 
 def codes(document: str) -> list[str]:

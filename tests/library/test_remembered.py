@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 from edgecors.decision import MAX_REMEMBERED, MAX_REMEMBERED_LENGTH, Decision, Request, decide
-from edgecors.policy import Policy, load_policy
+from edgecors.document import load_policy
+from edgecors.policy import Policy
 
 APP = "https://app.example.com"
 WILD = "https://b.example.org"

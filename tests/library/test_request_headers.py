@@ -15,8 +15,8 @@ from edgecors.decision import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oracle import decision as oracle
-from tests.oracle import strategies
+from harness.oracle import decision as oracle
+from harness.oracle import strategies
 
 READ = {
     "": [],

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from edgecors import policy as parser
-from edgecors.policy import PolicyError, read_document
+from edgecors.document import PolicyError, read_document
 from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError, validators

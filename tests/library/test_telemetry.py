@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from edgecors.decision import REASONS, Decision, Request, decide
-from edgecors.policy import load_policy
+from edgecors.document import load_policy
 from edgecors.telemetry import INTERVAL, MAX_COUNTS, MAX_LOGGED, MAX_REFUSED, Telemetry
 from hypothesis import given, settings
 from hypothesis import strategies as st

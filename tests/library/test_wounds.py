@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from edgecors.decision import decide, decide_actual, parse_header_names
+from edgecors.document import PolicyError, load_policy
 from edgecors.events.vary import merge_vary
-from edgecors.policy import PolicyError, load_policy
 
 from tests.library.cases import (
     ACAC,

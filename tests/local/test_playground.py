@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from edgecors.policy import load_policy
+from edgecors.document import load_policy
 from edgecors_local.http import Exchange, Headers, HttpRequest, HttpResponse
 from edgecors_local.playground.page import Setup, make_page
 from edgecors_local.playground.trials import KEPT, MOST, Trials, judged

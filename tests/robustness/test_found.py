@@ -6,8 +6,8 @@ import json
 
 import pytest
 from edgecors.decision import Request, decide
+from edgecors.document import load_policy
 from edgecors.events.vary import merge_vary
-from edgecors.policy import load_policy
 
 from harness import faults, peers
 from harness.summary import Summary

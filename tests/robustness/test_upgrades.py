@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from edgecors.decision import Request, decide
-from edgecors.policy import PolicyError, load_policy
+from edgecors.document import PolicyError, load_policy
 
 from harness import faults, generate, peers
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgecors.document import PolicyError, load_policy
 from edgecors.findings import ERROR
 from edgecors.origin import parse_pattern
-from edgecors.policy import PolicyError, load_policy
 
 from edgecors_admin.lint import CHROMIUM_MAX_AGE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from edgecors.policy import is_name
+from edgecors.allowlist import is_name
 from edgecors_admin.errors import UsageError
 
 SiteName = Annotated[

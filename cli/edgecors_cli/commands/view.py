@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from edgecors.policy import Policy, Rule
+from edgecors.policy import Grant, Policy, Rule
 from edgecors_admin.globs import texts
 from edgecors_admin.lint import FINDINGS, lint, lint_list
 from edgecors_admin.parameter_store import Stored
@@ -131,35 +131,58 @@ def _say_rule(out: Console, rule: dict[str, Any]) -> None:
     where = " ".join(rule["paths"]) + ("" if rule["hosts"] == ["*"] else f" on {' '.join(rule['hosts'])}")
     out.print()
     line(out, (f"rule {rule['rule']}", "bold"), f"  {where}")
-    credentials = "with credentials" if rule["credentials"] else "without credentials"
-    line(out, f"methods {rule['methods']}; {credentials}; max-age {rule['max_age']} s", indent=2)
-    line(out, f"headers {rule['headers'] or 'safelisted only'}; exposed {rule['expose'] or 'none'}", indent=2)
-    if rule["everyone"]:
+    for grant in rule["grants"]:
+        _say_grant(out, grant)
+
+
+def _say_grant(out: Console, grant: dict[str, Any]) -> None:
+    credentials = "with credentials" if grant["allow_credentials"] else "without credentials"
+    line(out, f"methods {_listed(grant['allow_methods'])}; {credentials}; max-age {grant['max_age']} s", indent=2)
+    headers, exposed = _listed(grant["allow_headers"]), _listed(grant["expose_headers"])
+    line(out, f"headers {headers}; exposed {exposed}", indent=2)
+    if grant["allow_origins"] == "*":
         line(out, ("everyone may read", "yellow"), indent=2)
-    elif not rule["entries"]:
+        return
+    if not grant["allow_origins"]:
         line(out, ("nobody may read", "yellow"), indent=2)
-    else:
-        line(out, "may read:", indent=2)
-    for entry in rule["entries"]:
+        return
+    line(out, "may read:", indent=2)
+    for entry in grant["allow_origins"]:
         line(out, entry["entry"], (f"  {entry['location']}", "dim"), indent=4)
 
 
+def _listed(value: Any) -> str:
+    return value if isinstance(value, str) else ", ".join(value) or "none"
+
+
 def _rule(rule: Rule, site: Site) -> dict[str, Any]:
-    source = site.written()
-    by_text = source.by_text(source.grant(rule.index, 0))
-    entries = [{"entry": text, "location": by_text[text].location} for text in rule.origins or () if text in by_text]
     return {
         "rule": rule.index,
         "hosts": list(texts(rule.hosts)),
         "paths": ["/*"] if rule.paths is None else list(rule.paths.texts),
-        "everyone": rule.origins is None,
-        "entries": entries,
-        "methods": rule.methods_value,
-        "headers": rule.headers_value,
-        "expose": rule.expose,
-        "credentials": rule.credentials,
-        "max_age": rule.max_age,
-        "on_refused": "block" if rule.block else "omit",
+        "grants": [_grant(rule, grant, site) for grant in rule.grants],
+        "on_refused": rule.on_refused,
+        "resource_policy": rule.resource_policy or None,
+    }
+
+
+def _grant(rule: Rule, grant: Grant, site: Site) -> dict[str, Any]:
+    source = site.written()
+    by_text = source.by_text(source.grant(rule.index, grant.index))
+    origins = grant.allow_origins
+    return {
+        "allow_origins": "*"
+        if origins is None
+        else [{"entry": text, "location": by_text[text].location} for text in origins if text in by_text],
+        "allow_methods": "*" if grant.allow_methods is None else grant.allow_methods_value.split(", "),
+        "allow_headers": "*"
+        if grant.allow_headers is None
+        else [n for n in grant.allow_headers_value.split(", ") if n],
+        "expose_headers": [n for n in grant.expose_headers.split(", ") if n],
+        "allow_credentials": grant.allow_credentials,
+        "max_age": grant.max_age,
+        "allow_private_network": grant.allow_private_network,
+        "timing_allow_origin": grant.timing_allow_origin,
     }
 
 
@@ -177,7 +200,7 @@ def _about(stored: Stored) -> dict[str, Any]:
 def _summary(policy: Policy | None) -> dict[str, Any]:
     if policy is None:
         return {"mode": "rejected", "rules": 0, "entries": 0}
-    entries = sum(len(rule.origins) for rule in policy.rules if rule.origins is not None)
+    entries = sum(len(grant.allow_origins or ()) for rule in policy.rules for grant in rule.grants)
     return {"mode": "shadow" if policy.shadow else "enforce", "rules": len(policy.rules), "entries": entries}
 
 

@@ -8,9 +8,10 @@ if TYPE_CHECKING:
 
     from .decision import Decision, Request, decide
     from .decorator import cors
+    from .document import PolicyError, load_policy
     from .findings import Finding
     from .origin import parse_origin
-    from .policy import Policy, PolicyError, load_policy
+    from .policy import Policy
 
 __all__ = [
     "Decision",
@@ -29,11 +30,11 @@ _HOMES = {
     "Decision": "decision",
     "Finding": "findings",
     "Policy": "policy",
-    "PolicyError": "policy",
+    "PolicyError": "document",
     "Request": "decision",
     "cors": "decorator",
     "decide": "decision",
-    "load_policy": "policy",
+    "load_policy": "document",
     "parse_origin": "origin",
 }
 

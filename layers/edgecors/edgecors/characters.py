@@ -1,6 +1,6 @@
-"""Alphabets of the grammars, and the quick test of a text against one.
+"""Alphabets of the grammars, and a quick test of a text against one.
 
-Regular expressions would do as well, but compiling one costs a cold start more than all that is written here.
+Regular expressions would do as well, but compiling one costs a cold start more than this whole module.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ DIGITS = b"0123456789"
 HEX = b"0123456789abcdefABCDEF"
 LOWER = b"abcdefghijklmnopqrstuvwxyz"
 ALPHANUMERIC = LOWER + LOWER.upper() + DIGITS
+VISIBLE = bytes(range(0x21, 0x7F))
 TOKEN = ALPHANUMERIC + b"!#$%&'*+-.^_`|~"
 """Characters of a token: RFC 9110, section 5.6.2."""
 
 
 def consists_of(text: str, alphabet: bytes) -> bool:
     """Whether every character of the text is one of an ASCII alphabet that does not hold ``?``. Linear, in C."""
-    # What is not ASCII becomes a question mark, so it stays over like everything else that is not in the alphabet.
+    # Non-ASCII characters become question marks, which no alphabet holds, so they remain like every other stranger.
     return not text.encode("ascii", "replace").translate(None, alphabet)
 
 

@@ -1,24 +1,27 @@
 """The decision: a policy and a request in, a reason and headers out. The CORS protocol, and nothing else.
 
 The protocol is https://fetch.spec.whatwg.org/#http-cors-protocol. Everything that decides (edge, gateway, decorator,
-guard, command) calls `decide`; adapters in `edgecors.events` only carry its outcome into an event's form.
+guard, command) calls `decide`, and every CORS header is put together here. The adapters in `edgecors.events` only
+carry a decision into the form of an event.
 """
 
 from __future__ import annotations
 
 from .characters import TOKEN, consists_of, is_token
+from .fetch import is_forbidden_method
+from .memory import remember
 from .origin import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, parse_origin
-from .paths import normalise_path
-from .policy import FORBIDDEN_METHODS, preflight_headers
+from .paths import readings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-    from typing import Any, TypeVar
+    from collections.abc import Sequence
+    from typing import Any
 
-    from .policy import Headers, Policy, Rule
+    from .memory import DecisionMemory
+    from .policy import Grant, Policy, Rule
 
-    Kept = TypeVar("Kept")
+    Headers = tuple[tuple[str, str], ...]
 
 ALLOWED = "allowed"
 NOT_CORS = "not-cors"
@@ -29,30 +32,28 @@ ORIGIN_MALFORMED = "origin-malformed"
 METHOD_NOT_ALLOWED = "method-not-allowed"
 HEADERS_NOT_ALLOWED = "headers-not-allowed"
 HEADERS_MALFORMED = "headers-malformed"
+RESOURCE_AMBIGUOUS = "resource-ambiguous"
 POLICY_UNAVAILABLE = "policy-unavailable"
 
 REASONS = {
     ALLOWED: "the policy allows the origin (and, in a preflight, the method and the headers)",
-    NOT_CORS: "the request has no Origin header, so CORS has no say",
-    NOT_MANAGED: "no rule is about this host and path, or the path is ambiguous",
-    SAME_ORIGIN: "the request comes from a page of the same origin; it needs no permission",
+    NOT_CORS: "the request has no Origin header, so CORS does not apply",
+    NOT_MANAGED: "no rule matches this host and path",
+    SAME_ORIGIN: "the request comes from a page of the same origin, which needs no permission",
     ORIGIN_NOT_ALLOWED: "no entry of the rule allows the origin",
-    ORIGIN_MALFORMED: "the Origin header holds what no browser sends",
-    METHOD_NOT_ALLOWED: "the rule does not allow the method asked for",
-    HEADERS_NOT_ALLOWED: "the rule does not allow one of the headers asked for",
-    HEADERS_MALFORMED: "Access-Control-Request-Headers is no list of names, or too long",
+    ORIGIN_MALFORMED: "the Origin header has a value that no browser sends",
+    METHOD_NOT_ALLOWED: "the method is not allowed for this origin",
+    HEADERS_NOT_ALLOWED: "a request header is not allowed for this origin",
+    HEADERS_MALFORMED: "Access-Control-Request-Headers is not a list of names, or is too long",
+    RESOURCE_AMBIGUOUS: "servers may read the host or path in several ways, and the rules for them differ",
     POLICY_UNAVAILABLE: "no policy could be loaded yet",
 }
-"""Every reason there is, with its meaning. The same words stand in logs, metrics, `explain` and tests."""
+"""Every reason, with its meaning. The same words are in logs, metrics, `explain` and tests."""
 
 MAX_REQUEST_HEADERS_LENGTH = 4096
 MAX_REQUEST_HEADERS_NAMES = 64
 MAX_REQUEST_HEADERS_EMPTY = 16
-
-MAX_REMEMBERED = 256
-"""Decisions that a policy remembers, and as many answers to what pages ask for: the same few come again and again."""
-MAX_REMEMBERED_LENGTH = 1024
-"""Characters of all that a page asks for, if the answer is to be remembered."""
+MAX_CAUSE_LENGTH = 100
 
 _VARY_ACTUAL = ("Origin",)
 _VARY_PREFLIGHT = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
@@ -62,16 +63,24 @@ _REFUSED_WITH_TEXT = (*_NO_STORE, ("Content-Type", "text/plain; charset=utf-8"))
 _UNAVAILABLE = (("Retry-After", "1"), *_NO_STORE)
 _TIMING = ("timing-allow-origin",)
 _TOKENS = TOKEN + b","
-# Stands for what is too long to be looked at: neither an origin nor a list of names.
+# Stands for a value that is too long to be parsed: neither an origin nor a list of names.
 _MALFORMED = "\0"
 _ORIGIN_REFUSED = (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED)
 
 
 class Request:
-    """What the protocol needs to know of a request. None stands for a header that is not there.
+    """What the protocol needs to know of a request. None stands for an absent header.
 
-    Several values of one header are joined with ``", "``, which makes two origins malformed by grammar. ``path`` is as
-    received, without query; ``host`` and ``scheme`` are None where the event does not show the viewer's own.
+    Attributes:
+        method: as received.
+        path: as received, without query.
+        host: the viewer's Host header; None where the event does not show it.
+        scheme: ``http`` or ``https``; None where the event does not show it.
+        origin: all values of the header, joined with ``", "``, which makes two origins malformed by grammar.
+        request_method: Access-Control-Request-Method.
+        request_headers: Access-Control-Request-Headers.
+        private_network: Access-Control-Request-Private-Network.
+        fetch_site: Sec-Fetch-Site.
     """
 
     __slots__ = (
@@ -115,18 +124,37 @@ class Request:
 
 
 class Decision:
-    """What is to be done, and why.
+    """What to do with a request, and why. Immutable by convention: one object answers many requests.
 
-    ``status`` is set where we answer ourselves (204, 403, 503); None passes the request on. ``headers`` are set on the
-    answer or the response, ``vary`` is merged into its Vary. ``touch`` is False where nothing at all may be changed;
-    where it is True the upstream's own CORS headers go, and the lower-case names in ``remove`` with them. ``rule`` is
-    the rule that decided and ``entry`` the allowlist entry that matched, in canonical spelling. ``forms`` is for
-    adapters: what one of them made of the headers, kept under its name for the next time.
-
-    Immutable by convention, for one object answers many requests.
+    Attributes:
+        reason: one of `REASONS`.
+        status: of our own answer (204, 403, 503); None passes the request on.
+        headers: to set on the answer or the response.
+        vary: names to merge into its Vary header.
+        remove: lower-case names to remove besides every ``access-control-*``.
+        managed: False where nothing at all may be changed.
+        rule: the rule that decided.
+        grant: the grant that decided, if the origin got so far.
+        entry: the allowlist entry that matched, in canonical spelling.
+        cause: the method or header name that was refused.
+        body: text of our own answer.
+        forms: for adapters: what they made of the headers, by their own name.
     """
 
-    __slots__ = ("body", "entry", "forms", "headers", "managed", "reason", "remove", "rule", "status", "vary")
+    __slots__ = (
+        "body",
+        "cause",
+        "entry",
+        "forms",
+        "grant",
+        "headers",
+        "managed",
+        "reason",
+        "remove",
+        "rule",
+        "status",
+        "vary",
+    )
 
     def __init__(
         self,
@@ -138,7 +166,9 @@ class Decision:
         headers: Headers = (),
         vary: tuple[str, ...] = (),
         remove: tuple[str, ...] = (),
+        grant: Grant | None = None,
         entry: str | None = None,
+        cause: str | None = None,
         body: str | None = None,
     ) -> None:
         self.reason = reason
@@ -148,185 +178,386 @@ class Decision:
         self.headers = headers
         self.vary = vary
         self.remove = remove
+        self.grant = grant
         self.entry = entry
+        self.cause = cause
         self.body = body
         self.forms: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"Decision({self.reason!r}, status={self.status!r}, headers={self.headers!r}, vary={self.vary!r})"
 
+    def has_same_answer(self, other: Decision) -> bool:
+        """Whether both do the same to the request, whatever the reason."""
+        return (
+            self.managed == other.managed
+            and self.status == other.status
+            and self.headers == other.headers
+            and self.vary == other.vary
+            and self.remove == other.remove
+            and self.body == other.body
+        )
+
 
 _NOT_MANAGED = Decision(NOT_MANAGED, managed=False)
 
 
-def decide(policy: Policy | None, request: Request) -> Decision:
-    """Decide a preflight or an actual request. ``policy`` is None when none could be loaded yet."""
+def decide(policy: Policy | None, request: Request, memory: DecisionMemory | None = None) -> Decision:
+    """Decide a preflight or an actual request.
+
+    Args:
+        policy: None when no policy could be loaded yet.
+        request: what an event's adapter read.
+        memory: decisions of this very policy, to be used again.
+    """
     if request.is_preflight:
-        return decide_preflight(policy, request)
-    return decide_actual(policy, request)
+        return decide_preflight(policy, request, memory)
+    return decide_actual(policy, request, memory)
 
 
-def decide_preflight(policy: Policy | None, request: Request) -> Decision:
-    """Decide a CORS-preflight request: Fetch, "CORS-preflight fetch", seen from the server's side."""
+# Resources: which rules a request may be about.
+
+
+def candidates(policy: Policy, request: Request) -> tuple[Rule | None, ...]:
+    """Every rule that may be the first one to match the request's resource; None stands for "no rule matches".
+
+    There is one candidate, unless upstream servers may read the path in several ways, or a rule is for some hosts only
+    and the event does not show the viewer's host. A rule is passed over only if the request is certainly not about it.
+    """
+    paths = readings(request.path)
+    host = _bare_host(request.host) if policy.has_hosts else None
+    if paths is None:
+        return _any_path(policy, host)
+    if len(paths) == 1:
+        path = paths[0]
+        for rule in policy.rules:
+            matches = rule.matches(host, path)
+            if matches:
+                return (rule,)
+            if matches is None:
+                break
+        else:
+            return (None,)
+    rules: dict[Rule | None, None] = {}
+    for path in paths:
+        for rule in policy.rules:
+            matches = rule.matches(host, path)
+            if matches is not False:
+                rules[rule] = None
+            if matches:
+                break
+        else:
+            rules[None] = None
+    return tuple(rules)
+
+
+def _any_path(policy: Policy, host: str | None) -> tuple[Rule | None, ...]:
+    rules: list[Rule | None] = []
+    for rule in policy.rules:
+        if rule.hosts is None or host is None or rule.hosts.match(host):
+            rules.append(rule)
+            if rule.paths is None and (rule.hosts is None or host is not None):
+                return tuple(rules)
+    return (*rules, None)
+
+
+def _bare_host(host: str | None) -> str | None:
+    """A Host header's value in lower case, without port and trailing dot; None where it names no single host."""
+    if not host or "," in host or " " in host:
+        return None
+    name = host.lower()
+    if not name.endswith("]"):
+        head, colon, port = name.rpartition(":")
+        # RFC 3986, section 3.2.3: the port after the colon may be empty.
+        if colon and (not port or (port.isascii() and port.isdigit())):
+            name = head
+    return name.removesuffix(".") or None
+
+
+def _agree(decisions: Sequence[Decision]) -> Decision | None:
+    """The decision that holds when all candidates give the same answer."""
+    first, *others = decisions
+    return first if all(first.has_same_answer(other) for other in others) else None
+
+
+# Preflights: Fetch, "CORS-preflight fetch", seen from the server's side.
+
+
+def decide_preflight(policy: Policy | None, request: Request, memory: DecisionMemory | None = None) -> Decision:
+    """Decide a CORS-preflight request. The arguments are those of `decide`."""
     if policy is None:
         return Decision(POLICY_UNAVAILABLE, status=503, headers=_UNAVAILABLE, vary=_VARY_PREFLIGHT)
-    rule = find_rule(policy, request)
+    rules = candidates(policy, request)
+    if len(rules) == 1:
+        return _decide_preflight_by(policy, rules[0], request, memory)
+    decision = _agree([_decide_preflight_by(policy, rule, request, None) for rule in rules])
+    if decision is not None:
+        return decision
+    if policy.shadow:
+        return Decision(RESOURCE_AMBIGUOUS, managed=False)
+    is_private = any(rule.allow_private_network for rule in rules if rule is not None)
+    vary = _VARY_PRIVATE if is_private else _VARY_PREFLIGHT
+    return Decision(RESOURCE_AMBIGUOUS, status=403, headers=_NO_STORE, vary=vary)
+
+
+def _decide_preflight_by(
+    policy: Policy, rule: Rule | None, request: Request, memory: DecisionMemory | None
+) -> Decision:
     if rule is None:
         return _NOT_MANAGED
-    origin = _origin(rule, request) or ""
+    origin = _relevant_origin(rule, request.origin) or ""
     method, names, private_network = request.request_method or "", request.request_headers, request.private_network
     if names is not None and len(names) > MAX_REQUEST_HEADERS_LENGTH:
         names = _MALFORMED
+    if memory is None:
+        return _preflight(policy, rule, origin, method, names, private_network, None)
     key = (rule.index, origin, method, names, private_network)
-    return policy.decisions.get(key) or _remember(
-        policy.decisions,
-        key,
-        _preflight(policy, rule, origin, method, names, private_network),
-        len(method) + len(names or "") + len(private_network or ""),
-    )
+    decision: Decision | None = memory.decisions.get(key)
+    if decision is None:
+        decision = _preflight(policy, rule, origin, method, names, private_network, memory)
+        length = len(method) + len(names or "") + len(private_network or "")
+        remember(memory.decisions, key, decision, length)
+    return decision
 
 
 def _preflight(
-    policy: Policy, rule: Rule, origin: str, method: str, names: str | None, private_network: str | None
+    policy: Policy,
+    rule: Rule,
+    origin: str,
+    method: str,
+    names: str | None,
+    private_network: str | None,
+    memory: DecisionMemory | None,
 ) -> Decision:
-    reason, entry = _check_origin(rule, origin)
+    # 1. The origin: the first grant that has it decides, and no other grant is asked after it.
+    reason, grant, entry = find_grant(rule, origin)
     headers: Headers = ()
-    if reason == ALLOWED:
-        key = (rule.index, method, names)
-        reason, headers = policy.asked.get(key) or _remember(
-            policy.asked, key, _check_asked(rule, method, names), len(method) + len(names or "")
-        )
+    cause = None
+    # 2. The method and the headers, by that grant.
+    if grant is not None:
+        reason, headers, cause = _judge(rule, grant, method, names, memory)
+    # 3. The answer.
     if policy.shadow:
-        return Decision(reason, rule, managed=False, entry=entry)
-    vary = _VARY_PRIVATE if rule.private_network else _VARY_PREFLIGHT
-    if reason == ALLOWED:
-        headers = (("Access-Control-Allow-Origin", origin), *headers)
-        if rule.private_network and private_network == "true":
-            headers = (*headers, ("Access-Control-Allow-Private-Network", "true"))
-        return Decision(reason, rule, status=204, headers=headers, vary=vary, entry=entry)
-    if rule.debug:
-        body = f"edgecors: {reason}: {REASONS[reason]} (rule {rule.index}).\n"
-        return Decision(reason, rule, status=403, headers=_REFUSED_WITH_TEXT, vary=vary, entry=entry, body=body)
-    return Decision(reason, rule, status=403, headers=_NO_STORE, vary=vary, entry=entry)
+        return Decision(reason, rule, managed=False, grant=grant, entry=entry, cause=cause)
+    vary = _VARY_PRIVATE if rule.allow_private_network else _VARY_PREFLIGHT
+    if grant is None or reason != ALLOWED:
+        body = _refusal_text(rule, reason, cause) if rule.debug else None
+        refused = _NO_STORE if body is None else _REFUSED_WITH_TEXT
+        return Decision(
+            reason, rule, status=403, headers=refused, vary=vary, grant=grant, entry=entry, cause=cause, body=body
+        )
+    headers = (("Access-Control-Allow-Origin", "*" if grant.allow_origins is None else origin), *headers)
+    if grant.allow_private_network and private_network == "true":
+        headers = (*headers, ("Access-Control-Allow-Private-Network", "true"))
+    return Decision(reason, rule, status=204, headers=headers, vary=vary, grant=grant, entry=entry)
 
 
-def decide_actual(policy: Policy | None, request: Request) -> Decision:
-    """Decide anything that is no preflight: Fetch, "CORS check", seen from the server's side."""
+def _judge(
+    rule: Rule, grant: Grant, method: str, names: str | None, memory: DecisionMemory | None
+) -> tuple[str, Headers, str | None]:
+    """Reason, headers that do not depend on the origin, and cause, for an origin that the grant allows."""
+    if memory is None:
+        return _check_preflight(grant, method, names)
+    key = (rule.index, grant.index, method, names)
+    judgement: tuple[str, Headers, str | None] | None = memory.preflights.get(key)
+    if judgement is None:
+        judgement = _check_preflight(grant, method, names)
+        remember(memory.preflights, key, judgement, len(method) + len(names or ""))
+    return judgement
+
+
+def _check_preflight(grant: Grant, method: str, value: str | None) -> tuple[str, Headers, str | None]:
+    if grant.allow_methods is None:
+        is_allowed = is_token(method) and not is_forbidden_method(method)
+    else:
+        is_allowed = method in grant.allow_methods
+    if not is_allowed:
+        return METHOD_NOT_ALLOWED, (), method[:MAX_CAUSE_LENGTH]
+    names = [] if value is None else parse_header_names(value)
+    if names is None:
+        return HEADERS_MALFORMED, (), None
+    if grant.allow_headers is not None:
+        for name in names:
+            # Safelisted names too: a browser asks for them only when their value is not safe, and then the answer
+            # has to list them (Fetch, "CORS-preflight fetch", step 7.7).
+            if name not in grant.allow_headers:
+                return HEADERS_NOT_ALLOWED, (), name[:MAX_CAUSE_LENGTH]
+    return ALLOWED, _preflight_headers(grant, method, names), None
+
+
+def _preflight_headers(grant: Grant, method: str, names: list[str]) -> Headers:
+    """The grant's whole lists, so that one answer serves later requests too.
+
+    With credentials the wildcard is a name like any other (Fetch, "CORS protocol and credentials"), so the answer
+    repeats what was asked for instead.
+    """
+    methods, headers = grant.allow_methods_value, grant.allow_headers_value
+    if grant.allow_credentials and grant.allow_methods is None:
+        methods = method
+    if grant.allow_credentials and grant.allow_headers is None:
+        headers = ", ".join(dict.fromkeys(names))
+    pairs = (
+        ("Access-Control-Allow-Credentials", "true" if grant.allow_credentials else ""),
+        ("Access-Control-Allow-Methods", methods),
+        ("Access-Control-Allow-Headers", headers),
+        ("Access-Control-Max-Age", str(grant.max_age)),
+    )
+    return tuple([pair for pair in pairs if pair[1]])
+
+
+def _refusal_text(rule: Rule, reason: str, cause: str | None) -> str:
+    quoted = "" if cause is None else f" {cause!a}"
+    return f"edgecors: {reason}{quoted}: {REASONS[reason]} (rule {rule.index}).\n"
+
+
+# Actual requests: Fetch, "CORS check", seen from the server's side.
+
+
+def decide_actual(policy: Policy | None, request: Request, memory: DecisionMemory | None = None) -> Decision:
+    """Decide any request but a preflight. The arguments are those of `decide`."""
     if policy is None:
         return Decision(POLICY_UNAVAILABLE, vary=_VARY_ACTUAL)
-    rule = find_rule(policy, request)
+    rules = candidates(policy, request)
+    if len(rules) == 1:
+        return _decide_actual_by(policy, rules[0], request, memory)
+    decisions = [_decide_actual_by(policy, rule, request, None) for rule in rules]
+    decision = _agree(decisions)
+    if decision is not None:
+        return decision
+    if policy.shadow:
+        return Decision(RESOURCE_AMBIGUOUS, managed=False)
+    remove = _TIMING if any(rule.timing_allow_origin for rule in rules if rule is not None) else ()
+    if any(decision.status == 403 for decision in decisions):
+        return Decision(RESOURCE_AMBIGUOUS, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL, remove=remove)
+    return Decision(RESOURCE_AMBIGUOUS, vary=_VARY_ACTUAL, remove=remove)
+
+
+def _decide_actual_by(policy: Policy, rule: Rule | None, request: Request, memory: DecisionMemory | None) -> Decision:
     if rule is None:
         return _NOT_MANAGED
-    origin = _origin(rule, request)
-    key = (rule.index, origin)
-    decision = policy.decisions.get(key) or _remember(policy.decisions, key, _actual(policy, rule, origin))
+    origin = _relevant_origin(rule, request.origin)
+    if memory is None:
+        decision = _actual(policy, rule, origin)
+    else:
+        key = (rule.index, origin)
+        decision = memory.decisions.get(key) or remember(memory.decisions, key, _actual(policy, rule, origin))
     if decision.reason not in _ORIGIN_REFUSED:
         return decision
-    same = _same_origin(request)
-    # Nothing is blocked that may well come from the site itself.
-    return decision if same is False else _passed_on(policy, rule, SAME_ORIGIN if same else decision.reason)
+    is_same = _is_same_origin(request)
+    # A request that may come from the site itself is never blocked.
+    return decision if is_same is False else _passed_on(policy, rule, SAME_ORIGIN if is_same else decision.reason)
 
 
 def _actual(policy: Policy, rule: Rule, origin: str | None) -> Decision:
     """The decision about a request that does not come from a page of the resource's own origin."""
-    reason, entry = (NOT_CORS, None) if origin is None else _check_origin(rule, origin)
-    if rule.origins is not None and reason != ALLOWED:
-        if not rule.block or reason == NOT_CORS or policy.shadow:
+    # 1. The grant: of the origin, or the one for everyone, whose constant headers a request without Origin gets too.
+    reason, grant, entry = (NOT_CORS, rule.open_grant, None) if origin is None else find_grant(rule, origin)
+    if grant is None:
+        # 2. Refused, or without Origin.
+        if not rule.blocks or reason == NOT_CORS or policy.shadow:
             return _passed_on(policy, rule, reason)
-        return Decision(reason, rule, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL, remove=_removed(rule))
+        return Decision(reason, rule, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL, remove=_names_to_remove(rule))
+    # 3. Allowed.
     if policy.shadow:
-        return Decision(reason, rule, managed=False, entry=entry)
-    if rule.origins is None:
-        return Decision(reason, rule, headers=_actual_headers(rule, "*"), remove=_removed(rule), entry=entry)
-    headers = _actual_headers(rule, origin or "")
-    return Decision(reason, rule, headers=headers, vary=_VARY_ACTUAL, remove=_removed(rule), entry=entry)
+        return Decision(reason, rule, managed=False, grant=grant, entry=entry)
+    return Decision(
+        reason,
+        rule,
+        headers=_actual_headers(rule, grant, origin or ""),
+        vary=() if rule.is_constant else _VARY_ACTUAL,
+        remove=_names_to_remove(rule),
+        grant=grant,
+        entry=entry,
+    )
+
+
+def _actual_headers(rule: Rule, grant: Grant, origin: str) -> Headers:
+    allowed = "*" if grant.allow_origins is None else origin
+    pairs = (
+        ("Access-Control-Allow-Origin", allowed),
+        ("Access-Control-Allow-Credentials", "true" if grant.allow_credentials else ""),
+        ("Access-Control-Expose-Headers", grant.expose_headers),
+        ("Cross-Origin-Resource-Policy", rule.resource_policy),
+        ("Timing-Allow-Origin", allowed if grant.timing_allow_origin else ""),
+    )
+    return tuple([pair for pair in pairs if pair[1]])
 
 
 def _passed_on(policy: Policy, rule: Rule, reason: str) -> Decision:
-    """A response without permission. The resource's own policy is for everyone: no-cors loads carry no Origin."""
+    """A response without permission. The resource policy holds for everyone: no-cors requests carry no Origin."""
     if policy.shadow:
         return Decision(reason, rule, managed=False)
     headers = (("Cross-Origin-Resource-Policy", rule.resource_policy),) if rule.resource_policy else ()
-    return Decision(reason, rule, headers=headers, vary=_VARY_ACTUAL, remove=_removed(rule))
+    return Decision(reason, rule, headers=headers, vary=_VARY_ACTUAL, remove=_names_to_remove(rule))
 
 
-def _removed(rule: Rule) -> tuple[str, ...]:
-    return _TIMING if rule.timing else ()
+def _names_to_remove(rule: Rule) -> tuple[str, ...]:
+    return _TIMING if rule.timing_allow_origin else ()
 
 
-def _remember(memory: dict[Any, Kept], key: Hashable, value: Kept, length: int = 0) -> Kept:
-    """Keep what was decided, unless more was asked for than a browser does. A flood only empties the memory."""
-    if length <= MAX_REMEMBERED_LENGTH:
-        if len(memory) >= MAX_REMEMBERED:
-            memory.clear()
-        memory[key] = value
-    return value
+# Origins.
 
 
-def find_rule(policy: Policy, request: Request) -> Rule | None:
-    """The first rule that is about the request's resource; None where nothing is managed."""
-    path = normalise_path(request.path)
-    if path is None:
-        return None
-    host = request.host
-    for rule in policy.rules:
-        if (rule.paths is None and rule.hosts is None) or rule.matches(host, path):
-            return rule
-    return None
-
-
-def _origin(rule: Rule, request: Request) -> str | None:
-    """The origin as far as it matters: to a rule open to everyone all are one, and so are all that are too long."""
-    origin = request.origin
+def _relevant_origin(rule: Rule, origin: str | None) -> str | None:
+    """The origin as far as the rule can tell origins apart: too long ones are all alike, and so are all for a ``*``."""
     if origin is None:
         return None
-    if rule.origins is None:
+    if rule.is_constant:
         return "*"
     return origin if len(origin) <= MAX_ORIGIN_LENGTH else _MALFORMED
 
 
-def _check_origin(rule: Rule, origin: str) -> tuple[str, str | None]:
-    """The reason, and the entry that allows the origin."""
-    origins = rule.origins
-    if origins is None:
-        # "*" without credentials: the answer is a constant, so even a malformed origin is no reason to differ.
-        return ALLOWED, "*"
-    if origin in origins.exact:
-        return ALLOWED, origin
-    parts = parse_origin(origin)
+def find_grant(rule: Rule, origin: str) -> tuple[str, Grant | None, str | None]:
+    """The reason, the first grant that has the origin, and the entry that matches."""
+    parts: tuple[str, str, str] | None = None
+    is_parsed = False
+    for grant in rule.grants:
+        origins = grant.allow_origins
+        if origins is None:
+            # "*" without credentials: the answer is a constant, so even a malformed origin is no reason to differ.
+            return ALLOWED, grant, "*"
+        if origins.has_exact(origin):
+            return ALLOWED, grant, origin
+        if not is_parsed:
+            parts, is_parsed = parse_origin(origin), True
+        if parts is not None and (entry := origins.match_pattern(*parts)) is not None:
+            return ALLOWED, grant, entry
+    return (ORIGIN_MALFORMED if parts is None and origin != "null" else ORIGIN_NOT_ALLOWED), None, None
+
+
+def _is_same_origin(request: Request) -> bool | None:
+    """Whether the request comes from a page of its own origin; None where the event does not show enough.
+
+    Fetch metadata is the browser's own statement (https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header);
+    without it the Origin is compared with the request's scheme and host, as far as the event shows them.
+    """
+    if request.fetch_site is not None:
+        return request.fetch_site in ("same-origin", "none")
+    parts = parse_origin(request.origin or "")
     if parts is None:
-        return (ORIGIN_NOT_ALLOWED if origin == "null" else ORIGIN_MALFORMED), None
-    entry = origins.match_pattern(*parts)
-    return (ORIGIN_NOT_ALLOWED if entry is None else ALLOWED), entry
-
-
-def _check_asked(rule: Rule, method: str, value: str | None) -> tuple[str, Headers]:
-    """The reason, and the headers of the answer that do not depend on the origin."""
-    names = [] if value is None else parse_header_names(value)
-    reason = _check_method_and_names(rule, method, names)
-    return reason, _asked_headers(rule, method, names) if names is not None and reason == ALLOWED else ()
-
-
-def _check_method_and_names(rule: Rule, method: str, names: list[str] | None) -> str:
-    if rule.methods is None:
-        if not is_token(method) or method.upper() in FORBIDDEN_METHODS:
-            return METHOD_NOT_ALLOWED
-    elif method not in rule.methods:
-        return METHOD_NOT_ALLOWED
-    if names is None:
-        return HEADERS_MALFORMED
-    if rule.headers is not None and not rule.accepted_headers.issuperset(names):
-        return HEADERS_NOT_ALLOWED
-    return ALLOWED
+        return False
+    if request.host is None:
+        return None
+    scheme, name, port = parts
+    authority = f"{name}:{port}" if port else name
+    host = request.host.lower()
+    # RFC 3986, sections 3.2.3 and 6.2.3: an empty port, and the scheme's default, mean the same as none.
+    before, _, last = host.rpartition(":")
+    if last in ("", DEFAULT_PORTS.get(scheme)):
+        host = before
+    return host == authority and request.scheme in (None, scheme)
 
 
 def parse_header_names(value: str) -> list[str] | None:
-    """The lower-case names of an Access-Control-Request-Headers value, in order; None when it is malformed or too long.
+    """Parse an Access-Control-Request-Headers value.
 
     Browsers send a sorted, lower-case list without blanks (Fetch, "CORS-unsafe request-header names"), but proxies
-    split, join, pad and reorder it (RFC 9110, section 5.6.1 asks recipients to bear empty elements).
+    split, join, pad and reorder it (RFC 9110, section 5.6.1 asks recipients to accept empty elements).
+
+    Returns:
+        The lower-case names in order; None for a malformed value, and for one of more than 4 KB or 64 names.
     """
-    # Not ASCII is no token, and must not become one: the Kelvin sign in lower case is a k.
+    # Non-ASCII characters are not part of a token, and must not become so: the Kelvin sign in lower case is a k.
     if len(value) > MAX_REQUEST_HEADERS_LENGTH or not value.isascii():
         return None
     parts = value.lower().split(",")
@@ -344,47 +575,3 @@ def parse_header_names(value: str) -> list[str] | None:
     if len(names) > MAX_REQUEST_HEADERS_NAMES or len(parts) - len(names) > MAX_REQUEST_HEADERS_EMPTY:
         return None
     return names
-
-
-def _asked_headers(rule: Rule, method: str, names: list[str]) -> Headers:
-    """What an allowed preflight is answered with: the whole lists of the rule, so that one serves later requests too.
-
-    With credentials the wildcard is a name like any other (Fetch, "CORS protocol and credentials"), so what was asked
-    for is listed instead. Safelisted names are allowed without being in the rule's list, but a browser asks for them
-    only where their value is not safe, and then wants to see them in the answer.
-    """
-    methods = method if rule.methods is None and rule.credentials else rule.methods_value
-    listed = [rule.headers_value] if rule.headers_value else []
-    if rule.headers is not None:
-        listed += dict.fromkeys(name for name in names if name not in rule.headers)
-    elif rule.credentials:
-        listed = list(dict.fromkeys(names))
-    return preflight_headers(rule, methods, ", ".join(listed))
-
-
-def _actual_headers(rule: Rule, origin: str) -> Headers:
-    headers = (("Access-Control-Allow-Origin", origin), *rule.actual_headers)
-    return (*headers, ("Timing-Allow-Origin", origin)) if rule.timing else headers
-
-
-def _same_origin(request: Request) -> bool | None:
-    """Whether the request comes from a page of its own origin; None where the event does not tell.
-
-    Fetch metadata is the browser's own word (https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header);
-    without it the Origin is compared with what was asked for, as far as the event shows that.
-    """
-    if request.fetch_site is not None:
-        return request.fetch_site in ("same-origin", "none")
-    parts = parse_origin(request.origin or "")
-    if parts is None:
-        return False
-    if request.host is None:
-        return None
-    scheme, name, port = parts
-    authority = f"{name}:{port}" if port else name
-    host = request.host.lower()
-    # RFC 3986, sections 3.2.3 and 6.2.3: an empty port, and the scheme's default, mean the same as none.
-    before, _, last = host.rpartition(":")
-    if last in ("", DEFAULT_PORTS.get(scheme)):
-        host = before
-    return host == authority and request.scheme in (None, scheme)

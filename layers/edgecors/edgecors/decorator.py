@@ -11,10 +11,12 @@ import json
 import os
 from importlib import import_module
 
+from .allowlist import is_name
 from .decision import POLICY_UNAVAILABLE, Decision, decide
+from .document import PolicyError, read_document
 from .events.api import parse_event
 from .findings import ERROR, SKIPPED, Finding
-from .policy import PolicyError, is_name, read_document
+from .memory import MemoryBySite
 from .store import store_from_environment
 from .telemetry import Telemetry
 
@@ -100,6 +102,7 @@ class Front:
         self.site = IN_CODE if policy is not None else _checked(site)
         self.raise_errors = raise_errors
         self._telemetry = telemetry
+        self._memory = MemoryBySite()
 
     @property
     def telemetry(self) -> Telemetry:
@@ -137,7 +140,8 @@ class Front:
     def _decide(self, source: HttpEvent) -> Decision:
         try:
             request = source.request()
-            decision = decide(self.policy(), request)
+            policy = self.policy()
+            decision = decide(policy, request, self._memory.of(self.site, policy))
             self.telemetry.record_decision(self.site, request, decision)
         except Exception:
             self.log_error("deciding failed; traffic goes on")

@@ -13,6 +13,7 @@ import traceback
 
 from .decision import POLICY_UNAVAILABLE, Decision, decide_actual, decide_preflight
 from .events import cloudfront
+from .memory import MemoryBySite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Edge:
     def __init__(self, store: PolicyStore, telemetry: Telemetry) -> None:
         self._store = store
         self._telemetry = telemetry
+        self._memory = MemoryBySite()
 
     def viewer(self, event: Any, context: object = None) -> Any:
         """The handler of the ``viewer`` set-up; returns the request or response for CloudFront to go on with."""
@@ -65,9 +67,9 @@ class Edge:
         request = cloudfront.to_request(record)
         policy = self._store.get(record.site)
         if request.is_preflight:
-            decision = decide_preflight(policy, request)
+            decision = decide_preflight(policy, request, self._memory.of(record.site, policy))
         elif policy is not None and policy.blocks:
-            decision = decide_actual(policy, request)
+            decision = decide_actual(policy, request, self._memory.of(record.site, policy))
             # What goes on is counted where its response passes.
             if decision.status is None:
                 return record.request
@@ -79,7 +81,8 @@ class Edge:
     def _decide(self, record: cloudfront.Record, *, count: bool) -> tuple[Decision, Request]:
         """The decision about a request whose response is at hand, where nothing can be answered any more."""
         request = cloudfront.to_request(record)
-        decision = decide_actual(self._store.get(record.site), request)
+        policy = self._store.get(record.site)
+        decision = decide_actual(policy, request, self._memory.of(record.site, policy))
         # A preflight that got this far (shadow, not managed) was counted where it came in.
         if count and not request.is_preflight:
             self._telemetry.record_decision(record.site, request, decision)

@@ -1,4 +1,9 @@
-"""Resources: the globs that pick a rule's hosts and paths, and the one spelling a path is compared in."""
+"""Resources: the globs of a rule's hosts and paths, and every reading of a path that some upstream may have.
+
+Servers disagree about paths. Tomcat drops ``;parameters`` from each segment before it removes dot segments, nginx and
+Tomcat merge slashes, WSGI servers decode an encoded slash, some servers take a backslash for a slash. Which upstream
+stands behind edgecors is unknown, so a path counts as every resource that one of them may take it for.
+"""
 
 from __future__ import annotations
 
@@ -8,80 +13,197 @@ from .characters import HEX, consists_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_AMBIGUOUS = frozenset((0x00, 0x2F, 0x5C))
+MAX_READINGS = 32
+"""Forms of one path that are looked at. A path that has more could be about anything."""
+MAX_AMBIGUOUS_LENGTH = 1024
+"""Characters of a path that is looked at in several forms. It bounds the work, here and in CloudFront Functions."""
 
-_BAD_CHARACTER = re.compile(r"[\x00-\x20\\\x7f]")
+# Escapes that stay escapes in the compared form, because decoding them may change what the path means. Bytes that are
+# not UTF-8 come out of Python's decoder as lone surrogates.
+_KEPT = {ord(character): f"%{ord(character):02X}" for character in "\0/\\%;?#"}
+_KEPT |= {0xDC00 + byte: f"%{byte:02X}" for byte in range(0x80, 0x100)}
+_KEPT_ESCAPES = frozenset(_KEPT.values())
+_RAW = {ord("\\"): "%5C", 0: "%00"}
 
 
-def normalise_path(path: str) -> str | None:
-    """The path with dot segments removed and unreserved characters decoded; None when it is ambiguous.
+def readings(path: str) -> tuple[str, ...] | None:
+    """Every form of a path that an upstream may take it for.
 
-    Two spellings that every server reads alike become one (RFC 3986, section 6.2.2). What servers disagree about (an
-    encoded slash, a backslash, NUL, a bad escape, control characters) has no normal form: no rule may match it.
+    Each form has percent escapes decoded and dot segments removed (RFC 3986, section 6.2.2), except for escapes of
+    ``/ \\ % ; ? #`` and NUL and for bytes that are not UTF-8, which stay upper-case escapes.
+
+    Args:
+        path: as received, without query.
+
+    Returns:
+        The forms, the plain one first; None when there are too many, so that the path may be about anything.
     """
-    # Most paths hold nothing that needs a closer look and are their own normal form; five scans at the speed of C.
-    plain = path.isprintable() and not ("%" in path or "/." in path or " " in path or "\\" in path)
-    if plain and path[:1] == "/":
-        return path
+    # Most paths hold nothing that needs a closer look: six scans at the speed of C.
+    is_plain = not ("%" in path or "/." in path or "//" in path or ";" in path or "\\" in path)
+    if is_plain and path[:1] == "/" and not ("?" in path or "#" in path or "\0" in path):
+        return (path,)
     if not path:
-        return "/"
-    if path[0] != "/" or _BAD_CHARACTER.search(path):
+        return ("/",)
+    if path[0] != "/":
         return None
-    decoded = decode_unreserved(path)
-    return None if decoded is None else _remove_dot_segments(decoded)
+    text = decode_escapes(path)
+    if not ("%" in text or "//" in text or ";" in text or "?" in text or "#" in text):
+        return (remove_dot_segments(text),)
+    return None if len(path) > MAX_AMBIGUOUS_LENGTH else _all_readings(text)
 
 
-def decode_unreserved(text: str) -> str | None:
-    """Percent escapes of unreserved characters decoded, the others in upper case; None for bad or ambiguous ones."""
-    first, *rest = text.split("%")
+def _all_readings(text: str) -> tuple[str, ...] | None:
+    """The closure of one form under all that servers do with a path, in whatever order they do it."""
+    forms = {text: None}
+    pending = [text]
+    while pending:
+        form = pending.pop()
+        for rewrite in _REWRITINGS:
+            rewritten = rewrite(form)
+            if rewritten not in forms:
+                forms[rewritten] = None
+                pending.append(rewritten)
+                if len(forms) > MAX_READINGS:
+                    return None
+    return tuple(dict.fromkeys(map(remove_dot_segments, forms)))
+
+
+def decode_escapes(path: str) -> str:
+    """Percent escapes decoded, except those that may change what the path means; a bad escape stays as it is."""
+    first, *rest = path.translate(_RAW).split("%") if "\\" in path or "\0" in path else path.split("%")
     pieces = [first]
+    encoded = bytearray()
     for piece in rest:
         digits = piece[:2]
-        if len(digits) < 2 or not consists_of(digits, HEX):
-            return None
-        code = int(digits, 16)
-        if code in _AMBIGUOUS:
-            return None
-        character = chr(code)
-        pieces.append((character if character in _UNRESERVED else f"%{digits.upper()}") + piece[2:])
+        if len(digits) == 2 and consists_of(digits, HEX):
+            encoded.append(int(digits, 16))
+            if len(piece) == 2:
+                continue
+            literal = piece[2:]
+        else:
+            literal = f"%{piece}"
+        pieces += (_characters(encoded), literal)
+        encoded.clear()
+    pieces.append(_characters(encoded))
     return "".join(pieces)
 
 
-def _remove_dot_segments(path: str) -> str:
+def _characters(encoded: bytes | bytearray) -> str:
+    return encoded.decode("utf-8", "surrogateescape").translate(_KEPT)
+
+
+def remove_dot_segments(path: str) -> str:
     """RFC 3986, section 5.2.4, for an absolute path."""
+    if "/." not in path:
+        return path
     segments = path.split("/")[1:]
-    kept: list[str] = []
+    output: list[str] = []
     for segment in segments:
         if segment == "..":
-            del kept[-1:]
+            del output[-1:]
         elif segment != ".":
-            kept.append(segment)
+            output.append(segment)
     if segments[-1] in (".", ".."):
-        kept.append("")
-    return "/" + "/".join(kept)
+        output.append("")
+    return "/" + "/".join(output)
+
+
+# What servers do with a path: each function gives the form that one step of one server makes of another form.
+
+
+def _merge_slashes(text: str) -> str:
+    while "//" in text:
+        text = text.replace("//", "/")
+    return text
+
+
+def _strip_parameters(text: str) -> str:
+    if ";" not in text:
+        return text
+    return "/".join([segment.partition(";")[0] for segment in text.split("/")])
+
+
+def _cut_query(text: str) -> str:
+    return text.partition("?")[0].partition("#")[0]
+
+
+def _decode_again(text: str) -> str:
+    return decode_escapes(text.replace("%25", "%")) if "%25" in text else text
+
+
+def _replace_bad_escapes(text: str, replacement: str) -> str:
+    first, *rest = text.split("%")
+    pieces = [first]
+    for piece in rest:
+        pieces += ("%" if f"%{piece[:2]}" in _KEPT_ESCAPES else replacement, piece)
+    return "".join(pieces)
+
+
+def _decode_latin_1(text: str) -> str:
+    return _replace_bytes(r"%[89A-F][0-9A-F]", text)
+
+
+def _decode_overlong(text: str) -> str:
+    """Overlong UTF-8, which strict decoders refuse: %C0%AF is a slash to a lenient one."""
+    continuation = "(?:%[89AB].)"
+    return _replace_bytes(f"%C[01]{continuation}|%E0%[89].{continuation}|%F0%8.{continuation}{{2}}", text)
+
+
+def _replace_bytes(pattern: str, text: str) -> str:
+    return re.sub(pattern, _code_point, text) if "%" in text else text
+
+
+def _code_point(match: re.Match[str]) -> str:
+    lead, *continuation = bytes.fromhex(match[0].replace("%", ""))
+    code = lead & (0x7F >> len(continuation) + 1) if continuation else lead
+    for byte in continuation:
+        code = code << 6 | byte & 0x3F
+    return chr(code).translate(_KEPT)
+
+
+_REWRITINGS: tuple[Callable[[str], str], ...] = (
+    remove_dot_segments,
+    _merge_slashes,
+    _strip_parameters,
+    lambda text: text.replace("%2F", "/"),
+    lambda text: text.replace("%5C", "/"),
+    lambda text: text.replace("%3B", ";"),
+    lambda text: text.replace("%3F", "?").replace("%23", "#"),
+    _cut_query,
+    _decode_again,
+    lambda text: _replace_bad_escapes(text, "%25"),
+    lambda text: _replace_bad_escapes(text, ""),
+    lambda text: text.partition("%00")[0],
+    lambda text: text.replace("%00", ""),
+    _decode_latin_1,
+    _decode_overlong,
+)
 
 
 class Globs:
-    """Globs as CloudFront's behaviours have them: ``*`` any run of characters, ``?`` exactly one character.
+    """Globs as CloudFront's behaviors have them: ``*`` any run of characters, ``?`` exactly one character.
 
-    The time to match grows with the text's length times the globs', whatever stands in either.
+    The time to match grows with the text's length times the number of globs.
     """
 
-    __slots__ = ("_exact", "_prefixes", "_regex", "texts")
+    __slots__ = ("_exact", "_prefixes", "_regex", "_runs", "texts")
 
     def __init__(self, globs: Iterable[str]) -> None:
         self.texts = tuple(globs)
-        self._exact = frozenset(g for g in self.texts if "*" not in g and "?" not in g)
-        self._prefixes = tuple(g[:-1] for g in self.texts if _is_prefix(g))
-        others = [_to_regex(g) for g in self.texts if g not in self._exact and not _is_prefix(g)]
-        self._regex = re.compile("|".join(others), re.DOTALL) if others else None
+        self._exact = frozenset(glob for glob in self.texts if "*" not in glob and "?" not in glob)
+        self._prefixes = tuple(glob[:-1] for glob in self.texts if _is_prefix(glob))
+        others = [glob for glob in self.texts if glob not in self._exact and not _is_prefix(glob)]
+        self._runs = tuple(glob.split("*") for glob in others if "?" not in glob)
+        regexes = [_to_regex(glob) for glob in others if "?" in glob]
+        self._regex = re.compile("|".join(regexes), re.DOTALL) if regexes else None
 
     def match(self, text: str) -> bool:
         """Whether any of the globs matches the whole text."""
         if text in self._exact or text.startswith(self._prefixes):
+            return True
+        if self._runs and any(_match_runs(runs, text) for runs in self._runs):
             return True
         return self._regex is not None and self._regex.fullmatch(text) is not None
 
@@ -90,10 +212,24 @@ def _is_prefix(glob: str) -> bool:
     return glob[-1:] == "*" and "*" not in glob[:-1] and "?" not in glob
 
 
-def _to_regex(glob: str) -> str:
-    """Each run between stars is found at its leftmost place and held (an atomic group), so nothing is tried twice.
+def _match_runs(runs: list[str], text: str) -> bool:
+    """Match what stands between the stars of a glob: each run at its leftmost position, the last at the end."""
+    head, *middle, tail = runs
+    start, end = len(head), len(text) - len(tail)
+    if start > end or not text.startswith(head) or not text.endswith(tail):
+        return False
+    for run in middle:
+        position = text.find(run, start, end)
+        if position < 0:
+            return False
+        start = position + len(run)
+    return True
 
-    Only the run after the last star is tied to the end, which the leftmost find can't do: it is matched from there.
+
+def _to_regex(glob: str) -> str:
+    """Each run between stars matches at its leftmost position in an atomic group, so nothing is tried twice.
+
+    Only the run after the last star is tied to the end, which the leftmost match can't do: it is matched from there.
     """
     head, *runs = (_literal(run) for run in re.sub(r"\*+", "*", glob).split("*"))
     if not runs:

@@ -12,17 +12,20 @@ import random
 import threading
 import time
 
+from .allowlist import is_name, read_list
 from .aws import AwsError
 from .aws.credentials import CredentialSource
 from .aws.parameters import MAX_NAMES, Parameter, ParameterReader
-from .policy import Policy, PolicyError, is_name, load_policy, read_document, unpack
+from .document import PolicyError, load_policy, read_document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Protocol
 
+    from .allowlist import Allowlist
     from .findings import Finding
+    from .policy import Policy
     from .telemetry import Telemetry
 
     class Region(Protocol):
@@ -67,12 +70,24 @@ HOME_REGION = "us-east-1"
 class _Site:
     """What is known of one site. ``read_at`` to ``due_at`` is the time in which nothing is to be done."""
 
-    __slots__ = ("due_at", "failures", "good_at", "lists", "new", "policy", "read_at", "secret_lists", "text")
+    __slots__ = (
+        "allowlists",
+        "due_at",
+        "failures",
+        "good_at",
+        "lists",
+        "new",
+        "policy",
+        "read_at",
+        "secret_lists",
+        "text",
+    )
 
     def __init__(self) -> None:
         self.policy: Policy | None = None
         self.text: str | None = None
         self.lists: dict[str, str | None] = {}
+        self.allowlists: dict[str, Allowlist | None] = {}
         self.secret_lists: set[str] = set()
         self.read_at = self.due_at = self.good_at = 0.0
         self.failures = 0
@@ -217,14 +232,19 @@ class PolicyStore:
             return "invalid-policy", "; ".join(_told(error.errors, parameter.secret))
         lists, failure = self._read_lists(document.lists, kept, deadline)
         if kept.policy is None or parameter.value != kept.text or lists != kept.lists:
-            policy = document.compile(lists)
+            policy = document.compile(kept.allowlists)
             kept.policy, kept.text, kept.lists = policy, parameter.value, lists
             self._telemetry.log(
                 "INFO",
                 "policy loaded",
                 site=site,
                 version=parameter.version,
-                origins=sum(len(rule.origins) for rule in policy.rules if rule.origins is not None),
+                origins=sum(
+                    len(grant.allow_origins)
+                    for rule in policy.rules
+                    for grant in rule.grants
+                    if grant.allow_origins is not None
+                ),
                 findings=_told(policy.findings[:10], parameter.secret or not kept.secret_lists.isdisjoint(lists)),
             )
         return failure
@@ -252,11 +272,18 @@ class PolicyStore:
                 if path in found and found[path].secret:
                     kept.secret_lists.add(name)
                 try:
-                    unpack(values[name] or "")
+                    self._read_list(name, values[name], kept)
                 except ValueError as error:
                     failure = ("invalid-list", f"@{name}: {error}")
                     values[name] = kept.lists.get(name)
         return values, failure
+
+    def _read_list(self, name: str, text: str | None, kept: _Site) -> None:
+        """Read a list's value, unless it is the one that was read last. Raises ValueError."""
+        if text is None:
+            kept.allowlists[name] = None
+        elif kept.allowlists.get(name) is None or kept.lists.get(name) != text:
+            kept.allowlists[name] = read_list(name, text)
 
     def _ask(
         self,

@@ -30,7 +30,14 @@ MAX_LOGGED = 300
 """Characters of a value that a stranger chose."""
 
 _REFUSALS = frozenset(
-    ("origin-not-allowed", "origin-malformed", "method-not-allowed", "headers-not-allowed", "headers-malformed")
+    (
+        "origin-not-allowed",
+        "origin-malformed",
+        "method-not-allowed",
+        "headers-not-allowed",
+        "headers-malformed",
+        "resource-ambiguous",
+    )
 )
 
 
@@ -106,6 +113,10 @@ class Telemetry:
             "method": request.method[:32],
             "rule": rule,
         }
+        if decision.cause is not None:
+            fields["cause"] = decision.cause
+        if decision.reason == "resource-ambiguous":
+            fields["path"] = request.path[:MAX_LOGGED]
         if request.is_preflight:
             fields["request_method"] = (request.request_method or "")[:32]
             fields["request_headers"] = (request.request_headers or "")[:MAX_LOGGED]

@@ -11,7 +11,7 @@ import json
 from contextlib import contextmanager
 
 from .decorator import shared
-from .policy import load_policy
+from .document import load_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

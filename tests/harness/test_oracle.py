@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from tests.oracle import origins, strategies
-from tests.oracle.decision import (
+from harness.oracle import origins, strategies
+from harness.oracle.decision import (
     PREFLIGHT_VARY,
     PRIVATE_NETWORK_VARY,
     Expected,

@@ -16,6 +16,7 @@ DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443, "ftp": 21}
 MAX_ORIGIN = 512
 MAX_NAME = 253
 MAX_LABEL = 63
+EXTENSIONS = ("chrome-extension://*", "moz-extension://*", "safari-web-extension://*")
 OCTETS = [str(number) for number in range(256)]
 
 
@@ -30,7 +31,7 @@ class Parts:
 
 
 def only(text: str, alphabet: str) -> bool:
-    """Whether `text` is not empty and every character of it stands in `alphabet`."""
+    """Whether `text` is not empty and every character of it is in `alphabet`."""
     return text != "" and all(character in alphabet for character in text)
 
 
@@ -39,9 +40,12 @@ def is_scheme(text: str) -> bool:
 
 
 def is_label(text: str) -> bool:
-    if len(text) > MAX_LABEL or not only(text, LOWER + DIGITS + "_-"):
-        return False
-    return text[0] != "-" and text[-1] != "-"
+    return len(text) <= MAX_LABEL and only(text, LOWER + DIGITS + "_-")
+
+
+def is_opaque_host(host: str) -> bool:
+    """A host of a scheme that is not special: visible ASCII without what delimits a URL, a list or a pattern."""
+    return host != "" and all("!" <= character <= "~" and character not in '#/:<>?@[\\]^|%"`{}*,' for character in host)
 
 
 def ends_in_a_number(host: str) -> bool:
@@ -116,9 +120,14 @@ def parse(text: str) -> Parts | None:
     else:
         host, colon, port = rest.partition(":")
         after = colon + port
-        is_ip = is_ipv4(host)
-        if not is_ip and not is_name(host):
-            return None
+        if scheme in DEFAULT_PORTS:
+            is_ip = is_ipv4(host)
+            if not is_ip and not is_name(host):
+                return None
+        else:
+            is_ip = False
+            if not is_opaque_host(host):
+                return None
 
     if after == "":
         return Parts(scheme, host, None, is_ip)
@@ -134,7 +143,12 @@ def is_well_formed(text: str) -> bool:
 
 def repaired(pattern: str) -> str:
     """The pattern after the repairs that can't widen it: blanks, upper case, trailing slash, default port."""
-    text = pattern.strip(" \t\r\n").lower()
+    text = pattern.strip(" \t\r\n")
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme.lower() not in DEFAULT_PORTS:  # opaque hosts are compared with regard to case
+        text = scheme.lower() + separator + rest
+    else:
+        text = text.lower()
     if text in ("null", "*"):
         return text
     if text.endswith("/") and not text.endswith("//"):
@@ -152,6 +166,10 @@ def matches(pattern: str, origin: str) -> bool:
         return True
     if pattern == "null" or origin == "null":
         return pattern == origin
+
+    if pattern in EXTENSIONS:
+        found = parse(origin)
+        return found is not None and f"{found.scheme}://*" == pattern and found.port is None
 
     any_port = pattern.endswith(":*")
     wanted_text = pattern[:-2] if any_port else pattern

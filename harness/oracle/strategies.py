@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.generate import MUTATIONS
-from tests.oracle.decision import path_matches
+from harness.oracle.decision import path_matches
 
 Document = dict[str, Any]
 Rule = dict[str, Any]
