@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from edgecors.aws.parameters import Parameter
-from edgecors.memory import MAX_DECISIONS
 from edgecors.decorator import cors
 from edgecors.edge import Edge
+from edgecors.memory import MAX_DECISIONS
 from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 
