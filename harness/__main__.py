@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     grants.add_argument("--cases", type=int, default=1_000_000)
     paths = command("paths", "the decision beside the rules of the resources that upstream servers see", 1200)
     paths.add_argument("--cases", type=int, default=1_000_000)
+    bombs = command("bombs", "processor time and memory of the worst values and paths", 600)
+    bombs.add_argument("--cases", type=int, default=40, help="values of random units beside the listed ones")
     mutants = command("mutants", "small changes of the engine, each of which its tests must notice", 7200)
     mutants.add_argument("--modules", default="", help="some of them, separated by commas (default: the whole engine)")
     mutants.add_argument("--sample", type=int, help="only so many, chosen by the seed")
@@ -58,6 +60,13 @@ def run_paths(options: argparse.Namespace) -> int:
     from harness import paths
 
     return paths.run(options.seed, options.cases, options.seconds).finish()
+
+
+def run_bombs(options: argparse.Namespace) -> int:
+    """Resource bombs."""
+    from harness import bombs
+
+    return bombs.run(options.seed, options.seconds, options.cases).finish()
 
 
 def run_mutants(options: argparse.Namespace) -> int:
@@ -112,6 +121,7 @@ RUNS = {
     "faults": run_faults,
     "framing": run_framing,
     "load": run_load,
+    "bombs": run_bombs,
     "mutants": run_mutants,
 }
 

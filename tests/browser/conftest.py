@@ -68,6 +68,14 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"paths": ["/api/cookies"], "allow_origins": ["http://localhost:*"], "allow_credentials": True},
         ],
     },
+    "resources": {
+        "version": 1,
+        "rules": [
+            {"paths": ["/account/*"], "allow_origins": ["https://app.example.com"], "on_refused": "block"},
+            {"paths": ["/api/*"], "allow_origins": ["https://app.example.com"], "allow_credentials": True},
+            {"paths": ["/fonts/*"], "allow_origins": ["http://localhost:*"], "allow_credentials": True},
+        ],
+    },
 }
 """By site."""
 
