@@ -15,6 +15,7 @@ import json
 import re
 from random import Random
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from edgecors.decision import Decision, Request, decide
 from edgecors.document import load_policy
@@ -54,6 +55,7 @@ ORIGINS = ("https://app.example.com", "https://fonts.example.net", "https://evil
 HOSTS = ("cdn.example.com", "admin.example.com", "api.example.org")
 _KEPT = frozenset("/\\%;?#\0")
 """Characters whose escapes are kept, as the contract has it."""
+_ENDS_IN_DOTS = re.compile(r"/(?:\.|%2e){1,2}$", re.IGNORECASE)
 _PLAIN = re.compile(r"/(?!/)(?:[A-Za-z0-9._~!$&'()*+,:@=-]|/(?!/))*")
 
 
@@ -174,15 +176,21 @@ class Reading(NamedTuple):
 def resources(path: str) -> list[Reading]:
     """What each server takes the path for; servers that refuse it have no reading."""
     readings = []
+    sent = as_browsers_send(path)
     for server, model in MODELS.items():
-        # Werkzeug reads raw non-ASCII bytes as Latin-1 characters. No browser sends such bytes.
-        text = None if server == "flask" and not path.isascii() else model(path)
+        text = model(sent)
         if text is None:
             continue
         # The application of Express sees escapes as they were sent; the applications of the others see characters.
         url = text if server == "express" else as_url(text)
         readings.append(Reading(server, without_dots(decoded(url))))
     return readings
+
+
+def as_browsers_send(path: str) -> str:
+    """Without what servers read differently but no browser sends: raw non-ASCII, and a dot segment at the end."""
+    path = re.sub("[^\0-\x7f]+", lambda raw: quote(raw[0]), path)
+    return path + "/" if _ENDS_IN_DOTS.search(path) else path
 
 
 def as_url(text: str) -> str:

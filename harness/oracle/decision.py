@@ -226,7 +226,7 @@ def all_readings(path: str) -> list[str] | None:
         return [without_dot_segments(plain)]
     if len(path) > MAX_AMBIGUOUS:
         return None
-    forms = [plain]
+    forms = list(dict.fromkeys([plain, decoded(with_escaped_percent(path))]))
     for form in forms:  # grows while it is walked
         for step in SERVER_STEPS:
             changed = step(form)
@@ -256,6 +256,14 @@ def decoded(path: str) -> str:
             output += f"%{ord(character):02X}" if character in "\\\0" else character
             position += 1
     return output
+
+
+def with_escaped_percent(path: str) -> str:
+    """The path with bad escapes made characters, so that nothing that is decoded completes them."""
+    return "".join(
+        "%25" if character == "%" and not is_hex(path[position + 1 : position + 3]) else character
+        for position, character in enumerate(path)
+    )
 
 
 def is_hex(digits: str) -> bool:
@@ -289,6 +297,18 @@ def escapes(form: str) -> list[str]:
         pieces.append(form[position : position + length])
         position += length
     return pieces
+
+
+def without_dot_segments_as_file(form: str) -> str:
+    """Dot segments at the end leave no slash behind."""
+    path = without_dot_segments(form)
+    return path[:-1] if form.rsplit("/", maxsplit=1)[-1] in (".", "..") and path != "/" else path
+
+
+def merge_leading_slashes(form: str) -> str:
+    while form.startswith("//"):
+        form = form[1:]
+    return form
 
 
 def merge_slashes(form: str) -> str:
@@ -326,6 +346,53 @@ def decode_again(form: str) -> str:
 
 def replace_bad_percent(replacement: str) -> Callable[[str], str]:
     return lambda form: "".join(replacement if piece == "%" else piece for piece in escapes(form))
+
+
+def read_unicode_escapes(form: str) -> str:
+    """`%uXXXX`, which some servers decode."""
+    output = ""
+    while form:
+        digits = form[2:6]
+        if form.startswith("%u") and len(digits) == 4 and origins.only(digits.lower(), origins.HEX):
+            character = chr(int(digits, 16))
+            output += f"%{ord(character):02X}" if character in STAYS_ENCODED else character
+            form = form[6:]
+        else:
+            output, form = output + form[0], form[1:]
+    return output
+
+
+def has_bytes(form: str) -> bool:
+    return any(is_byte(piece) for piece in escapes(form))
+
+
+def is_byte(piece: str) -> bool:
+    return len(piece) == 3 and piece[1] in "89ABCDEF"
+
+
+def read_with_replacements(form: str) -> str:
+    """What is not UTF-8 becomes replacement characters."""
+    output = ""
+    octets = b""
+    for piece in [*escapes(form), ""]:
+        if is_byte(piece):
+            octets += bytes([int(piece[1:], 16)])
+            continue
+        output += octets.decode("utf-8", "replace") + piece
+        octets = b""
+    return output
+
+
+def read_all_as_latin_1(form: str) -> str:
+    """One byte that is not UTF-8 makes the whole path Latin-1."""
+    if not has_bytes(form):
+        return form
+    output = ""
+    for piece in escapes(form):
+        output += (
+            chr(int(piece[1:], 16)) if is_byte(piece) else piece.encode("utf-8", "surrogatepass").decode("latin-1")
+        )
+    return output
 
 
 def read_latin_1(form: str) -> str:
@@ -381,6 +448,8 @@ def without_dot_segments(path: str) -> str:
 
 SERVER_STEPS: tuple[Callable[[str], str], ...] = (
     without_dot_segments,
+    without_dot_segments_as_file,
+    merge_leading_slashes,
     merge_slashes,
     drop_parameters,
     replace_escape("%2F", "/"),
@@ -393,6 +462,9 @@ SERVER_STEPS: tuple[Callable[[str], str], ...] = (
     replace_bad_percent(""),
     cut_at("%00"),
     replace_escape("%00", ""),
+    read_unicode_escapes,
+    read_with_replacements,
+    read_all_as_latin_1,
     read_latin_1,
     read_overlong,
 )

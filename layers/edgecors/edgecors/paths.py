@@ -26,6 +26,9 @@ _KEPT = {ord(character): f"%{ord(character):02X}" for character in "\0/\\%;?#"}
 _KEPT |= {0xDC00 + byte: f"%{byte:02X}" for byte in range(0x80, 0x100)}
 _KEPT_ESCAPES = frozenset(_KEPT.values())
 _RAW = {ord("\\"): "%5C", 0: "%00"}
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_UNICODE_ESCAPE = re.compile("%u([0-9A-Fa-f]{4})")
+_BYTES = re.compile("(?:%[89A-F][0-9A-F])+")
 
 
 def readings(path: str) -> tuple[str, ...] | None:
@@ -51,13 +54,16 @@ def readings(path: str) -> tuple[str, ...] | None:
     text = decode_escapes(path)
     if not ("%" in text or "//" in text or ";" in text or "?" in text or "#" in text):
         return (remove_dot_segments(text),)
-    return None if len(path) > MAX_AMBIGUOUS_LENGTH else _all_readings(text)
+    if len(path) > MAX_AMBIGUOUS_LENGTH:
+        return None
+    # A decoded character must not complete a bad escape: %%32F is no slash for a server that decodes once.
+    return _all_readings(text, decode_escapes(_BAD_ESCAPE.sub("%25", path)))
 
 
-def _all_readings(text: str) -> tuple[str, ...] | None:
-    """The closure of one form under all that servers do with a path, in whatever order they do it."""
-    forms = {text: None}
-    pending = [text]
+def _all_readings(*texts: str) -> tuple[str, ...] | None:
+    """The closure of some forms under all that servers do with a path, in whatever order they do it."""
+    forms = dict.fromkeys(texts)
+    pending = list(forms)
     while pending:
         form = pending.pop()
         for rewrite in _REWRITINGS:
@@ -113,6 +119,16 @@ def remove_dot_segments(path: str) -> str:
 # What servers do with a path: each function gives the form that one step of one server makes of another form.
 
 
+def _remove_dot_segments_as_files(text: str) -> str:
+    """As Tomcat does: dot segments at the end leave no slash behind."""
+    removed = remove_dot_segments(text)
+    return removed[:-1] or "/" if text.endswith(("/.", "/..")) else removed
+
+
+def _merge_leading_slashes(text: str) -> str:
+    return "/" + text.lstrip("/")
+
+
 def _merge_slashes(text: str) -> str:
     while "//" in text:
         text = text.replace("//", "/")
@@ -141,8 +157,26 @@ def _replace_bad_escapes(text: str, replacement: str) -> str:
     return "".join(pieces)
 
 
+def _decode_unicode_escapes(text: str) -> str:
+    """%uXXXX, which Jetty and ASP.NET have known: %u002F is a slash."""
+    return _UNICODE_ESCAPE.sub(lambda match: chr(int(match[1], 16)).translate(_KEPT), text) if "%u" in text else text
+
+
 def _decode_latin_1(text: str) -> str:
     return _replace_bytes(r"%[89A-F][0-9A-F]", text)
+
+
+def _decode_all_latin_1(text: str) -> str:
+    """As Jetty does: one byte that is not UTF-8 makes the whole path Latin-1."""
+    if text.isascii() or not _BYTES.search(text):
+        return text
+    encoded = text.encode("utf-8", "surrogatepass").decode("latin-1")
+    return _decode_latin_1(encoded)
+
+
+def _replace_invalid_bytes(text: str) -> str:
+    """As Werkzeug does: a replacement character for whatever is not UTF-8."""
+    return _BYTES.sub(lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace"), text)
 
 
 def _decode_overlong(text: str) -> str:
@@ -165,6 +199,8 @@ def _code_point(match: re.Match[str]) -> str:
 
 _REWRITINGS: tuple[Callable[[str], str], ...] = (
     remove_dot_segments,
+    _remove_dot_segments_as_files,
+    _merge_leading_slashes,
     _merge_slashes,
     _strip_parameters,
     lambda text: text.replace("%2F", "/"),
@@ -177,6 +213,9 @@ _REWRITINGS: tuple[Callable[[str], str], ...] = (
     lambda text: _replace_bad_escapes(text, ""),
     lambda text: text.partition("%00")[0],
     lambda text: text.replace("%00", ""),
+    _decode_unicode_escapes,
+    _replace_invalid_bytes,
+    _decode_all_latin_1,
     _decode_latin_1,
     _decode_overlong,
 )
