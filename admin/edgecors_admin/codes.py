@@ -49,6 +49,7 @@ LIBRARY_CODES: Mapping[str, str] = {
     "wildcard-not-last": "a grant other than the last one has *",
     "wildcard-with-credentials": "* with credentials",
     "wrong-type": "the value has another type than the field",
+    "yaml-not-json": "the value is YAML, and Parameter Store holds plain lists or JSON",
 }
 """Codes that reading a policy or a list can report."""
 

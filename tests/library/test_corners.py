@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 from edgecors.decision import Request, decide
-from edgecors.document import PolicyError, load_policy
+from edgecors.document import load_policy
 from edgecors.origin import ANY, NULL, parse_origin, parse_pattern
 from edgecors.packing import unpack
 from edgecors.paths import Globs
@@ -25,6 +25,8 @@ FORBIDDEN_REQUEST_HEADERS = [
 ]
 ALLOWED_REQUEST_HEADERS = [
     "cookies",
+    "Access-Control-Allow-Origin",
+    "access-control-allow-headers",
     "dates",
     "tes",
     "viae",
@@ -38,15 +40,17 @@ ALLOWED_REQUEST_HEADERS = [
 
 
 @pytest.mark.parametrize("name", FORBIDDEN_REQUEST_HEADERS)
-def test_a_request_header_that_no_page_can_send_is_an_error(name: str) -> None:
-    with pytest.raises(PolicyError) as caught:
-        load_policy(document({"allow_headers": [name]}))
-    assert [error.code for error in caught.value.errors] == ["forbidden-header"]
+def test_allow_headers_with_a_name_that_no_page_can_send_ignores_it_with_a_warning(name: str) -> None:
+    compiled = load_policy(document({"allow_headers": ["x-a", name]}))
+    assert compiled.rules[0].grants[0].allow_headers == frozenset(["x-a"])
+    assert [(f.severity, f.code, f.location) for f in compiled.findings] == [
+        ("warning", "forbidden-header", "rules[0].allow_headers[1]")
+    ]
 
 
 @pytest.mark.parametrize("name", ALLOWED_REQUEST_HEADERS)
 def test_names_that_only_begin_alike_are_no_error(name: str) -> None:
-    assert policy(allow_headers=[name]).rules[0].headers == frozenset([name])
+    assert policy(allow_headers=[name]).rules[0].grants[0].allow_headers == frozenset([name.lower()])
 
 
 def test_the_longest_origin_has_512_characters() -> None:
@@ -54,13 +58,13 @@ def test_the_longest_origin_has_512_characters() -> None:
     assert parse_origin("a" * 509 + "://b") is None
 
 
-def test_what_is_unpacked_has_at_most_eight_mebibytes() -> None:
+def test_unpack_of_more_than_four_mebibytes_is_refused() -> None:
     def packed(length: int) -> str:
         return "gz:" + base64.b64encode(gzip.compress(b" " * length, 1)).decode()
 
-    assert len(unpack(packed(8_388_608))) == 8_388_608
+    assert len(unpack(packed(4_194_304))) == 4_194_304
     with pytest.raises(ValueError, match="too large"):
-        unpack(packed(8_388_609))
+        unpack(packed(4_194_305))
 
 
 @pytest.mark.parametrize("blanks", [" ", "\n\t ", "\ufeff", "\ufeff\n"])
@@ -85,8 +89,6 @@ def test_lists_that_nobody_gave_are_missing() -> None:
         ("[::1]", "[::1]", True),
         ("[::1]", "[::1]:443", True),
         ("[::1]", "[::1]:", True),
-        (".", ".", False),
-        (".", "", False),
     ],
 )
 def test_the_port_of_a_host(glob: str, host: str, matched: bool) -> None:
@@ -190,8 +192,8 @@ def test_the_code_of_an_unreadable_entry(entry: str, code: str) -> None:
 
 
 def test_the_longest_entry_has_512_characters() -> None:
-    assert parse_pattern("a" * 504 + "://x-*.b")[0] is not None
-    assert [found.code for found in parse_pattern("a" * 505 + "://x-*.b")[1]] == ["origin-too-long"]
+    assert parse_pattern("a" * 504 + "://x-.bc"[:8])[0] is not None
+    assert [found.code for found in parse_pattern("a" * 505 + "://x-.bc")[1]] == ["origin-too-long"]
 
 
 def test_a_repaired_default_port_is_no_port() -> None:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import edgecors
-from edgecors.findings import ERROR, REPAIRED, SKIPPED, WARNING, Finding
-from edgecors_admin.codes import CODES
+from edgecors.findings import ERROR, MAX_FINDINGS, REPAIRED, SKIPPED, WARNING, Finding, Findings
+from edgecors_admin.codes import CODES, LIBRARY_CODES
 
 SOURCES = sorted(Path(edgecors.__file__).parent.rglob("*.py"))
 
-# Where the code stands among the arguments of what makes a finding.
-MAKERS = {"Finding": 1, "error": 0, "refuse": 0, "repaired": 0, "_skipped": 0}
+# The position of the code among the arguments of whatever makes a finding.
+MAKERS = {"Finding": 1, "add": 1, "report_repair": 0, "_InvalidPatternError": 0}
 
 
 def emitted(source: Path) -> Iterator[str]:
@@ -26,8 +26,11 @@ def emitted(source: Path) -> Iterator[str]:
                 yield str(ast.literal_eval(node.args[place]))
 
 
-def test_every_code_that_the_sources_hold_stands_in_the_table_and_no_other() -> None:
-    assert {code for source in SOURCES for code in emitted(source)} == set(CODES)
+def test_registry_has_the_codes_of_the_library_and_no_others() -> None:
+    in_registry = set(LIBRARY_CODES)
+    assert {code for source in SOURCES for code in emitted(source)} <= in_registry
+    text = "".join(source.read_text() for source in SOURCES)
+    assert [code for code in in_registry if f'"{code}"' not in text] == []
 
 
 def test_codes_are_stable_words_with_a_meaning() -> None:
@@ -68,3 +71,24 @@ def test_findings_are_values() -> None:
 
 def test_the_severities_are_four_words() -> None:
     assert len({ERROR, SKIPPED, REPAIRED, WARNING}) == 4
+
+
+def test_findings_beyond_a_hundred_of_one_severity_are_counted() -> None:
+    findings = Findings()
+    for number in range(MAX_FINDINGS + 3):
+        findings.add(SKIPPED, "code", str(number), "message")
+    findings.add(ERROR, "code", "", "message")
+    assert findings.has_errors
+    listed = list(findings)
+    assert len(listed) == MAX_FINDINGS + 2
+    assert (listed[-1].severity, listed[-1].code) == (SKIPPED, "more-findings")
+    assert listed[-1].message == "3 more findings of severity 'skipped' are not listed"
+
+
+def test_findings_extended_by_others_keep_the_counts() -> None:
+    one, other = Findings(), Findings()
+    for findings in (one, other):
+        for number in range(MAX_FINDINGS + 3):
+            findings.add(SKIPPED, "code", str(number), "message")
+    one.extend(other)
+    assert list(one)[-1].message == f"{MAX_FINDINGS + 6} more findings of severity 'skipped' are not listed"

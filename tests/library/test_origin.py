@@ -70,8 +70,8 @@ def test_accepted(text: str) -> None:
 REJECTED = [
     *("", "null", "*", "NULL", "https", "https:", "https:/", "https://", "://a", "//a", "a", "a.example", "https:a"),
     *("file://", "file://a", "1a://x", "+a://x", "-a://x", ".a://x", "a b://x", "a_b://x", "\u00e4://x", "A://x"),
-    *("https://.", "https://..", "https://.a", "https://a..b", "https://a..", "https://-a", "https://a-"),
-    *("https://a-.b", "https://a.-b", "https://a.b-.", "https://a b", "https://a%2eb", "https://a*b", "https://*.a"),
+    *("https://.", "https://..", "https://.a", "https://a..b", "https://a.."),
+    *("https://a b", "https://a%2eb", "https://a*b", "https://*.a"),
     *("https://1", "https://1.2", "https://1.2.3", "https://1.2.3.4.5", "https://1.2.3.256", "https://1.2.3.04"),
     *(
         "https://1.2.3.4.",
@@ -161,10 +161,8 @@ def spoilt(origin: str) -> list[str]:
     cases += [
         f"{lead}://{rest}" for lead in ("", "file", "1", "-x", "x_y", "https ", " https", "\u0441", "view source")
     ]
-    cases += [f"{scheme}://{lead}{rest}" for lead in ("u@", "u:p@", "@", ".", "-", "/", "\\", "*.", "%61.", "[", "a..")]
-    cases += [
-        origin + end for end in ("/", "//", "/x", "?", "?x", "#", "#x", "@x", "\\", ";", "..", "-", ":", "]", "%")
-    ]
+    cases += [f"{scheme}://{lead}{rest}" for lead in ("u@", "u:p@", "@", ".", "/", "\\", "*.", "%61.", "[", "a..")]
+    cases += [origin + end for end in ("/", "//", "/x", "?", "?x", "#", "#x", "@x", "\\", ";", "..", ":", "]", "%")]
     cases += [origin + end for end in (":0", ":01", ":65536", ":999999", ":x", ":*", ":-1", ": 1", ":\u0661")]
     cases += [
         f"{origin}, {origin}",
@@ -226,7 +224,7 @@ def test_what_is_accepted_serialises_to_the_text_again(text: str) -> None:
 
 WEB_NAME = re.compile(
     r"https?://(?=[^/:]{1,253}(?::|$))"
-    r"(?P<labels>(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)\.?"
+    r"(?P<labels>(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63})\.?"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?",
     re.ASCII,
 )

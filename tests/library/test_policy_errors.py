@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from typing import Any
 
 import pytest
 from edgecors.document import PolicyError, load_policy
-from edgecors_admin.codes import CODES
+from edgecors_admin.codes import LIBRARY_CODES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,20 +21,42 @@ def rule(**fields: Any) -> str:
     return document(fields)
 
 
+def grants(*grants: dict[str, Any]) -> str:
+    return json.dumps({"rules": [{"grants": grants}]})
+
+
+def packed(data: bytes) -> str:
+    return "gz:" + base64.b64encode(gzip.compress(data)).decode()
+
+
 # A document and its errors as (code, location). `R` is the first rule's location.
 R = "rules[0]"
 O = f"{R}.allow_origins"  # noqa: E741
 ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     # The document as a whole
-    "no JSON": ("{", [("invalid-json", "")]),
-    "no JSON, a comma too many": ('{"rules": [],}', [("invalid-json", "")]),
-    "no JSON, something behind": (rule() + "x", [("invalid-json", "")]),
+    "no JSON": ("{", [("invalid-json", "line 1 column 2")]),
+    "no JSON, a comma too many": ('{"rules": [],}', [("invalid-json", "line 1 column 14")]),
+    "no JSON, something behind": (rule() + "x", [("invalid-json", "line 1 column 74")]),
     "no JSON, no number": ('{"max_age": NaN}', [("invalid-json", "")]),
     "no JSON, infinite": ('{"max_age": -Infinity}', [("invalid-json", "")]),
-    "no JSON, a raw control character": ('{"rules": "\n"}', [("invalid-json", "")]),
+    "no JSON, a raw control character": ('{"rules": "\n"}', [("invalid-json", "line 1 column 12")]),
     "no JSON, a number too long to read": ('{"max_age": ' + "9" * 5000 + "}", [("invalid-json", "")]),
     "no JSON, endless nesting": ("[" * 200_000, [("invalid-json", "")]),
     "a list": ("[]", [("wrong-type", "")]),
+    "YAML": ("version: 1\nrules:\n- allow_origins: [https://a.example]\n", [("yaml-not-json", "")]),
+    "YAML that begins a document": ("---\nrules: []", [("yaml-not-json", "")]),
+    "too much JSON": ('{"rules": [' + "1," * 250_001 + "1]}", [("too-large", "")]),
+    "too many rules": (json.dumps({"rules": [{"allow_origins": "*"}] * 1001}), [("too-large", "rules")]),
+    "too many globs": (rule(paths=[f"/{number}" for number in range(2001)]), [("too-large", "rules")]),
+    "too many lists": (rule(allow_origins=[f"@{number}" for number in range(101)]), [("too-large", "rules")]),
+    "too many origins": (
+        rule(allow_origins=[f"https://a{number}.example" for number in range(100_001)]),
+        [("too-large", O)],
+    ),
+    "too many entries": (" ".join(f"https://a{number}.example" for number in range(100_001)), [("too-large", "")]),
+    "too many unreadable entries": (" ".join(map(str, range(100_001))), [("too-large", "")]),
+    "too much text": (" " * 4_194_305, [("too-large", "")]),
+    "too much text when unpacked": (packed(b" " * 4_194_305), [("too-large", "")]),
     "a list of origins as JSON": (json.dumps([APP]), [("wrong-type", "")]),
     "unpacking fails": ("gz:x", [("unreadable", "")]),
     "nothing in it": ("{}", [("missing-field", "rules")]),
@@ -97,7 +121,7 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "star beside a list": (rule(allow_origins=["@a", "*"]), [("wildcard-not-alone", f"{O}[1]")]),
     "star twice": (
         rule(allow_origins=["*", "*"]),
-        [("wildcard-not-alone", f"{O}[0]"), ("wildcard-not-alone", f"{O}[1]")],
+        [("wildcard-not-alone", f"{O}[0]")],
     ),
     "methods, star beside others": (
         rule(allow_methods=["GET", "*"]),
@@ -153,23 +177,14 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
                 "Cookie",
                 "host",
                 "Sec-X",
-                "PROXY-y",
-                "access-control-request-method",
-                "Origin",
             ]
         ),
-        [
-            *(("not-a-token", f"{R}.allow_headers[{number}]") for number in range(3)),
-            *(("forbidden-header", f"{R}.allow_headers[{number}]") for number in range(3, 9)),
-        ],
+        [("not-a-token", f"{R}.allow_headers[{number}]") for number in range(3)],
     ),
     "headers as text": (rule(allow_headers="x-a"), [("wrong-type", f"{R}.allow_headers")]),
     "expose, strange": (
-        rule(expose_headers=["set-cookie", "Set-Cookie2", "Access-Control-Allow-Origin", "x\n"]),
-        [
-            *(("forbidden-header", f"{R}.expose_headers[{number}]") for number in range(3)),
-            ("not-a-token", f"{R}.expose_headers[3]"),
-        ],
+        rule(expose_headers=["set-cookie", "Access-Control-Allow-Origin", "x\n"]),
+        [("not-a-token", f"{R}.expose_headers[2]")],
     ),
     "switches": (
         rule(allow_credentials="true", allow_private_network=1, timing_allow_origin=None, debug=[]),
@@ -244,6 +259,34 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         rule(allow_credentials=True, allow_origins=["http://a"], tolerate="public-suffix"),
         [("insecure-origin", f"{O}[0]")],
     ),
+    "any extension with credentials": (
+        rule(allow_origins=[APP, "moz-extension://*"], allow_credentials=True, tolerate="insecure-origin"),
+        [("extension-wildcard-with-credentials", f"{O}[1]")],
+    ),
+    # Grants
+    "grants, none": ('{"rules": [{"grants": []}]}', [("empty", f"{R}.grants")]),
+    "grants as text": ('{"rules": [{"grants": "*"}]}', [("wrong-type", f"{R}.grants")]),
+    "grants beside fields": (
+        rule(grants=[{"allow_origins": "*"}], max_age=5),
+        [("grants-beside-fields", f"{R}.allow_origins"), ("grants-beside-fields", f"{R}.max_age")],
+    ),
+    "grants, a star before the last": (
+        grants({"allow_origins": "*"}, {"allow_origins": [APP]}),
+        [("wildcard-not-last", f"{R}.grants[0].allow_origins")],
+    ),
+    "grants, a star with credentials": (
+        grants({"allow_origins": [APP]}, {"allow_origins": "*", "allow_credentials": True}),
+        [("wildcard-with-credentials", f"{R}.grants[1].allow_origins")],
+    ),
+    "grants, a field of the rule": (
+        grants({"allow_origins": [APP], "debug": True}),
+        [("unknown-field", f"{R}.grants[0].debug")],
+    ),
+    "grants without origins": (grants({}), [("missing-field", f"{R}.grants[0].allow_origins")]),
+    "grants, an unsafe origin": (
+        grants({"allow_origins": ["http://a"], "allow_credentials": True}, {"allow_origins": ["http://a"]}),
+        [("insecure-origin", f"{R}.grants[0].allow_origins[0]")],
+    ),
     # All at once
     "all at once": (
         json.dumps(
@@ -279,16 +322,17 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
 def test_errors(name: str) -> None:
     text, errors = ERRORS[name]
     found, message = errors_of(text)
-    assert [entry for entry in found if entry[0] == "error"] == [("error", code, location) for code, location in errors]
-    assert {severity for severity, _, _ in found} <= {"error", "repaired"}
+    assert sorted(f[1:] for f in found if f[0] == "error") == sorted(errors)
+    assert {severity for severity, _, _ in found} <= {"error", "repaired", "warning", "skipped"}
     for code, location in errors:
         assert f"({code})" in message
         assert (location or "document") in message
 
 
-def test_what_is_no_json_is_told_with_its_place() -> None:
-    assert errors_of("{")[1].startswith("document: the document is no JSON: Expecting property name")
-    assert "line 2 column 1" in errors_of("{\n")[1]
+def test_invalid_json_is_reported_with_line_column_and_text() -> None:
+    message = errors_of('{"version": 1,\n "rules": [}]}')[1]
+    assert message.startswith("line 2 column 12: the document starts like JSON but is not valid JSON: Expecting value")
+    assert '"\\"rules\\": [}]}"' in message
 
 
 @pytest.mark.parametrize(
@@ -318,6 +362,12 @@ def test_a_field_that_is_no_plain_name_is_quoted_in_its_place(field: str, locati
 # What is reported of policies that serve, as (severity, code).
 SERVING: dict[str, tuple[str, dict[str, str | None], list[tuple[str, str]]]] = {
     "list missing": ("@l", {}, [("skipped", "list-missing")]),
+    "a header that no page can send": (rule(allow_headers=["cookie"]), {}, [("warning", "forbidden-header")]),
+    "many findings": (
+        " ".join(map(str, range(102))),
+        {},
+        [*[("skipped", "origin-no-scheme")] * 100, ("skipped", "more-findings")],
+    ),
     "everyone in a list": ("@l", {"l": "*"}, [("skipped", "not-in-a-list")]),
     "blanks": (rule(allow_origins=[" https://a"]), {}, [("repaired", "repaired-blanks")]),
     "case": ("https://A", {}, [("repaired", "repaired-case")]),
@@ -335,7 +385,7 @@ def test_what_serves_and_is_reported(name: str) -> None:
 def test_every_code_has_a_document_that_shows_it() -> None:
     shown = {code for _, errors in ERRORS.values() for code, _ in errors}
     shown |= {code for _, _, findings in SERVING.values() for _, code in findings}
-    assert shown == set(CODES)
+    assert shown == set(LIBRARY_CODES)
 
 
 REMEDIES = {
@@ -344,8 +394,8 @@ REMEDIES = {
     rule(alow_origins=[]): "Did you mean 'allow_origins'?",
     rule(exposed_headers=[]): "Did you mean 'expose_headers'?",
     document({}, refresh=5): "Did you mean 'refresh_seconds'?",
-    document({}, zzz=5): "Known are: version, mode, refresh_seconds, rules.",
-    rule(allow_origins=[APP, "*"]): 'Write "allow_origins": "*", or leave it out.',
+    document({}, zzz=5): "Known are: $schema, version, mode, refresh_seconds, rules.",
+    rule(allow_origins=[APP, "*"]): 'Write "allow_origins": "*", or leave "*" out.',
     rule(allow_origins=["http://a"], allow_credentials=True): (
         'Use https, or accept the risk with "tolerate": ["insecure-origin"].'
     ),
@@ -385,7 +435,7 @@ TOLERATED: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fields", TOLERATED)
 def test_what_is_tolerated_is_no_error(fields: dict[str, Any]) -> None:
     made = load_policy(rule(allow_credentials=True, **fields))
-    assert list(made.rules[0].origins or ()) == fields["allow_origins"]
+    assert set(made.rules[0].grants[0].allow_origins or ()) == set(fields["allow_origins"])
 
 
 junk: st.SearchStrategy[Any] = st.recursive(
@@ -430,7 +480,7 @@ def check_reading(text: str) -> None:
         findings, rejected = error.findings, True
     assert any(finding.severity == "error" for finding in findings) == rejected
     for finding in findings:
-        assert finding.code in CODES
+        assert finding.code in LIBRARY_CODES
         assert finding.message
         assert finding.remedy
         assert str(finding).isprintable()

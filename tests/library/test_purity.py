@@ -12,7 +12,10 @@ import edgecors
 import pytest
 
 LIBRARY = Path(edgecors.__file__).parent
-ENGINE = ("characters", "origin", "paths", "policy", "decision", "findings", "events/vary")
+ENGINE = (
+    *("allowlist", "characters", "decision", "document", "fetch", "fields", "findings", "memory", "origin", "packing"),
+    *("paths", "policy", "events/vary"),
+)
 IMPURE = {
     *("os", "time", "socket", "logging", "random", "secrets", "datetime", "io", "pathlib", "subprocess", "threading"),
     *("urllib", "http", "ssl", "select", "selectors", "asyncio", "tempfile", "shutil", "sys", "locale", "warnings"),

@@ -28,8 +28,8 @@ def test_a_star_with_blanks_beside_origins_does_not_open_to_everyone(star: str) 
 def test_a_star_beside_an_unreadable_entry_does_not_open_to_everyone(plain: str) -> None:
     """The other entry was skipped, so that the star stood alone."""
     policy = load_policy(plain)
-    assert policy.rules[0].origins is not None
-    assert list(policy.rules[0].origins) == []
+    assert policy.rules[0].grants[0].allow_origins is not None
+    assert list(policy.rules[0].grants[0].allow_origins) == []
     assert policy.findings[-1].code == "wildcard-not-alone"
 
 
@@ -56,10 +56,10 @@ def test_nesting_is_an_error_of_the_document_and_not_of_its_reader(depth: int) -
 def test_a_byte_order_mark_makes_no_plain_list_of_a_json_document() -> None:
     """Every word of the document was skipped as an entry, and the site was left with a policy that allows nobody."""
     document = '\ufeff{"rules": [{"allow_origins": ["https://a.example"]}]}'
-    assert list(load_policy(document).rules[0].origins or ()) == ["https://a.example"]
+    assert list(load_policy(document).rules[0].grants[0].allow_origins or ()) == ["https://a.example"]
     assert codes('\ufeff{"rules": []}') == ["empty"]
     plain = load_policy("\ufeffhttps://a.example")
-    assert (list(plain.rules[0].origins or ()), plain.findings) == (["https://a.example"], ())
+    assert (list(plain.rules[0].grants[0].allow_origins or ()), plain.findings) == (["https://a.example"], ())
 
 
 def test_an_entry_longer_than_any_origin_is_no_entry() -> None:

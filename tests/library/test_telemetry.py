@@ -323,9 +323,9 @@ def test_long_values_are_cut(log: Log) -> None:
 @pytest.mark.parametrize("reason", REASONS)
 def test_only_refusals_are_logged(log: Log, reason: str) -> None:
     log.record_decision(reason)
-    refusals = {reason for reason in REASONS if reason.endswith(("-not-allowed", "-malformed"))}
+    refusals = {reason for reason in REASONS if reason.endswith(("-not-allowed", "-malformed", "-ambiguous"))}
     assert [line["reason"] for line in log.refused] == ([reason] if reason in refusals else [])
-    assert len(refusals) == 5
+    assert len(refusals) == 6
 
 
 def test_the_same_refusal_is_logged_once_an_interval(log: Log) -> None:

@@ -144,7 +144,7 @@ def test_an_ipv6_address_is_no_character_class() -> None:
     assert grants("http://[2001:db8::7]:8443", "http://[2001:db8::7]:8443")
     for origin in ("http://2:8443", "http://d:8443", "http://[2001:db8::8]:8443", "http://[::7]:8443", "http://b"):
         assert not grants("http://[2001:db8::7]:8443", origin)
-    assert policy(hosts=["[::1]"]).rules[0].matches("[::1]:80", "/")
+    assert policy(hosts=["[::1]"]).rules[0].matches("[::1]", "/")
     assert not policy(hosts=["[::1]"]).rules[0].matches(":", "/")
     assert not policy(paths=["/[ab]"]).rules[0].matches(None, "/a")
 
@@ -198,28 +198,34 @@ def test_an_empty_first_header_line_does_not_drop_the_rest(names: str) -> None:
         ("/open/./../secret", False),
         ("/secret/../open/x", True),
         ("/open/..%2fsecret", None),
-        ("/open%2f..%2fsecret", None),
+        ("/open%2f..%2fsecret", False),
         ("/open/..\\secret", None),
         ("/open/%5c..%5csecret", None),
-        ("/open/%00", None),
+        ("/open/%00", True),
         ("/open%2fx", None),
+        ("/open/..;/secret", None),
+        ("/open;x/y", None),
+        ("/open//../secret", None),
+        ("/open/x;v=1", True),
+        ("/open/a%2fb", True),
+        ("/open//x", True),
         ("/%6fpen/x", True),
         ("/OPEN/x", False),
         ("/Open/x", False),
-        ("//open/x", False),
+        ("//open/x", None),
         ("/open+x", False),
         ("/open%2bx", False),
-        ("/open /x", None),
+        ("/open /x", False),
         ("/open%20/x", False),
         ("/open", False),
     ],
 )
 def test_path_rules_are_not_fooled_by_dots_slashes_plus_or_case(path: str, managed: bool | None) -> None:
-    """The rule is about /open/ alone; an ambiguous path is nobody's, not even that of a rule for everything."""
+    """The rule is about /open/ alone. None: some server may read another path, so nothing is granted."""
     made = load_policy(document({"paths": ["/open/*"], "allow_origins": "*"}, {"allow_origins": []}))
     decision = decide(made, actual(EVIL, path=path))
     if managed is None:
-        assert decision.reason == "not-managed"
+        assert (decision.reason, decision.headers, decision.managed) == ("resource-ambiguous", (), True)
     else:
         assert (decision.reason == "allowed") == managed
         assert (ACAO in dict(decision.headers)) == managed
@@ -228,7 +234,7 @@ def test_path_rules_are_not_fooled_by_dots_slashes_plus_or_case(path: str, manag
 def test_a_plus_is_no_blank() -> None:
     rule = policy(paths=["/a+b", "/c%20d"]).rules[0]
     assert rule.matches(None, "/a+b")
-    assert not rule.matches(None, "/a%20b")
+    assert not rule.matches(None, "/a b")
     assert not rule.matches(None, "/c+d")
 
 

@@ -231,7 +231,7 @@ class Origins:
                 allowlist.add_name(text, where, ERROR)
             else:
                 allowlist.add(text, where, ERROR)
-            if allowlist.has_star:
+            if allowlist.has_star and len(value) > 1:
                 allowlist.has_star = False
                 _refuse_star(where, location, findings)
         findings.extend(allowlist.findings)

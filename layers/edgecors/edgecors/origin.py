@@ -202,10 +202,16 @@ def parse_pattern(text: str, location: str = "") -> tuple[Pattern | None, list[F
 def _parse_wildcard(text: str) -> Pattern | None:
     """The pattern of an entry with one ``*`` in its leftmost label and nothing to repair, as most are written."""
     head, _, tail = text.partition("*")
-    scheme, _, prefix = head.partition("://")
+    scheme, separator, prefix = head.partition("://")
     label_end = tail.find(".")
     # At least one more label has to follow, and no other star.
-    if label_end < 0 or not tail[label_end + 1 : label_end + 2].strip(".:") or "." in prefix or "*" in tail:
+    if (
+        not separator
+        or label_end < 0
+        or not tail[label_end + 1 : label_end + 2].strip(".:")
+        or "." in prefix
+        or "*" in tail
+    ):
         return None
     # The stand-in letter keeps a name a name: `*.168.0.1` must not come to mean 192.168.0.1.
     parts = parse_origin(f"{head}a{tail}")
