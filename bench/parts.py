@@ -38,7 +38,8 @@ def main(artifact: str, parameter: str) -> None:
     from edgecors.document import load_policy
 
     store = ParameterReader("us-east-1", environ=os.environ)
-    credentials = CredentialSource(os.environ).get(0)
+    credentials = CredentialSource(os.environ).poll(0)
+    assert credentials is not None
     secure = os.environ["AWS_ENDPOINT_URL_SSM"].startswith("https")
     now = clock()
     if secure:
@@ -47,14 +48,15 @@ def main(artifact: str, parameter: str) -> None:
         now = lap("import ssl", now)
         store._connection._context = edgecors.aws.http1._tls_context(False, os.environ["AWS_CA_BUNDLE"])
         now = lap("TLS context, one root", now)
-    store.connect(time.monotonic() + 5)
+    store.open(time.monotonic() + 5)
     now = lap("connection", now)
     sign(credentials, "us-east-1", "localhost", "/", {"content-type": "-", "x-amz-target": "-"}, b"{}", time.time())
     now = lap("signing", now)
-    value = store.get_parameter(parameter, time.monotonic() + 5)
+    store.begin([parameter], 5)
+    values = store.poll(time.monotonic() + 5)
     now = lap("one read (signing included)", now)
-    assert value is not None
-    load_policy(value.value)
+    assert values is not None
+    load_policy(values[parameter].value)
     now = lap("parsing and compiling the policy", now)
     found["all of these"] = (now - start) * 1000
     if secure:

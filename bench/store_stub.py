@@ -66,7 +66,7 @@ class StoreStub:
 
 
 def answer(parameters: Mapping[str, str], target: str, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Status and body of a call."""
+    """Status and body of a call. The SDK that is measured beside edgecors calls GetParameter."""
     if target == "AmazonSSM.GetParameter":
         name = request["Name"]
         if name not in parameters:

@@ -139,18 +139,19 @@ def response(data: bytes) -> None:
     import time
 
     from edgecors.aws import AwsError
-    from edgecors.aws.http1 import Endpoint, HttpConnection
-    from edgecors.aws.parameters import _parameter, _result
+    from edgecors.aws.http1 import Endpoint, HttpConnection, ResponseParser
+    from edgecors.aws.parameters import _parameters, _result
 
     ours, theirs = socket.socketpair()
     with ours, theirs:
         connection = HttpConnection(Endpoint("http://127.0.0.1:9"))
+        ours.setblocking(False)
         connection._socket = ours
         theirs.sendall(data[:60_000])
         theirs.shutdown(socket.SHUT_WR)
         try:
-            status, found, body = connection.exchange("POST", {}, b"", time.monotonic() + 0.2)
-            _parameter(_result(status, found, body).get("Parameter"))
+            if response := connection._drive(connection._receive(ResponseParser(ours)), time.monotonic() + 0.2):
+                _parameters(_result(*response))
         except (OSError, ValueError, AwsError):
             pass
         connection.close()
@@ -235,7 +236,7 @@ def _small_event(made: generate.Fields, number: int) -> str:
 
 
 ANSWERS = (
-    'HTTP/1.1 200 OK\r\nContent-Length: 34\r\n\r\n{"Parameter":{"Value":"https://a"}}',
+    'HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n{"Parameters":[{"Name":"a","Value":"https://a"}]}',
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nA: b\r\n\r\n",
     'HTTP/1.1 400 Bad Request\r\nx-amzn-errortype: A#B:http://x\r\nContent-Length: 15\r\n\r\n{"__type":"A#B"}',
     "HTTP/1.0 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\n\r\n{}",

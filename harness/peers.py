@@ -160,17 +160,11 @@ class Parameters:
         self.version = 1
 
     def __call__(self, line: Line, request: bytes) -> None:
-        """Answer GetParameter or GetParameters."""
-        head, _, body = request.partition(b"\r\n\r\n")
-        asked = json.loads(body)
-        if b"AmazonSSM.GetParameters" in head:
-            items = [self._item(name) for name in asked["Names"] if name in self.values]
-            missing = [name for name in asked["Names"] if name not in self.values]
-            line.send(answer({"Parameters": items, "InvalidParameters": missing}))
-        elif asked["Name"] in self.values:
-            line.send(answer({"Parameter": self._item(asked["Name"])}))
-        else:
-            line.send(aws_error("ParameterNotFound"))
+        """Answer GetParameters."""
+        names = json.loads(request.partition(b"\r\n\r\n")[2])["Names"]
+        items = [self._item(name) for name in names if name in self.values]
+        missing = [name for name in names if name not in self.values]
+        line.send(answer({"Parameters": items, "InvalidParameters": missing}))
 
     def _item(self, name: str) -> dict[str, Any]:
         return {"Name": name, "Type": "String", "Value": self.values[name], "Version": self.version}
@@ -188,8 +182,9 @@ def aws_error(code: str, status: str = "400 Bad Request", message: str = "an err
 
 
 def value(text: object) -> bytes:
-    """GetParameter's answer with this value."""
-    return answer({"Parameter": {"Name": "/edgecors/sites/shop", "Type": "String", "Value": text, "Version": 9}})
+    """GetParameters' answer with this value."""
+    item = {"Name": "/edgecors/sites/shop", "Type": "String", "Value": text, "Version": 9}
+    return answer({"Parameters": [item], "InvalidParameters": []})
 
 
 def always(data: bytes) -> Fault:
@@ -249,13 +244,13 @@ STORE_FAULTS: dict[str, tuple[Fault | None, str]] = {
     "503": (always(answer(b"busy", "503 Service Unavailable", "text/plain")), "http-503"),
     "301": (always(answer(b"", "301 Moved Permanently\r\nLocation: http://127.0.0.1:9/")), "http-301"),
     "HTML instead of JSON": (always(answer(b"<html>sign in</html>", kind="text/html")), "bad-response"),
-    "half of the JSON": (always(answer(b'{"Parameter": {"Value": "https://new.ex')), "bad-response"),
+    "half of the JSON": (always(answer(b'{"Parameters": [{"Value": "https://new.ex')), "bad-response"),
     "a list instead of an object": (always(answer(b"[]")), "bad-response"),
-    "no value": (always(answer({"Parameter": None})), "bad-response"),
+    "no value": (always(answer({"Parameters": [None]})), "bad-response"),
     "a number as value": (always(value(7)), "bad-response"),
     "deep nesting": (always(answer(b"[" * 100_000)), "bad-response"),
-    "not UTF-8": (always(answer(b'{"Parameter": {"Value": "\xe9\xff"}}')), "bad-response"),
-    "UTF-16": (always(answer('{"Parameter": {"Value": 5}}'.encode("utf-16"))), "bad-response"),
+    "not UTF-8": (always(answer(b'{"Parameters": [{"Value": "\xe9\xff"}]}')), "bad-response"),
+    "UTF-16": (always(answer('{"Parameters": [{"Value": 5}]}'.encode("utf-16"))), "bad-response"),
     "huge, announced": (always(HEAD + b"Content-Length: 99999999\r\n\r\n"), "bad-response"),
     "huge, not announced": (_flooded(HEAD + b"\r\n", b"x"), "bad-response"),
     "endless head": (_flooded(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"), "bad-response"),

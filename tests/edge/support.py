@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from edgecors.aws import AwsError
@@ -11,6 +11,8 @@ from edgecors.edge import Edge
 from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 from edgecors_local.edge_rules import violations
+
+from tests.support.instant_region import InstantRegion
 
 SITE = "EDFDVBD6EXAMPLE"
 DOMAIN = "d111111abcdef8.cloudfront.net"
@@ -27,26 +29,20 @@ SETUPS = {"viewer": (VIEWER_REQUEST, VIEWER_RESPONSE, ORIGIN_RESPONSE), "origin"
 Json = dict[str, Any]
 
 
-class OneRegion:
+class OneRegion(InstantRegion):
     """A Parameter Store that holds the value of every site, or fails."""
 
-    region = "us-east-1"
-
     def __init__(self, value: str | None) -> None:
+        super().__init__()
         self.value = value
         self.calls: list[str] = []
 
-    def get_parameter(self, name: str, deadline: float) -> Parameter | None:
-        self.calls.append(name)
+    def read(self, names: list[str]) -> dict[str, Parameter]:
+        sites = [name for name in names if "/sites/" in name]
+        self.calls += sites
         if self.value is None:
             raise AwsError("timeout", "no answer in time")
-        return Parameter(self.value, 1)
-
-    def get_parameters(self, names: Iterable[str], deadline: float) -> dict[str, Parameter]:
-        return {}
-
-    def close(self) -> None:
-        pass
+        return {name: Parameter(self.value, 1) for name in sites}
 
 
 class Handlers:

@@ -1,4 +1,4 @@
-"""A server that answers each connection by a script, byte for byte: for all that a well-behaved server never does."""
+"""A server that answers each connection by a script, byte for byte, also with what no good server does."""
 
 import contextlib
 import json
@@ -22,14 +22,15 @@ class Peer(Line):
 
 
 Script = Callable[[Peer], object]
+NAME = "/edgecors/sites/shop"
 
 
 class ScriptedServer:
-    """Runs one script a connection, in order; what connects after the last one is closed at once.
+    """Runs one script a connection, in order, and closes further connections at once.
 
     Attributes:
-        port: where it listens, on 127.0.0.1.
-        connections: how many were accepted so far.
+        port: its port on 127.0.0.1.
+        connections: number of connections accepted so far.
     """
 
     def __init__(self, *scripts: Script, context: ssl.SSLContext | None = None) -> None:
@@ -43,7 +44,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        """The server's address, with the scheme it speaks."""
+        """The server's address, with its scheme."""
         return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
@@ -94,6 +95,6 @@ def http(
     return "\r\n".join([*lines, "", ""]).encode() + data
 
 
-def found(value: str, version: int = 1) -> bytes:
-    """GetParameter's answer."""
-    return http({"Parameter": {"Name": "/edgecors/sites/shop", "Value": value, "Version": version}})
+def response_with(value: str, version: int = 1) -> bytes:
+    """GetParameters' answer with one parameter."""
+    return http({"Parameters": [{"Name": NAME, "Value": value, "Version": version}]})

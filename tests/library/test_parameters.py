@@ -25,10 +25,9 @@ from edgecors.aws import AwsError, http1
 from edgecors.aws.http1 import MAX_RESPONSE, Endpoint, HttpConnection
 from edgecors.aws.parameters import MAX_NAMES, Parameter, ParameterReader
 
-from tests.library.scripted import Peer, Script, ScriptedServer, found, http
+from tests.library.scripted import NAME, Peer, Script, ScriptedServer, http, response_with
 from tests.support.parameter_store import ParameterStoreServer, ParameterType
 
-NAME = "/edgecors/sites/shop"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 LONG = 20.0
 """Seconds of a deadline that a test does not mean to reach."""
@@ -43,6 +42,19 @@ def soon(seconds: float = LONG) -> float:
 
 def store_at(url: str, **environ: str) -> ParameterReader:
     return ParameterReader("us-east-1", environ={"AWS_ENDPOINT_URL_SSM": url, **KEYS, **environ})
+
+
+def read(client: ParameterReader, name: str = NAME, patience: float = LONG) -> Parameter | None:
+    """One parameter, read without interruption."""
+    return read_all(client, [name], patience).get(name)
+
+
+def read_all(client: ParameterReader, names: list[str], patience: float = LONG) -> dict[str, Parameter]:
+    """Several parameters, read without interruption."""
+    client.begin(names, patience)
+    parameters = client.poll(soon(2 * LONG))
+    assert parameters is not None
+    return parameters
 
 
 def value(parameter: Parameter | None) -> str | None:
@@ -73,28 +85,28 @@ def test_a_parameter_of_each_type(
     text = "https://a.example,https://b.example"
     parameter_store.put(NAME, "something older", kind)
     parameter_store.put(NAME, text, kind)
-    parameter = client.get_parameter(NAME, soon())
+    parameter = read(client)
     assert parameter is not None
     assert (parameter.value, parameter.version) == (text, 2)
-    assert {name: p.value for name, p in client.get_parameters([NAME], soon()).items()} == {NAME: text}
+    assert {name: p.value for name, p in read_all(client, [NAME]).items()} == {NAME: text}
 
 
 def test_a_value_comes_back_as_it_was_written(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
     text = '{"rules":\n [{"allow_origins": ["https://bücher.example"]}]}\t\U0001f600 "' + "x" * 4000
     parameter_store.put(NAME, text)
-    assert value(client.get_parameter(NAME, soon())) == text
+    assert value(read(client)) == text
 
 
 def test_what_is_not_there(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
-    assert client.get_parameter(NAME, soon()) is None
-    assert client.get_parameters([NAME], soon()) == {}
+    assert read(client) is None
+    assert read_all(client, [NAME]) == {}
 
 
 def test_ten_names_in_one_call(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
     names = [f"/edgecors/lists/{number}" for number in range(MAX_NAMES)]
     for name in names[:-1]:
         parameter_store.put(name, f"https://{name[-1]}.example")
-    answer = client.get_parameters(names, soon())
+    answer = read_all(client, names)
     assert {name: p.value for name, p in answer.items()} == {name: f"https://{name[-1]}.example" for name in names[:-1]}
 
 
@@ -102,8 +114,8 @@ def test_each_region_is_its_own(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "https://eu.example", region="eu-west-1")
     environ = parameter_store.environment()
     here, there = (ParameterReader(region, environ=environ) for region in ("us-east-1", "eu-west-1"))
-    assert here.get_parameter(NAME, soon()) is None
-    assert value(there.get_parameter(NAME, soon())) == "https://eu.example"
+    assert read(here) is None
+    assert value(read(there)) == "https://eu.example"
     here.close()
     there.close()
 
@@ -111,17 +123,16 @@ def test_each_region_is_its_own(parameter_store: ParameterStoreServer) -> None:
 def test_a_wrong_secret_is_refused(parameter_store: ParameterStoreServer) -> None:
     client = ParameterReader("us-east-1", environ={**parameter_store.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"})
     # AWS says InvalidSignatureException in JSON; moto has one form of this for all its services, XML.
-    assert failure(lambda: client.get_parameter(NAME, soon())) == "http-403"
+    assert failure(lambda: read(client)) == "http-403"
     client.close()
 
 
 def test_a_role_s_credentials_carry_their_token(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "https://a.example")
-    statement = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}
+    statement = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "*"}
     given = parameter_store.temporary_credentials(statement)
     client = ParameterReader("us-east-1", environ=parameter_store.environment(credentials=given))
-    assert value(client.get_parameter(NAME, soon())) == "https://a.example"
-    assert failure(lambda: client.get_parameters([NAME], soon())) == "http-403"
+    assert value(read(client)) == "https://a.example"
     client.close()
 
 
@@ -133,7 +144,7 @@ def test_the_request_and_nothing_else() -> None:
 
     def script(peer: Peer) -> None:
         received.append(peer.request())
-        peer.send(found("https://a.example"))
+        peer.send(response_with("https://a.example"))
 
     with ScriptedServer(script) as server:
         client = ParameterReader(
@@ -141,7 +152,7 @@ def test_the_request_and_nothing_else() -> None:
             environ={"AWS_ENDPOINT_URL": f"{server.url}/prefix", **KEYS, "AWS_SESSION_TOKEN": "token"},
             wall_clock=lambda: 1_700_000_000.0,
         )
-        assert value(client.get_parameter(NAME, soon())) == "https://a.example"
+        assert value(read(client)) == "https://a.example"
         client.close()
     head, _, body = received[0].decode().partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
@@ -150,7 +161,7 @@ def test_the_request_and_nothing_else() -> None:
     assert first == "POST /prefix HTTP/1.1"
     assert headers == {
         "content-type": "application/x-amz-json-1.1",
-        "x-amz-target": "AmazonSSM.GetParameter",
+        "x-amz-target": "AmazonSSM.GetParameters",
         "host": f"127.0.0.1:{server.port}",
         "x-amz-date": "20231114T221320Z",
         "x-amz-security-token": "token",
@@ -161,7 +172,7 @@ def test_the_request_and_nothing_else() -> None:
         "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target, Signature=[0-9a-f]{64}",
         signature,
     )
-    assert json.loads(body) == {"Name": NAME, "WithDecryption": True}
+    assert json.loads(body) == {"Names": [NAME], "WithDecryption": True}
 
 
 # One connection, kept.
@@ -170,55 +181,60 @@ def test_the_request_and_nothing_else() -> None:
 def test_one_connection_serves_many_reads() -> None:
     def script(peer: Peer) -> None:
         for number in range(3):
-            peer.answer(found(str(number)))
+            peer.answer(response_with(str(number)))
         peer.hang()
 
     with ScriptedServer(script) as server:
         client = store_at(server.url)
-        client.connect(soon())
-        assert [value(client.get_parameter(NAME, soon())) for _ in range(3)] == ["0", "1", "2"]
+        assert client.open(soon())
+        assert [value(read(client)) for _ in range(3)] == ["0", "1", "2"]
         assert server.connections == 1
         client.close()
         client.close()
 
 
 def test_closed_by_hand_it_is_opened_again() -> None:
-    with ScriptedServer(*[lambda peer: peer.answer(found("x"))] * 2) as server:
+    with ScriptedServer(*[lambda peer: peer.answer(response_with("x"))] * 2) as server:
         client = store_at(server.url)
         for _ in range(2):
-            assert value(client.get_parameter(NAME, soon())) == "x"
+            assert value(read(client)) == "x"
             client.close()
         assert server.connections == 2
 
 
+ITEMS: dict[str, object] = {"Parameters": [{"Name": NAME, "Value": "x"}]}
+
+
 def one_answer(peer: Peer) -> None:
-    peer.answer(found("first"))
+    peer.answer(response_with("first"))
 
 
 def answer_and_reset(peer: Peer) -> None:
-    peer.answer(found("first"))
+    peer.answer(response_with("first"))
     peer.request()
     peer.reset()
 
 
 @pytest.mark.parametrize("first", [one_answer, answer_and_reset])
 def test_a_stale_connection_is_reopened_once(first: Script) -> None:
-    with ScriptedServer(first, lambda peer: peer.answer(found("second"))) as server:
+    with ScriptedServer(first, lambda peer: peer.answer(response_with("second"))) as server:
         client = store_at(server.url)
-        assert value(client.get_parameter(NAME, soon())) == "first"
-        assert value(client.get_parameter(NAME, soon())) == "second"
+        assert value(read(client)) == "first"
+        assert value(read(client)) == "second"
         assert server.connections == 2
         client.close()
 
 
 def test_a_stale_connection_is_reopened_only_once() -> None:
-    with ScriptedServer(one_answer, lambda peer: peer.request(), lambda peer: peer.answer(found("third"))) as server:
+    with ScriptedServer(
+        one_answer, lambda peer: peer.request(), lambda peer: peer.answer(response_with("third"))
+    ) as server:
         client = store_at(server.url)
-        assert value(client.get_parameter(NAME, soon())) == "first"
-        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+        assert value(read(client)) == "first"
+        assert failure(lambda: read(client)) == "connection"
         assert server.connections == 2
         # And the next read starts afresh.
-        assert value(client.get_parameter(NAME, soon())) == "third"
+        assert value(read(client)) == "third"
         client.close()
 
 
@@ -226,54 +242,57 @@ def test_a_connection_that_the_kernel_gave_up_is_reopened() -> None:
     """ETIMEDOUT, as after a long freeze: Python has no other name for it than that of a deadline that has passed."""
 
     class Dead(socket.socket):
-        def sendall(self, *arguments: object) -> None:
+        def recv(self, *arguments: object) -> bytes:
+            raise BlockingIOError
+
+        def send(self, *arguments: object) -> int:
             raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
 
     with ScriptedServer(one_answer) as server:
         client = store_at(server.url)
         client._connection._socket = Dead()
-        assert value(client.get_parameter(NAME, soon())) == "first"
+        assert value(read(client)) == "first"
         client.close()
 
 
 def test_a_fresh_connection_that_is_dropped_is_not_tried_again() -> None:
     with ScriptedServer(lambda peer: peer.request(), one_answer) as server:
         client = store_at(server.url)
-        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+        assert failure(lambda: read(client)) == "connection"
         assert server.connections == 1
 
 
 def test_an_answer_that_began_is_not_asked_for_again() -> None:
     def script(peer: Peer) -> None:
-        peer.answer(found("first"))
+        peer.answer(response_with("first"))
         peer.answer(b"HTTP/1.1 200 OK\r\nContent-")
 
     with ScriptedServer(script, one_answer) as server:
         client = store_at(server.url)
-        assert value(client.get_parameter(NAME, soon())) == "first"
-        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+        assert value(read(client)) == "first"
+        assert failure(lambda: read(client)) == "connection"
         assert server.connections == 1
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(http({"Parameter": {"Value": "x"}}, headers=("Connection: close",)), id="it says so"),
-        pytest.param(found("x").replace(b"HTTP/1.1", b"HTTP/1.0"), id="HTTP/1.0"),
-        pytest.param(http({"Parameter": {"Value": "x"}}, length=False), id="no length"),
+        pytest.param(http(ITEMS, headers=("Connection: close",)), id="it says so"),
+        pytest.param(response_with("x").replace(b"HTTP/1.1", b"HTTP/1.0"), id="HTTP/1.0"),
+        pytest.param(http(ITEMS, length=False), id="no length"),
     ],
 )
 def test_a_connection_that_ends_is_not_kept(answer: bytes) -> None:
     with ScriptedServer(*[lambda peer: peer.answer(answer)] * 2) as server:
         client = store_at(server.url)
         for number in (1, 2):
-            assert value(client.get_parameter(NAME, soon())) == "x"
+            assert value(read(client)) == "x"
             assert server.connections == number
 
 
 # Forms of an answer.
 
-BODY = b'{"Parameter": {"Value": "x", "Version": 3}}'
+BODY = b'{"Parameters": [{"Name": "/edgecors/sites/shop", "Value": "x", "Version": 3}]}'
 
 
 def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
@@ -290,9 +309,11 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + BODY, id="until it closes"),
         pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + http(BODY), id="100 before it"),
         pytest.param(b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 199 x\r\n\r\n" + http(BODY), id="two before it"),
-        pytest.param(chunked(b"2b\r\n" + BODY + b"\r\n"), id="one chunk"),
-        pytest.param(chunked(b"5;a=b\r\n" + BODY[:5] + b"\r\n", b"026\r\n" + BODY[5:] + b"\r\n"), id="two chunks"),
-        pytest.param(chunked(b"2B\r\n" + BODY + b"\r\n", end=b"0\r\nA: b\r\nC: d\r\n\r\n"), id="trailers"),
+        pytest.param(chunked(b"%x\r\n" % len(BODY) + BODY + b"\r\n"), id="one chunk"),
+        pytest.param(
+            chunked(b"5;a=b\r\n" + BODY[:5] + b"\r\n", b"0%x\r\n" % len(BODY[5:]) + BODY[5:] + b"\r\n"), id="two chunks"
+        ),
+        pytest.param(chunked(b"%X\r\n" % len(BODY) + BODY + b"\r\n", end=b"0\r\nA: b\r\nC: d\r\n\r\n"), id="trailers"),
     ],
 )
 @pytest.mark.parametrize("in_pieces", [False, True])
@@ -306,7 +327,7 @@ def test_forms_of_an_answer(answer: bytes, in_pieces: bool) -> None:
 
     with ScriptedServer(script) as server:
         client = store_at(server.url)
-        parameter = client.get_parameter(NAME, soon())
+        parameter = read(client)
         client.close()
     assert parameter is not None
     assert (parameter.value, parameter.version) == ("x", 3)
@@ -318,7 +339,7 @@ def test_forms_of_an_answer(answer: bytes, in_pieces: bool) -> None:
         pytest.param(b"", "connection", id="nothing"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", "connection", id="truncated head"),
         pytest.param(http(BODY)[:-1], "connection", id="truncated body"),
-        pytest.param(chunked(b"2b\r\n" + BODY, end=b""), "connection", id="truncated chunk"),
+        pytest.param(chunked(b"%x\r\n" % len(BODY) + BODY, end=b""), "connection", id="truncated chunk"),
         pytest.param(chunked(end=b"0\r\n"), "connection", id="truncated trailers"),
         pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "bad-response", id="no HTTP"),
         pytest.param(b"HTTP/1.1 20 OK\r\n\r\n", "bad-response", id="short status"),
@@ -344,29 +365,26 @@ def test_forms_of_an_answer(answer: bytes, in_pieces: bool) -> None:
         pytest.param(http(b""), "bad-response", id="empty"),
         pytest.param(http(b"[1, 2]"), "bad-response", id="no object"),
         pytest.param(http(b"[" * 100_000), "bad-response", id="deeper than Python goes"),
-        pytest.param(http(b'{"Parameter": {"Value": "\xff\xfe"}}'), "bad-response", id="no UTF-8"),
-        pytest.param(http({}), "bad-response", id="no parameter"),
-        pytest.param(http({"Parameter": "x"}), "bad-response", id="a parameter that is none"),
-        pytest.param(http({"Parameter": {"Version": 1}}), "bad-response", id="no value"),
-        pytest.param(http({"Parameter": {"Value": 5}}), "bad-response", id="a number for a value"),
-        pytest.param(http({"Parameter": {"Value": "x", "Version": "1"}}), "bad-response", id="text for a version"),
+        pytest.param(http(b'{"Parameters": [{"Name": "x", "Value": "\xff\xfe"}]}'), "bad-response", id="no UTF-8"),
+        pytest.param(http({}), "bad-response", id="no list"),
+        pytest.param(http({"Parameters": {}}), "bad-response", id="an object for a list"),
+        pytest.param(http({"Parameters": ["x"]}), "bad-response", id="a string for a parameter"),
+        pytest.param(http({"Parameters": [{"Value": "x"}]}), "bad-response", id="no name"),
+        pytest.param(http({"Parameters": [{"Name": 1, "Value": "x"}]}), "bad-response", id="a number for a name"),
+        pytest.param(http({"Parameters": [{"Name": NAME, "Version": 1}]}), "bad-response", id="no value"),
+        pytest.param(http({"Parameters": [{"Name": NAME, "Value": 5}]}), "bad-response", id="a number for a value"),
+        pytest.param(
+            http({"Parameters": [{"Name": "x", "Value": "x", "Version": "1"}]}),
+            "bad-response",
+            id="text for a version",
+        ),
     ],
 )
 def test_what_is_no_answer(answer: bytes, code: str) -> None:
     with ScriptedServer(lambda peer: peer.answer(answer)) as server:
         client = store_at(server.url)
-        assert failure(lambda: client.get_parameter(NAME, soon())) == code
+        assert failure(lambda: read(client)) == code
         assert server.connections == 1
-        client.close()
-
-
-@pytest.mark.parametrize(
-    "answer", [{}, {"Parameters": {}}, {"Parameters": ["x"]}, {"Parameters": [{"Name": 1, "Value": "x"}]}]
-)
-def test_what_is_no_list_of_parameters(answer: dict[str, object]) -> None:
-    with ScriptedServer(lambda peer: peer.answer(http(answer))) as server:
-        client = store_at(server.url)
-        assert failure(lambda: client.get_parameters([NAME], soon())) == "bad-response"
         client.close()
 
 
@@ -374,13 +392,13 @@ def test_a_broken_answer_ends_the_connection() -> None:
     """What follows a broken answer must not be taken for the answer to the next request."""
 
     def script(peer: Peer) -> None:
-        peer.answer(b"HTTP/1.1 what\r\n\r\n" + found("of another"))
-        peer.answer(found("of another"))
+        peer.answer(b"HTTP/1.1 what\r\n\r\n" + response_with("of another"))
+        peer.answer(response_with("of another"))
 
     with ScriptedServer(script, one_answer) as server:
         client = store_at(server.url)
-        assert failure(lambda: client.get_parameter(NAME, soon())) == "bad-response"
-        assert value(client.get_parameter(NAME, soon())) == "first"
+        assert failure(lambda: read(client)) == "bad-response"
+        assert value(read(client)) == "first"
         client.close()
 
 
@@ -409,7 +427,7 @@ def test_an_error_keeps_its_code(answer: bytes, code: str, message: str | None) 
     with ScriptedServer(lambda peer: peer.answer(answer)) as server:
         client = store_at(server.url)
         with pytest.raises(AwsError) as caught:
-            client.get_parameter(NAME, soon())
+            read(client)
         client.close()
     assert caught.value.code == code
     assert str(caught.value) == (code if message is None else f"{code}: {message}")
@@ -418,21 +436,13 @@ def test_an_error_keeps_its_code(answer: bytes, code: str, message: str | None) 
 def test_an_error_leaves_the_connection_open() -> None:
     def script(peer: Peer) -> None:
         peer.answer(http({"__type": "ThrottlingException"}, "400 Bad Request"))
-        peer.answer(found("x"))
+        peer.answer(response_with("x"))
 
     with ScriptedServer(script) as server:
         client = store_at(server.url)
-        assert failure(lambda: client.get_parameter(NAME, soon())) == "ThrottlingException"
-        assert value(client.get_parameter(NAME, soon())) == "x"
+        assert failure(lambda: read(client)) == "ThrottlingException"
+        assert value(read(client)) == "x"
         assert server.connections == 1
-        client.close()
-
-
-@pytest.mark.parametrize("kind", ["ParameterNotFound", f"{NAMESPACE}ParameterNotFound"])
-def test_parameter_not_found_is_no_error(kind: str) -> None:
-    with ScriptedServer(lambda peer: peer.answer(http({"__type": kind}, "400 Bad Request"))) as server:
-        client = store_at(server.url)
-        assert client.get_parameter(NAME, soon()) is None
         client.close()
 
 
@@ -471,49 +481,52 @@ def hang_within(peer: Peer) -> None:
 def test_a_deadline_holds(script: Script) -> None:
     with ScriptedServer(script) as server:
         client = store_at(server.url)
+        client.begin([NAME], LONG)
         deadline = soon(SHORT)
-        assert failure(lambda: client.get_parameter(NAME, deadline)) == "timeout"
+        assert client.poll(deadline) is None
         assert deadline <= time.monotonic() < deadline + LATE
+        assert server.connections == 1
+        client.close()
+
+
+@pytest.mark.parametrize("script", [Peer.hang, hang_within])
+def test_poll_no_progress_for_too_long_times_out(script: Script) -> None:
+    with ScriptedServer(script) as server:
+        client = store_at(server.url)
+        patience_ends = soon(SHORT)
+        assert failure(lambda: read(client, patience=SHORT)) == "timeout"
+        assert patience_ends - 0.01 <= time.monotonic() < patience_ends + LATE
         assert server.connections == 1
 
 
 def test_a_kept_connection_that_hangs_is_not_tried_again() -> None:
     def script(peer: Peer) -> None:
-        peer.answer(found("first"))
+        peer.answer(response_with("first"))
         peer.hang()
 
     with ScriptedServer(script, one_answer) as server:
         client = store_at(server.url)
-        assert value(client.get_parameter(NAME, soon())) == "first"
-        assert failure(lambda: client.get_parameter(NAME, soon(SHORT))) == "timeout"
+        assert value(read(client)) == "first"
+        assert failure(lambda: read(client, patience=SHORT)) == "timeout"
         assert server.connections == 1
         # A late answer to the old request must never be read as the new one's.
-        assert value(client.get_parameter(NAME, soon())) == "first"
+        assert value(read(client)) == "first"
         assert server.connections == 2
         client.close()
-
-
-def test_a_deadline_that_has_passed_asks_nobody() -> None:
-    with ScriptedServer() as server:
-        client = store_at(server.url)
-        assert failure(lambda: client.get_parameter(NAME, soon(-1))) == "timeout"
-        assert server.connections == 0
 
 
 def test_a_server_that_takes_nothing() -> None:
     """A connection that is accepted by the kernel alone, and a request larger than its buffers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = store_at(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        deadline = soon(SHORT)
-        assert failure(lambda: client.get_parameters(["x" * 20_000_000], deadline)) == "timeout"
-        assert deadline <= time.monotonic() < deadline + LATE
+        assert failure(lambda: read(client, "x" * 20_000_000, SHORT)) == "timeout"
 
 
 def test_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     client = store_at(f"http://127.0.0.1:{port}")
-    assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+    assert failure(lambda: read(client)) == "connection"
 
 
 def test_reset() -> None:
@@ -522,7 +535,7 @@ def test_reset() -> None:
         peer.reset()
 
     with ScriptedServer(script) as server:
-        assert failure(lambda: store_at(server.url).get_parameter(NAME, soon())) == "connection"
+        assert failure(lambda: read(store_at(server.url))) == "connection"
 
 
 # Names and addresses.
@@ -543,7 +556,7 @@ def test_each_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedServer(one_answer) as server:
         monkeypatch.setattr(socket, "getaddrinfo", resolver(("127.0.0.1", closed), ("127.0.0.1", server.port)))
         client = store_at("http://store.example")
-        assert value(client.get_parameter(NAME, soon())) == "first"
+        assert value(read(client)) == "first"
         client.close()
 
 
@@ -552,7 +565,7 @@ def test_no_address_answers(monkeypatch: pytest.MonkeyPatch, addresses: int) -> 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = listener.getsockname()[1]
     monkeypatch.setattr(socket, "getaddrinfo", resolver(*[("127.0.0.1", closed)] * addresses))
-    assert failure(lambda: store_at("http://store.example").get_parameter(NAME, soon())) == "connection"
+    assert failure(lambda: read(store_at("http://store.example"))) == "connection"
 
 
 def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -560,12 +573,12 @@ def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    assert failure(lambda: store_at("http://store.example").get_parameter(NAME, soon())) == "connection"
+    assert failure(lambda: read(store_at("http://store.example"))) == "connection"
 
 
 def test_a_name_that_no_resolver_takes() -> None:
     """Python itself refuses a label of more than 63 characters, with a ValueError."""
-    assert failure(lambda: store_at(f"http://{'x' * 64}.example").get_parameter(NAME, soon())) == "connection"
+    assert failure(lambda: read(store_at(f"http://{'x' * 64}.example"))) == "connection"
 
 
 def test_a_resolver_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -576,10 +589,8 @@ def test_a_resolver_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    deadline = soon(SHORT)
     try:
-        assert failure(lambda: store_at("http://store.example").get_parameter(NAME, deadline)) == "timeout"
-        assert deadline <= time.monotonic() < deadline + LATE
+        assert failure(lambda: read(store_at("http://store.example"), patience=SHORT)) == "timeout"
     finally:
         go_on.set()
 
@@ -644,12 +655,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 def test_tls_with_a_bundle_of_ones_own(authority: Authority) -> None:
     def script(peer: Peer) -> None:
-        peer.answer(found("1"))
-        peer.answer(found("2"))
+        peer.answer(response_with("1"))
+        peer.answer(response_with("2"))
 
     with ScriptedServer(script, one_answer, context=authority.server("127.0.0.1")) as server:
         client = store_at(server.url, AWS_CA_BUNDLE=str(authority.bundle))
-        values = [value(client.get_parameter(NAME, soon())) for _ in range(3)]
+        values = [value(read(client)) for _ in range(3)]
         client.close()
     # The third read found the connection closed, and opened another with the context it had.
     assert values == ["1", "2", "first"]
@@ -666,22 +677,20 @@ def test_tls_is_verified(authority: Authority, names: list[str], bundle: bool) -
     with ScriptedServer(one_answer, one_answer, context=authority.server(*names)) as server:
         client = store_at(server.url, **({"AWS_CA_BUNDLE": str(authority.bundle)} if bundle else {}))
         with pytest.raises(AwsError, match="CERTIFICATE_VERIFY_FAILED") as caught:
-            client.get_parameter(NAME, soon())
+            read(client)
         assert (caught.value.code, server.connections) == ("connection", 1)
 
 
 def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
     with ScriptedServer(one_answer) as server:
         client = store_at(server.url.replace("http:", "https:"), AWS_CA_BUNDLE=str(tmp_path / "none.pem"))
-        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+        assert failure(lambda: read(client)) == "connection"
 
 
 def test_a_handshake_that_hangs(authority: Authority) -> None:
     with ScriptedServer(Peer.hang) as server:
         client = store_at(server.url.replace("http:", "https:"), AWS_CA_BUNDLE=str(authority.bundle))
-        deadline = soon(SHORT)
-        assert failure(lambda: client.get_parameter(NAME, deadline)) == "timeout"
-        assert deadline <= time.monotonic() < deadline + LATE
+        assert failure(lambda: read(client, patience=SHORT)) == "timeout"
 
 
 AMAZON = "ssm.us-east-1.amazonaws.com"
@@ -700,11 +709,11 @@ def test_where_our_roots_do_not_do_the_systems_are_asked(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     client = ParameterReader("us-east-1", environ=KEYS)
-    assert value(client.get_parameter(NAME, soon())) == "first"
+    assert value(read(client)) == "first"
     assert amazon.connections == 2
     # And from then on they are asked at once.
     client.close()
-    assert value(client.get_parameter(NAME, soon())) == "first"
+    assert value(read(client)) == "first"
     assert amazon.connections == 3
     client.close()
 
@@ -712,7 +721,7 @@ def test_where_our_roots_do_not_do_the_systems_are_asked(
 def test_where_the_systems_roots_do_not_do_either(amazon: ScriptedServer) -> None:
     client = ParameterReader("us-east-1", environ=KEYS)
     with pytest.raises(AwsError, match="CERTIFICATE_VERIFY_FAILED"):
-        client.get_parameter(NAME, soon())
+        read(client)
     assert amazon.connections == 2
 
 
@@ -721,7 +730,7 @@ def test_only_distrust_leads_to_the_systems_roots(monkeypatch: pytest.MonkeyPatc
     with ScriptedServer(*[lambda peer: peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")] * 2) as server:
         monkeypatch.setattr(socket, "getaddrinfo", resolver(("127.0.0.1", server.port)))
         client = ParameterReader("us-east-1", environ=KEYS)
-        assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+        assert failure(lambda: read(client)) == "connection"
         assert (server.connections, client._connection._small_roots) == (1, True)
 
 
@@ -732,7 +741,7 @@ def test_our_roots_do_where_they_should(
     monkeypatch.setattr(http1, "__file__", str(authority.directory / "aws" / "http1.py"))
     (authority.directory / "roots.pem").write_bytes(authority.bundle.read_bytes())
     client = ParameterReader("us-east-1", environ=KEYS)
-    assert value(client.get_parameter(NAME, soon())) == "first"
+    assert value(read(client)) == "first"
     assert amazon.connections == 1
     client.close()
 
@@ -743,7 +752,7 @@ def test_a_bundle_of_ones_own_is_the_only_one(
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     other = Authority(tmp_path, "other")
     client = ParameterReader("us-east-1", environ={**KEYS, "AWS_CA_BUNDLE": str(other.bundle)})
-    assert failure(lambda: client.get_parameter(NAME, soon())) == "connection"
+    assert failure(lambda: read(client)) == "connection"
     assert amazon.connections == 1
 
 

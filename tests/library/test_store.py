@@ -1,4 +1,4 @@
-"""Which policy holds now: what is read when, and what goes on serving when a read fails."""
+"""Which policy holds now: what is read when, and what keeps serving when a read fails."""
 
 import base64
 import gzip
@@ -21,14 +21,15 @@ from edgecors.store import (
     BACK_OFF_FIRST,
     BACK_OFF_MOST,
     DEADLINE_COLD,
-    DEADLINE_WARM,
     JITTER,
     MAX_SITES,
+    WAIT,
     PolicyStore,
     store_from_environment,
 )
 from edgecors.telemetry import Telemetry
 
+from tests.support.instant_region import InstantRegion
 from tests.support.parameter_store import ParameterStoreServer
 from tests.support.wait import wait_until
 
@@ -36,7 +37,7 @@ SITE = "E2EXAMPLE123ABC"
 A, B = "https://a.example", "https://b.example"
 BAD = '{"rules": [{"allow_origins": "*", "allow_credentials": true}]}'
 
-Call = tuple[str, tuple[str, ...]]
+Call = tuple[str, ...]
 
 
 class Clock:
@@ -49,30 +50,43 @@ class Clock:
         return self.now
 
 
-class FakeRegion:
+class FakeRegion(InstantRegion):
     """A Region's Parameter Store in memory.
 
     Attributes:
         values: what it holds, by the end of the parameter's name.
         failing: errors to raise, by the end of any name asked for; "" fails everything.
-        calls: what it was asked for: the operation, and the ends of the names.
+        calls: the ends of the names that it was asked for.
+        patience: seconds without progress that each call allowed.
         deadlines: the deadline of each call.
+        slow: whether no answer comes by any deadline.
     """
 
     def __init__(self, region: str = "us-east-1", root: str = "/edgecors", **values: str) -> None:
+        super().__init__()
         self.region = region
         self._root = root
         self.values = {f"sites/{name}": value for name, value in values.items()}
         self.failing: dict[str, Exception] = {}
         self.calls: list[Call] = []
+        self.patience: list[float] = []
         self.deadlines: list[float] = []
         self.closed = 0
+        self.slow = False
         self.on_call: Callable[[], object] = lambda: None
 
-    def _asked(self, operation: str, names: list[str], deadline: float) -> dict[str, Parameter]:
-        ends = [name.removeprefix(f"{self._root}/") for name in names]
-        self.calls.append((operation, tuple(ends)))
+    def begin(self, names: Iterable[str], patience: float) -> None:
+        super().begin(names, patience)
+        assert 0 < len(self._names) <= 10
+        self.patience.append(patience)
+        self.calls.append(tuple(name.removeprefix(f"{self._root}/") for name in self._names))
+
+    def poll(self, deadline: float) -> dict[str, Parameter] | None:
         self.deadlines.append(deadline)
+        return None if self.slow else super().poll(deadline)
+
+    def read(self, names: list[str]) -> dict[str, Parameter]:
+        ends = [name.removeprefix(f"{self._root}/") for name in names]
         self.on_call()
         for end in ("", *ends):
             if end in self.failing:
@@ -81,25 +95,17 @@ class FakeRegion:
             name: Parameter(self.values[end], 1) for name, end in zip(names, ends, strict=True) if end in self.values
         }
 
-    def get_parameter(self, name: str, deadline: float) -> Parameter | None:
-        return self._asked("GetParameter", [name], deadline).get(name)
-
-    def get_parameters(self, names: Iterable[str], deadline: float) -> dict[str, Parameter]:
-        asked = list(names)
-        assert 0 < len(asked) <= 10
-        return self._asked("GetParameters", asked, deadline)
-
     def close(self) -> None:
         self.closed += 1
 
-    def taken(self) -> list[Call]:
+    def take_calls(self) -> list[Call]:
         """The calls since the last time this was asked."""
         calls, self.calls = self.calls, []
         return calls
 
 
-class Bench:
-    """A store over fake Regions, with clocks set by hand and what it wrote."""
+class StoreBench:
+    """A store over fake Regions, with clocks set by hand, and the lines it wrote."""
 
     def __init__(self, *regions: FakeRegion, jitter: float = 0.0, root: str = "/edgecors") -> None:
         self.clock = Clock()
@@ -125,11 +131,11 @@ class Bench:
         policy = self.get(site, after)
         return None if policy is None else allowed(policy)
 
-    def written(self, message: str) -> list[dict[str, Any]]:
+    def take_lines(self, message: str) -> list[dict[str, Any]]:
         """The log lines with this message since the last time it was asked for."""
-        found = [line for line in self.lines if line.get("message") == message]
+        lines = [line for line in self.lines if line.get("message") == message]
         self.lines = [line for line in self.lines if line.get("message") != message]
-        return found
+        return lines
 
     def counted(self, metric: str) -> list[float]:
         """The values of this metric so far."""
@@ -137,7 +143,7 @@ class Bench:
 
 
 def allowed(policy: Policy) -> list[str]:
-    return sorted(policy.rules[0].origins or ()) if policy.rules else []
+    return sorted(policy.rules[0].grants[0].allow_origins or ()) if policy.rules else []
 
 
 def using(*lists: str, refresh: int = 60) -> str:
@@ -150,11 +156,17 @@ def packed(text: str) -> str:
     return "gz:" + base64.b64encode(gzip.compress(text.encode())).decode()
 
 
-SITE_READ: Call = ("GetParameter", (f"sites/{SITE}",))
+def call(*lists: str, site: str = SITE) -> Call:
+    """The first call of a read: the site, its alias and the lists that it named last."""
+    return (f"sites/{site}", f"aliases/{site}", *(f"lists/{name}" for name in lists))
 
 
-def lists_read(*names: str) -> Call:
-    return ("GetParameters", tuple(f"lists/{name}" for name in names))
+def call_for_lists(*names: str) -> Call:
+    """A further call, for lists that are new or did not fit."""
+    return tuple(f"lists/{name}" for name in names)
+
+
+SITE_READ = call()
 
 
 @pytest.fixture
@@ -163,73 +175,73 @@ def region() -> FakeRegion:
 
 
 @pytest.fixture
-def bench(region: FakeRegion) -> Bench:
-    return Bench(region)
+def bench(region: FakeRegion) -> StoreBench:
+    return StoreBench(region)
 
 
 # Age.
 
 
-def test_a_policy_is_read_once_and_kept(region: FakeRegion, bench: Bench) -> None:
+def test_get_within_refresh_time_reads_once(region: FakeRegion, bench: StoreBench) -> None:
     first = bench.get()
     assert first is not None
     assert allowed(first) == [A]
     assert bench.get(after=59.9) is first
-    assert region.taken() == [SITE_READ]
+    assert region.take_calls() == [SITE_READ]
 
 
-def test_a_change_shows_after_its_refresh_time(region: FakeRegion, bench: Bench) -> None:
+def test_get_after_refresh_time_shows_change(region: FakeRegion, bench: StoreBench) -> None:
     assert bench.origins() == [A]
     region.values[f"sites/{SITE}"] = f"{A},{B}"
     assert bench.origins(after=59.9) == [A]
     assert bench.origins(after=0.1) == [A, B]
-    assert region.taken() == [SITE_READ] * 2
+    assert region.take_calls() == [SITE_READ] * 2
 
 
-def test_what_has_not_changed_is_not_compiled_again(region: FakeRegion, bench: Bench) -> None:
+def test_get_unchanged_parameters_keeps_compiled_policy(region: FakeRegion, bench: StoreBench) -> None:
     assert bench.get() is bench.get(after=60)
-    assert region.taken() == [SITE_READ] * 2
-    assert len(bench.written("policy loaded")) == 1
+    assert region.take_calls() == [SITE_READ] * 2
+    assert len(bench.take_lines("policy loaded")) == 1
 
 
-def test_the_refresh_time_is_the_policys_own(region: FakeRegion, bench: Bench) -> None:
+def test_get_uses_refresh_time_of_policy(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": using("x", refresh=5), "lists/x": A}
     bench.get()
     bench.get(after=4.9)
-    assert region.taken() == [SITE_READ, lists_read("x")]
+    assert region.take_calls() == [SITE_READ, call_for_lists("x")]
     region.values[f"sites/{SITE}"] = using("x", refresh=3600)
     bench.get(after=0.1)
-    region.taken()
+    region.take_calls()
     bench.get(after=3599)
-    assert region.taken() == []
+    assert region.take_calls() == []
     bench.get(after=1)
-    assert region.taken() == [SITE_READ, lists_read("x")]
+    assert region.take_calls() == [call("x")]
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999999])
-def test_jitter_only_comes_early(region: FakeRegion, bench: Bench, jitter: float) -> None:
+def test_refresh_jitter_only_reads_earlier(region: FakeRegion, bench: StoreBench, jitter: float) -> None:
     bench.get()
     bench.jitter = jitter
     bench.get(after=60)
-    assert region.taken() == [SITE_READ] * 2
+    assert region.take_calls() == [SITE_READ] * 2
     bench.get(after=60 * (1 - JITTER * jitter) - 0.01)
-    assert region.taken() == []
+    assert region.take_calls() == []
     bench.get(after=0.02)
-    assert region.taken() == [SITE_READ]
+    assert region.take_calls() == [SITE_READ]
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 0.9])
-def test_the_first_refresh_may_come_at_any_time(region: FakeRegion, bench: Bench, jitter: float) -> None:
-    """Containers that started together are to ask apart from then on."""
+def test_first_refresh_jitter_spreads_over_refresh_time(region: FakeRegion, bench: StoreBench, jitter: float) -> None:
+    """Containers that started together must not read together from then on."""
     bench.jitter = jitter
     bench.get()
     bench.get(after=60 * (1 - jitter) - 0.01)
-    assert region.taken() == [SITE_READ]
+    assert region.take_calls() == [SITE_READ]
     bench.get(after=0.02)
-    assert region.taken() == [SITE_READ]
+    assert region.take_calls() == [SITE_READ]
 
 
-def test_without_a_given_jitter_every_store_has_its_own() -> None:
+def test_stores_without_jitter_argument_differ() -> None:
     due = set()
     for _ in range(20):
         clock = Clock()
@@ -240,83 +252,83 @@ def test_without_a_given_jitter_every_store_has_its_own() -> None:
     assert all(clock.now < at <= clock.now + 60 for at in due)
 
 
-def test_a_clock_that_was_set_back_makes_it_read_again(region: FakeRegion, bench: Bench) -> None:
+def test_get_clock_set_back_reads_again(region: FakeRegion, bench: StoreBench) -> None:
     bench.get()
     bench.get(after=-1)
-    assert region.taken() == [SITE_READ] * 2
+    assert region.take_calls() == [SITE_READ] * 2
     bench.get(after=59)
-    assert region.taken() == []
+    assert region.take_calls() == []
     bench.get(after=1)
-    assert region.taken() == [SITE_READ]
+    assert region.take_calls() == [SITE_READ]
 
 
-def test_a_clock_that_was_set_back_after_a_failure_too(region: FakeRegion, bench: Bench) -> None:
+def test_get_clock_set_back_after_failure_reads_again(region: FakeRegion, bench: StoreBench) -> None:
     region.failing[""] = AwsError("timeout", "")
     assert bench.get() is None
     region.failing.clear()
     assert bench.origins(after=-3600) == [A]
 
 
-# What a read says.
+# The log.
 
 
-def test_what_was_loaded_is_said_once(bench: Bench, region: FakeRegion) -> None:
+def test_log_loaded_policy_is_logged_once(bench: StoreBench, region: FakeRegion) -> None:
     region.values[f"sites/{SITE}"] = f"{A}, HTTPS://B.example, @x, nonsense://"
     region.values["lists/x"] = "https://*.c.example"
     bench.get()
-    (line,) = bench.written("policy loaded")
+    (line,) = bench.take_lines("policy loaded")
     assert (line["level"], line["site"], line["version"], line["origins"]) == ("INFO", SITE, 1, 3)
     assert len(line["findings"]) == 2
     assert all(isinstance(finding, str) for finding in line["findings"])
     assert bench.lines == []
 
 
-def test_a_rule_for_everyone_has_no_origins_to_count(bench: Bench, region: FakeRegion) -> None:
+def test_log_rule_for_everyone_counts_no_origins(bench: StoreBench, region: FakeRegion) -> None:
     region.values[f"sites/{SITE}"] = "*"
     bench.get()
-    assert bench.written("policy loaded")[0]["origins"] == 0
+    assert bench.take_lines("policy loaded")[0]["origins"] == 0
 
 
-def test_findings_do_not_fill_the_log(bench: Bench, region: FakeRegion) -> None:
-    region.values[f"sites/{SITE}"] = "nonsense:// " * 200
+def test_log_findings_are_bounded(bench: StoreBench, region: FakeRegion) -> None:
+    region.values[f"sites/{SITE}"] = " ".join(f"nonsense{number}://" for number in range(200))
     bench.get()
-    assert len(bench.written("policy loaded")[0]["findings"]) == 10
+    assert len(bench.take_lines("policy loaded")[0]["findings"]) == 10
 
 
 @pytest.mark.parametrize("root", ["/edgecors", "/other/place", "/other/place/"])
-def test_the_root_can_be_another(root: str) -> None:
+def test_root_other_than_default_is_read(root: str) -> None:
     region = FakeRegion(root=root.rstrip("/"), **{SITE: using("x")})
     region.values["lists/x"] = A
-    assert Bench(region, root=root).origins() == [A]
+    assert StoreBench(region, root=root).origins() == [A]
 
 
-# Nobody, and no policy.
+# A missing site.
 
 
-def test_a_missing_parameter_means_nobody(region: FakeRegion, bench: Bench) -> None:
+def test_missing_site_allows_nobody(region: FakeRegion, bench: StoreBench) -> None:
     region.values.clear()
     assert bench.origins() == []
-    (line,) = bench.written("policy missing: nobody is allowed")
+    (line,) = bench.take_lines("policy missing: nobody is allowed")
     assert (line["level"], line["site"], line["parameter"]) == ("WARNING", SITE, f"/edgecors/sites/{SITE}")
-    # It is no failure: no back-off, no count, and it is said once.
+    # It is not a failure: no back-off, no metric, and one line.
     assert bench.origins(after=59.9) == []
-    assert region.taken() == [SITE_READ]
+    assert region.take_calls() == [SITE_READ]
     assert bench.origins(after=0.1) == []
-    assert region.taken() == [SITE_READ]
+    assert region.take_calls() == [SITE_READ]
     assert bench.lines == []
 
 
-def test_a_deleted_parameter_means_nobody(region: FakeRegion, bench: Bench) -> None:
+def test_deleted_site_allows_nobody_until_written_again(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": using("x"), "lists/x": A}
     assert bench.origins() == [A]
     before = region.values.pop(f"sites/{SITE}")
     assert bench.origins(after=60) == []
-    assert len(bench.written("policy missing: nobody is allowed")) == 1
+    assert len(bench.take_lines("policy missing: nobody is allowed")) == 1
     region.values[f"sites/{SITE}"] = before
     assert bench.origins(after=60) == [A]
 
 
-def test_an_empty_policy_means_nobody_too(region: FakeRegion, bench: Bench) -> None:
+def test_empty_site_allows_nobody(region: FakeRegion, bench: StoreBench) -> None:
     region.values[f"sites/{SITE}"] = " "
     assert bench.origins() == []
 
@@ -335,11 +347,13 @@ FAILURES: dict[str, tuple[Exception, str]] = {
 
 
 @pytest.mark.parametrize(("error", "code"), FAILURES.values(), ids=FAILURES)
-def test_the_last_good_policy_goes_on_serving(region: FakeRegion, bench: Bench, error: Exception, code: str) -> None:
+def test_failure_keeps_serving_last_good_policy(
+    region: FakeRegion, bench: StoreBench, error: Exception, code: str
+) -> None:
     first = bench.get()
     region.failing[""] = error
     assert bench.get(after=60) is first
-    (line,) = bench.written("policy refresh failed")
+    (line,) = bench.take_lines("policy refresh failed")
     assert (line["level"], line["site"], line["code"]) == ("WARNING", SITE, code)
     assert (line["served"], line["policy_age"]) == ("last-good", 60.0)
     assert [bench.counted(name) for name in ("RefreshFailures", "LastGoodUsed", "PolicyAge")] == [[1], [1], [60.0]]
@@ -349,12 +363,10 @@ def test_the_last_good_policy_goes_on_serving(region: FakeRegion, bench: Bench, 
 
 
 @pytest.mark.parametrize(("error", "code"), FAILURES.values(), ids=FAILURES)
-def test_without_a_last_good_one_there_is_no_policy(
-    region: FakeRegion, bench: Bench, error: Exception, code: str
-) -> None:
+def test_failure_at_first_gives_no_policy(region: FakeRegion, bench: StoreBench, error: Exception, code: str) -> None:
     region.failing[""] = error
     assert bench.get() is None
-    (line,) = bench.written("policy refresh failed")
+    (line,) = bench.take_lines("policy refresh failed")
     assert (line["code"], line["served"]) == (code, "none")
     assert "policy_age" not in line
     assert [bench.counted(name) for name in ("RefreshFailures", "LastGoodUsed", "PolicyAge")] == [[1], [], []]
@@ -366,49 +378,49 @@ INVALID = [BAD, "{", '{"rules": 1}', "gz:x", "gz:" + "A" * 8, '{"version": 99, "
 
 
 @pytest.mark.parametrize("text", INVALID)
-def test_an_invalid_policy_leaves_the_last_good_one(region: FakeRegion, bench: Bench, text: str) -> None:
+def test_invalid_policy_keeps_last_good_one(region: FakeRegion, bench: StoreBench, text: str) -> None:
     assert bench.origins() == [A]
     region.values[f"sites/{SITE}"] = text
     assert bench.origins(after=60) == [A]
-    (line,) = bench.written("policy refresh failed")
+    (line,) = bench.take_lines("policy refresh failed")
     assert (line["code"], line["served"]) == ("invalid-policy", "last-good")
     region.values[f"sites/{SITE}"] = B
     assert bench.origins(after=60) == [B]
 
 
 @pytest.mark.parametrize("text", INVALID)
-def test_an_invalid_policy_at_first_is_none(region: FakeRegion, bench: Bench, text: str) -> None:
+def test_invalid_policy_at_first_gives_none(region: FakeRegion, bench: StoreBench, text: str) -> None:
     region.values[f"sites/{SITE}"] = text
     assert bench.get() is None
-    assert bench.written("policy refresh failed")[0]["code"] == "invalid-policy"
+    assert bench.take_lines("policy refresh failed")[0]["code"] == "invalid-policy"
 
 
-def test_an_error_of_any_length_is_one_line(region: FakeRegion, bench: Bench) -> None:
+def test_log_error_is_bounded(region: FakeRegion, bench: StoreBench) -> None:
     region.failing[""] = AwsError("x", "y\n" * 100_000)
     bench.get()
-    assert len(bench.written("policy refresh failed")[0]["error"]) == 2000
+    assert len(bench.take_lines("policy refresh failed")[0]["error"]) == 2000
 
 
-def test_the_age_is_that_of_what_serves(region: FakeRegion, bench: Bench) -> None:
+def test_log_policy_age_is_age_of_last_good_policy(region: FakeRegion, bench: StoreBench) -> None:
     bench.get()
     region.failing[""] = AwsError("timeout", "")
     bench.get(after=60)
     bench.get(after=100.1234567)
-    assert [line["policy_age"] for line in bench.written("policy refresh failed")] == [60.0, 160.123]
+    assert [line["policy_age"] for line in bench.take_lines("policy refresh failed")] == [60.0, 160.123]
 
 
 # Back-off.
 
 
-def waits(region: FakeRegion, bench: Bench, times: int) -> list[float]:
+def waits(region: FakeRegion, bench: StoreBench, times: int) -> list[float]:
     """Seconds between tries, by asking every tenth of a second."""
-    region.taken()
+    region.take_calls()
     found: list[float] = []
     waited = 0
     while len(found) < times:
         bench.get(after=0.1)
         waited += 1
-        if region.taken():
+        if region.take_calls():
             found.append(waited / 10)
             waited = 0
     return found
@@ -418,8 +430,8 @@ def waits(region: FakeRegion, bench: Bench, times: int) -> list[float]:
     ("jitter", "expected"),
     [(1.0, [15.0, 30.0, 60.0, 60.0]), (0.0, [7.5, 15.0, 30.0, 30.0])],
 )
-def test_the_back_off_doubles_up_to_a_minute(
-    region: FakeRegion, bench: Bench, jitter: float, expected: list[float]
+def test_back_off_doubles_up_to_a_minute(
+    region: FakeRegion, bench: StoreBench, jitter: float, expected: list[float]
 ) -> None:
     bench.get()
     region.failing[""] = AwsError("timeout", "")
@@ -434,7 +446,7 @@ def test_the_back_off_doubles_up_to_a_minute(
     assert waits(region, bench, 1) == pytest.approx(expected[:1], abs=0.11)
 
 
-def test_the_back_off_is_no_longer_than_the_refresh_time(region: FakeRegion, bench: Bench) -> None:
+def test_back_off_is_at_most_refresh_time(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": using("x", refresh=5), "lists/x": A}
     bench.get()
     region.failing[""] = AwsError("timeout", "")
@@ -443,7 +455,7 @@ def test_the_back_off_is_no_longer_than_the_refresh_time(region: FakeRegion, ben
     assert waits(region, bench, 5) == pytest.approx([1.25, 2.5, 5.0, 5.0, 5.0], abs=0.11)
 
 
-def test_without_a_policy_the_back_off_stays_short(region: FakeRegion, bench: Bench) -> None:
+def test_back_off_without_policy_stays_short(region: FakeRegion, bench: StoreBench) -> None:
     region.failing[""] = AwsError("timeout", "")
     bench.jitter = 1.0
     bench.get()
@@ -451,76 +463,269 @@ def test_without_a_policy_the_back_off_stays_short(region: FakeRegion, bench: Be
     assert waits(region, bench, 6) == pytest.approx([1.0, 2.0, 4.0, 8.0, most, most], abs=0.11)
 
 
-def test_a_back_off_does_not_overflow(region: FakeRegion, bench: Bench) -> None:
+def test_back_off_many_failures_does_not_overflow(region: FakeRegion, bench: StoreBench) -> None:
     region.failing[""] = AwsError("timeout", "")
     for _ in range(2000):
         assert bench.get(after=100) is None
-    assert len(region.taken()) == 2000
+    assert len(region.take_calls()) == 2000
 
 
-# Deadlines.
+# Waiting.
 
 
-def test_deadlines_are_those_of_the_state(region: FakeRegion, bench: Bench) -> None:
-    region.values |= {f"sites/{SITE}": using("x"), "lists/x": A}
+def test_wait_without_policy_is_three_seconds(region: FakeRegion, bench: StoreBench) -> None:
+    region.slow = True
+    assert bench.get() is None
+    assert region.deadlines == [500 + DEADLINE_COLD]
+    (line,) = bench.take_lines("policy refresh failed")
+    assert (line["code"], line["served"]) == ("timeout", "none")
+
+
+def test_wait_without_policy_next_request_continues_the_read(region: FakeRegion, bench: StoreBench) -> None:
+    region.slow = True
     bench.get()
-    bench.monotonic.now += 60
+    assert bench.get(after=0.1) is None
+    # The next request gives it another look, without waiting during the back-off.
+    assert region.deadlines[1:] == [500.0]
+    region.slow = False
+    assert bench.origins(after=0.1) == [A]
+    assert region.take_calls() == [SITE_READ]
+
+
+def test_wait_without_policy_is_repeated_after_back_off(region: FakeRegion, bench: StoreBench) -> None:
+    region.slow = True
+    bench.jitter = 1.0
+    for after in (0.0, 0.9, 0.2, 1.0, 1.1):
+        bench.get(after=after)
+    assert [deadline - 500 for deadline in region.deadlines] == [3.0, 0.0, 3.0, 0.0, 3.0]
+
+
+def test_wait_with_policy_is_300_ms_once_in_a_refresh_time(region: FakeRegion, bench: StoreBench) -> None:
+    first = bench.get()
+    region.slow = True
+    region.deadlines.clear()
+    for after in (60, 0.1, 30, 29.8):
+        assert bench.get(after=after) is first
+    assert [round(deadline - 500, 3) for deadline in region.deadlines] == [WAIT, 0.0, 0.0, 0.0]
+    assert region.take_calls() == [SITE_READ] * 2
+    # That was no failure.
+    assert bench.take_lines("policy refresh failed") == []
+    region.slow = False
+    region.values[f"sites/{SITE}"] = B
+    assert bench.origins(after=0.01) == [B]
+
+
+def test_wait_before_refresh_time_has_passed_is_none(region: FakeRegion, bench: StoreBench) -> None:
+    """Jitter makes the read begin early; a request that comes before the refresh time has passed need not wait."""
+    bench.get()
+    bench.jitter = 1.0
     bench.get(after=60)
-    cold, warm = 500 + DEADLINE_COLD, 560 + DEADLINE_WARM
-    # One deadline for all that one refresh reads.
-    assert region.deadlines == [cold, cold, warm, warm]
+    region.slow = True
+    region.deadlines.clear()
+    for after in (46, 13, 1):
+        bench.get(after=after)
+    assert [round(deadline - 500, 3) for deadline in region.deadlines] == [0.0, 0.0, WAIT]
+
+
+@pytest.mark.parametrize(("round_trip", "seconds"), [(None, 1.5), (0.0, 0.5), (0.1, 0.9), (0.3, 1.5), (9.0, 1.5)])
+def test_wait_for_policy_of_two_refresh_times_follows_round_trip(
+    region: FakeRegion, bench: StoreBench, round_trip: float | None, seconds: float
+) -> None:
+    """As after a long freeze: a change must arrive within two refresh times, at any distance."""
+    bench.get()
+    region.slow, region.round_trip = True, round_trip
+    region.deadlines.clear()
+    for after in (120, 1, 58, 1):
+        bench.get(after=after)
+    assert [deadline - 500 for deadline in region.deadlines] == pytest.approx([seconds, 0.0, 0.0, seconds])
+
+
+def test_wait_of_another_site_continues_the_read_in_progress() -> None:
+    region = FakeRegion(one=A, two=B)
+    bench = StoreBench(region)
+    bench.get("one")
+    bench.get("two", after=1)
+    region.slow = True
+    bench.get("one", after=59)
+    region.slow = False
+    region.values["sites/one"] = "https://new.example"
+    region.take_calls()
+    assert bench.origins("two", after=1) == [B]
+    assert bench.origins("one") == ["https://new.example"]
+    assert region.take_calls() == [call(site="two")]
+
+
+def test_answer_older_than_refresh_time_is_used_and_read_again(region: FakeRegion, bench: StoreBench) -> None:
+    """The answer lay in the kernel of a frozen container: it shows the parameters as they were when asked for."""
+    bench.get()
+    region.slow = True
+    bench.get(after=60)
+    region.sent = True
+    bench.clock.now += 600
+    region.slow = False
+    region.take_calls()
+    bench.get()
+    assert region.take_calls() == [SITE_READ]
+    bench.get(after=59)
+    assert region.take_calls() == []
+
+
+# A change that does not arrive.
+
+
+def test_policy_of_three_refresh_times_is_an_alarm_once_in_a_refresh_time(
+    region: FakeRegion, bench: StoreBench
+) -> None:
+    bench.get()
+    region.failing[""] = AwsError("ThrottlingException", "")
+    for after in (60, 119.9):
+        bench.get(after=after)
+        assert bench.take_lines("policy overdue: a change may not have arrived") == []
+    assert bench.counted("PolicyOverdue") == []
+    for after in (30, 29, 60):
+        bench.get(after=after)
+    lines = bench.take_lines("policy overdue: a change may not have arrived")
+    assert [(line["level"], line["policy_age"], line["refresh_seconds"]) for line in lines] == [
+        ("ERROR", 209.9, 60),
+        ("ERROR", 298.9, 60),
+    ]
+    assert bench.counted("PolicyOverdue") == [1, 1]
+
+
+def test_policy_read_again_after_a_long_freeze_is_no_alarm(region: FakeRegion, bench: StoreBench) -> None:
+    bench.get()
+    bench.get(after=86_400)
+    assert bench.counted("PolicyOverdue") == []
+
+
+# Aliases.
+
+ALIAS = f"aliases/{SITE}"
+
+
+def test_alias_without_own_policy_uses_that_of_its_site(region: FakeRegion, bench: StoreBench) -> None:
+    region.values = {ALIAS: " shop\n", "sites/shop": "@x", "lists/x": A}
+    assert bench.origins() == [A]
+    (line,) = bench.take_lines("policy loaded")
+    assert (line["site"], line["alias_of"]) == (SITE, "shop")
+    assert region.take_calls() == [SITE_READ, ("sites/shop",), ("lists/x",)]
+    region.values["lists/x"] = B
+    assert bench.origins(after=60) == [B]
+    assert region.take_calls() == [(*SITE_READ, "sites/shop", "lists/x")]
+
+
+def test_alias_beside_own_policy_is_not_used(region: FakeRegion, bench: StoreBench) -> None:
+    region.values |= {ALIAS: "shop", "sites/shop": B}
+    assert bench.origins() == [A]
+    del region.values[f"sites/{SITE}"]
+    assert bench.origins(after=60) == [B]
+    region.values[f"sites/{SITE}"] = A
+    assert bench.origins(after=60) == [A]
+
+
+def test_alias_that_changes_uses_new_site(region: FakeRegion, bench: StoreBench) -> None:
+    region.values = {ALIAS: "one", "sites/one": A, "sites/two": B}
+    assert bench.origins() == [A]
+    region.values[ALIAS] = "two"
+    assert bench.origins(after=60) == [B]
+
+
+def test_alias_of_missing_site_allows_nobody(region: FakeRegion, bench: StoreBench) -> None:
+    region.values = {ALIAS: "shop"}
+    assert bench.origins() == []
+    (line,) = bench.take_lines("policy missing: nobody is allowed")
+    assert line["parameter"] == "/edgecors/sites/shop"
+
+
+def test_alias_is_not_followed_twice(region: FakeRegion, bench: StoreBench) -> None:
+    region.values = {ALIAS: "one", "aliases/one": "two", "sites/two": A}
+    assert bench.origins() == []
+
+
+@pytest.mark.parametrize("value", ["", "a/b", "../lists/x", "one two"])
+def test_alias_invalid_keeps_last_good_policy(region: FakeRegion, bench: StoreBench, value: str) -> None:
+    region.values = {ALIAS: "shop", "sites/shop": A}
+    assert bench.origins() == [A]
+    region.values[ALIAS] = value
+    assert bench.origins(after=60) == [A]
+    (line,) = bench.take_lines("policy refresh failed")
+    assert (line["code"], line["served"]) == ("invalid-alias", "last-good")
+
+
+def test_alias_near_is_not_looked_up_at_home() -> None:
+    here, home = two_regions()
+    here.values = {ALIAS: "shop", "sites/shop": B}
+    bench = StoreBench(here, home)
+    assert bench.origins() == [B]
+    assert home.take_calls() == []
+    # A policy of its own that is replicated later is not hidden by what the near Region did not have before.
+    here.values[f"sites/{SITE}"] = A
+    assert bench.origins(after=60) == [A]
+
+
+def test_alias_that_must_not_be_read_is_no_alias(region: FakeRegion, bench: StoreBench) -> None:
+    """A role of an earlier version may read sites and lists only."""
+    region.values |= {f"sites/{SITE}": using("x"), "lists/x": A}
+    region.failing[ALIAS] = AwsError("AccessDeniedException", "no")
+    assert bench.origins() == [A]
+    assert region.take_calls() == [SITE_READ, (f"sites/{SITE}",), (ALIAS,), ("lists/x",)]
+    assert bench.take_lines("policy refresh failed") == []
+    bench.get(after=60)
+    assert region.take_calls() == [(f"sites/{SITE}", "lists/x")]
+    region.values.clear()
+    assert bench.origins(after=60) == []
 
 
 # Lists.
 
 
-def test_one_call_for_each_ten_lists(region: FakeRegion, bench: Bench) -> None:
+def test_new_lists_are_read_ten_a_call(region: FakeRegion, bench: StoreBench) -> None:
     names = [f"list{number}" for number in range(23)]
     region.values |= {f"sites/{SITE}": using(*names)}
     region.values |= {f"lists/{name}": f"https://{name}.example" for name in names}
     assert bench.origins() == sorted(f"https://{name}.example" for name in names)
-    assert region.taken() == [SITE_READ, lists_read(*names[:10]), lists_read(*names[10:20]), lists_read(*names[20:])]
+    assert region.take_calls() == [SITE_READ, *(call_for_lists(*names[start : start + 10]) for start in (0, 10, 20))]
 
 
-def test_ten_lists_are_one_call(region: FakeRegion, bench: Bench) -> None:
+def test_ten_new_lists_are_one_call(region: FakeRegion, bench: StoreBench) -> None:
     names = [f"list{number}" for number in range(10)]
     region.values[f"sites/{SITE}"] = using(*names)
     bench.get()
-    assert region.taken() == [SITE_READ, lists_read(*names)]
+    assert region.take_calls() == [SITE_READ, call_for_lists(*names)]
 
 
-def test_a_list_named_twice_is_read_once(region: FakeRegion, bench: Bench) -> None:
+def test_list_named_twice_is_read_once(region: FakeRegion, bench: StoreBench) -> None:
     rules = [{"paths": ["/a/*"], "allow_origins": ["@x"]}, {"allow_origins": ["@y", "@x"]}]
     region.values |= {f"sites/{SITE}": json.dumps({"version": 1, "rules": rules}), "lists/x": A}
     bench.get()
-    assert region.taken() == [SITE_READ, lists_read("x", "y")]
+    assert region.take_calls() == [SITE_READ, call_for_lists("x", "y")]
 
 
-def test_a_list_counts_when_it_changes_alone(region: FakeRegion, bench: Bench) -> None:
+def test_list_that_changes_alone_is_applied(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": f"{A} @x", "lists/x": B}
     assert bench.origins() == [A, B]
     region.values["lists/x"] = packed("https://c.example")
     assert bench.origins(after=60) == [A, "https://c.example"]
 
 
-def test_a_missing_list_allows_nobody_and_takes_no_other_along(region: FakeRegion, bench: Bench) -> None:
+def test_missing_list_allows_nobody_and_leaves_other_lists(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": using("x", "y"), "lists/x": A, "lists/y": B}
     assert bench.origins() == [A, B]
     del region.values["lists/y"]
     assert bench.origins(after=60) == [A]
-    assert bench.written("policy refresh failed") == []
+    assert bench.take_lines("policy refresh failed") == []
     # That is no failure: the next read comes after the whole refresh time.
-    region.taken()
+    region.take_calls()
     bench.get(after=59.9)
-    assert region.taken() == []
+    assert region.take_calls() == []
 
 
-def test_a_list_that_cannot_be_unpacked_keeps_its_last_good_value(region: FakeRegion, bench: Bench) -> None:
+def test_unreadable_list_keeps_last_good_value(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": using("x", "y"), "lists/x": A, "lists/y": "https://y1.example"}
     assert bench.origins() == [A, "https://y1.example"]
     region.values |= {"lists/x": "gz:nonsense", "lists/y": "https://y2.example"}
     assert bench.origins(after=60) == [A, "https://y2.example"]
-    (line,) = bench.written("policy refresh failed")
+    (line,) = bench.take_lines("policy refresh failed")
     assert (line["code"], line["served"]) == ("invalid-list", "last-good")
     assert line["error"].startswith("@x: ")
     # Tried again after the back-off, not after the whole refresh time.
@@ -528,59 +733,101 @@ def test_a_list_that_cannot_be_unpacked_keeps_its_last_good_value(region: FakeRe
     assert bench.origins(after=BACK_OFF_MOST / 4) == [B, "https://y2.example"]
 
 
-def test_a_list_that_never_could_be_unpacked_allows_nobody(region: FakeRegion, bench: Bench) -> None:
+def test_unreadable_list_at_first_allows_nobody(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": using("x", "y"), "lists/x": "gz:nonsense", "lists/y": B}
     assert bench.origins() == [B]
-    assert bench.written("policy refresh failed")[0]["code"] == "invalid-list"
+    assert bench.take_lines("policy refresh failed")[0]["code"] == "invalid-list"
 
 
-def test_a_failing_batch_takes_no_other_along(region: FakeRegion, bench: Bench) -> None:
+def test_failing_call_for_lists_leaves_other_calls(region: FakeRegion, bench: StoreBench) -> None:
     names = [f"list{number:02}" for number in range(20)]
     region.values |= {f"sites/{SITE}": using(*names)}
     region.values |= {f"lists/{name}": f"https://{name}.example" for name in names}
     before = bench.origins()
     assert before is not None
-    region.failing["lists/list03"] = AwsError("ThrottlingException", "Rate exceeded")
-    region.values |= {"lists/list03": B, "lists/list15": A}
-    region.taken()
+    region.failing["lists/list10"] = AwsError("ThrottlingException", "Rate exceeded")
+    region.values |= {"lists/list10": B, "lists/list07": A}
+    region.take_calls()
     after = bench.origins(after=60)
-    assert after == sorted([*(origin for origin in before if origin != "https://list15.example"), A])
-    assert region.taken() == [SITE_READ, lists_read(*names[:10]), lists_read(*names[10:])]
-    (line,) = bench.written("policy refresh failed")
+    assert after == sorted([*(origin for origin in before if origin != "https://list07.example"), A])
+    # The first call has eight lists beside the site and its alias.
+    assert region.take_calls() == [call(*names[:8]), call_for_lists(*names[8:18]), call_for_lists(*names[18:])]
+    (line,) = bench.take_lines("policy refresh failed")
     assert (line["code"], line["served"], line["policy_age"]) == ("ThrottlingException", "last-good", 60.0)
-    assert line["error"].startswith("lists list00, list01, ")
+    assert line["error"].startswith("@list08: ThrottlingException: Rate exceeded; @list09: ")
     region.failing.clear()
     assert B in (bench.origins(after=BACK_OFF_MOST / 4) or [])
 
 
-def test_lists_that_fail_at_first_allow_nobody(region: FakeRegion, bench: Bench) -> None:
+def test_failing_list_at_first_allows_nobody(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": f"{A} @x", "lists/x": B}
     region.failing["lists/x"] = AwsError("AccessDeniedException", "no")
     assert bench.origins() == [A]
-    assert bench.written("policy refresh failed")[0]["code"] == "AccessDeniedException"
+    assert bench.take_lines("policy refresh failed")[0]["code"] == "AccessDeniedException"
     region.failing.clear()
     assert bench.origins(after=BACK_OFF_FIRST) == [A, B]
 
 
-def test_the_age_of_a_policy_whose_lists_never_came_starts_with_it(region: FakeRegion, bench: Bench) -> None:
+def test_log_policy_age_of_policy_without_its_lists_starts_at_first_read(region: FakeRegion, bench: StoreBench) -> None:
     """It was counted from 1970, and an alarm on the age went off with the first read."""
     region.values |= {f"sites/{SITE}": f"{A} @x", "lists/x": B}
     region.failing["lists/x"] = AwsError("AccessDeniedException", "no")
     bench.get()
     bench.get(after=30)
-    assert [line["policy_age"] for line in bench.written("policy refresh failed")] == [0.0, 30.0]
+    assert [line["policy_age"] for line in bench.take_lines("policy refresh failed")] == [0.0, 30.0]
     assert bench.counted("PolicyAge") == [0.0, 30.0]
 
 
-def test_what_a_list_holds_never_invalidates_a_policy(region: FakeRegion, bench: Bench) -> None:
+def test_list_that_must_not_be_read_leaves_other_lists(region: FakeRegion, bench: StoreBench) -> None:
+    region.values |= {f"sites/{SITE}": using("x", "y"), "lists/x": A, "lists/y": B}
+    assert bench.origins() == [A, B]
+    region.failing["lists/y"] = AwsError("AccessDeniedException", "no")
+    region.values |= {"lists/x": "https://new.example", "lists/y": "https://unseen.example"}
+    region.take_calls()
+    assert bench.origins(after=60) == [B, "https://new.example"]
+    assert region.take_calls() == [call("x", "y"), *((name,) for name in call("x", "y"))]
+    (line,) = bench.take_lines("policy refresh failed")
+    assert (line["code"], line["error"]) == ("AccessDeniedException", "@y: AccessDeniedException: no")
+
+
+def test_list_revoked_while_the_document_is_invalid_is_applied(region: FakeRegion, bench: StoreBench) -> None:
+    region.values |= {f"sites/{SITE}": using("x"), "lists/x": f"{A} {B}"}
+    assert bench.origins() == [A, B]
+    region.values |= {f"sites/{SITE}": BAD, "lists/x": A}
+    assert bench.origins(after=60) == [A]
+    assert bench.take_lines("policy refresh failed")[0]["code"] == "invalid-policy"
+
+
+def test_list_no_longer_named_loses_its_last_good_value(region: FakeRegion, bench: StoreBench) -> None:
+    """Named again later, an unreadable list must not come back with origins that were revoked meanwhile."""
+    region.values |= {f"sites/{SITE}": using("x"), "lists/x": A}
+    assert bench.origins() == [A]
+    region.values[f"sites/{SITE}"] = B
+    assert bench.origins(after=60) == [B]
+    region.values |= {f"sites/{SITE}": using("x"), "lists/x": "gz:nonsense"}
+    assert bench.origins(after=60) == []
+
+
+def test_list_of_the_previous_document_is_not_mixed_into_the_next(region: FakeRegion, bench: StoreBench) -> None:
+    region.values |= {f"sites/{SITE}": using("x"), "lists/x": A, "lists/y": B}
+    bench.get()
+    region.values[f"sites/{SITE}"] = using("y")
+    # The first call of this read still has the list that was named last.
+    assert bench.origins(after=60) == [B]
+    assert region.take_calls()[-2:] == [call("x"), ("lists/y",)]
+    assert bench.origins(after=60) == [B]
+    assert region.take_calls() == [call("y")]
+
+
+def test_list_content_never_invalidates_policy(region: FakeRegion, bench: StoreBench) -> None:
     rule = {"allow_origins": [A, "@x"], "allow_credentials": True}
     region.values[f"sites/{SITE}"] = json.dumps({"version": 1, "rules": [rule]})
     region.values["lists/x"] = f"* null http://c.example @y {B} \x00 {{}}"
     assert bench.origins() == [A, B]
-    assert bench.written("policy refresh failed") == []
+    assert bench.take_lines("policy refresh failed") == []
 
 
-def test_secure_strings_come_back_decrypted(parameter_store: ParameterStoreServer) -> None:
+def test_secure_strings_are_decrypted(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(f"/edgecors/sites/{SITE}", f"{A} @x", "SecureString")
     parameter_store.put("/edgecors/lists/x", packed(B), "SecureString")
     store = store_from_environment(Telemetry(lambda line: None), parameter_store.environment())
@@ -597,49 +844,49 @@ def two_regions() -> tuple[FakeRegion, FakeRegion]:
     return FakeRegion("eu-west-1"), FakeRegion("us-east-1", **{SITE: A})
 
 
-def test_a_region_that_has_it_is_the_only_one_asked() -> None:
+def test_regions_near_with_site_is_the_only_one_asked() -> None:
     here, home = two_regions()
     here.values[f"sites/{SITE}"] = B
-    bench = Bench(here, home)
+    bench = StoreBench(here, home)
     assert bench.origins() == [B]
-    assert (here.taken(), home.taken()) == ([SITE_READ], [])
+    assert (here.take_calls(), home.take_calls()) == ([SITE_READ], [])
 
 
-def test_a_region_that_has_it_not_is_remembered_for_an_hour() -> None:
+def test_regions_near_without_site_is_skipped_for_an_hour() -> None:
     here, home = two_regions()
-    bench = Bench(here, home)
+    bench = StoreBench(here, home)
     assert bench.origins() == [A]
-    assert (here.taken(), home.taken()) == ([SITE_READ], [SITE_READ])
+    assert (here.take_calls(), home.take_calls()) == ([SITE_READ], [SITE_READ])
     for _ in range(59):
         assert bench.origins(after=60) == [A]
-    assert (here.taken(), home.taken()) == ([], [SITE_READ] * 59)
+    assert (here.take_calls(), home.take_calls()) == ([], [SITE_READ] * 59)
     # A replica that was made meanwhile is found then.
     here.values[f"sites/{SITE}"] = B
     assert bench.origins(after=60) == [B]
-    assert (here.taken(), home.taken()) == ([SITE_READ], [])
+    assert (here.take_calls(), home.take_calls()) == ([SITE_READ], [])
 
 
-def test_the_last_region_is_never_remembered() -> None:
+def test_regions_last_is_always_asked() -> None:
     region = FakeRegion()
-    bench = Bench(region)
+    bench = StoreBench(region)
     assert bench.origins() == []
     region.values[f"sites/{SITE}"] = A
     assert bench.origins(after=60) == [A]
 
 
-def test_a_replica_that_was_deleted_gives_way_to_the_home_region() -> None:
+def test_regions_deleted_replica_gives_way_to_home() -> None:
     here, home = two_regions()
     here.values[f"sites/{SITE}"] = B
-    bench = Bench(here, home)
+    bench = StoreBench(here, home)
     assert bench.origins() == [B]
     here.values.clear()
     assert bench.origins(after=60) == [A]
 
 
-def test_a_failing_region_is_helped_out_by_the_next() -> None:
+def test_regions_failing_near_is_replaced_by_home() -> None:
     here, home = two_regions()
     here.failing[""] = AwsError("timeout", "")
-    bench = Bench(here, home)
+    bench = StoreBench(here, home)
     assert bench.origins() == [A]
     # A failure says nothing about what is there: it is asked again next time.
     here.failing.clear()
@@ -647,115 +894,126 @@ def test_a_failing_region_is_helped_out_by_the_next() -> None:
     assert bench.origins(after=60) == [B]
 
 
-def test_absence_counts_only_where_every_region_answered() -> None:
+def test_regions_absence_needs_every_answer() -> None:
     here, home = two_regions()
     here.values[f"sites/{SITE}"] = A
     home.values.clear()
-    bench = Bench(here, home)
+    bench = StoreBench(here, home)
     first = bench.get()
     here.failing[""] = AwsError("timeout", "here")
     assert bench.get(after=60) is first
-    assert bench.written("policy refresh failed")[0]["error"] == "timeout: here"
+    assert bench.take_lines("policy refresh failed")[0]["error"] == "timeout: here"
     here.failing.clear()
     here.values.clear()
     home.failing[""] = AwsError("timeout", "home")
     assert bench.get(after=60) is first
-    assert bench.written("policy refresh failed")[0]["error"] == "timeout: home"
+    assert bench.take_lines("policy refresh failed")[0]["error"] == "timeout: home"
     home.failing.clear()
     assert bench.origins(after=60) == []
 
 
-def test_each_region_is_asked_for_the_lists_it_may_have() -> None:
+def test_regions_each_is_asked_for_lists_it_may_have() -> None:
     here, home = two_regions()
     home.values |= {f"sites/{SITE}": using("x", "y"), "lists/x": A, "lists/y": B}
     here.values["lists/x"] = "https://here.example"
-    bench = Bench(here, home)
+    bench = StoreBench(here, home)
     assert bench.origins() == [B, "https://here.example"]
-    assert here.taken() == [SITE_READ, lists_read("x", "y")]
-    assert home.taken() == [SITE_READ, lists_read("y")]
+    assert here.take_calls() == [SITE_READ, call_for_lists("x", "y")]
+    assert home.take_calls() == [SITE_READ, call_for_lists("y")]
     bench.get(after=60)
-    assert here.taken() == [lists_read("x")]
-    assert home.taken() == [SITE_READ, lists_read("y")]
+    assert here.take_calls() == [call_for_lists("x")]
+    assert home.take_calls() == [call("y")]
 
 
-def test_where_a_region_fails_for_lists_all_of_them_keep_their_last_good_value() -> None:
+def test_regions_failing_home_keeps_only_lists_it_should_have_answered() -> None:
     here, home = two_regions()
-    home.values |= {f"sites/{SITE}": using("x", "y"), "lists/x": A, "lists/y": B}
-    bench = Bench(here, home)
-    bench.get()
+    here.values |= {f"sites/{SITE}": using("x", "y")}
+    home.values |= {"lists/x": A, "lists/y": B}
+    bench = StoreBench(here, home)
+    assert bench.origins() == [A, B]
     home.failing["lists/y"] = AwsError("timeout", "")
     here.values["lists/x"] = "https://here.example"
-    assert bench.origins(after=ABSENT_SECONDS) == [A, B]
+    home.values["lists/y"] = "https://new.example"
+    assert bench.origins(after=ABSENT_SECONDS) == [B, "https://here.example"]
     home.failing.clear()
-    assert bench.origins(after=60) == [B, "https://here.example"]
+    assert bench.origins(after=60) == ["https://here.example", "https://new.example"]
 
 
-def test_the_first_region_leaves_time_for_the_second() -> None:
+@pytest.mark.parametrize(
+    ("round_trip", "cold", "warm"),
+    [(None, [1.5, 3.0], [1.5, 1.5]), (0.002, [0.508, 3.0], [0.508, 0.508]), (0.3, [1.5, 3.0], [1.5, 1.5])],
+)
+def test_regions_patience_follows_round_trip(round_trip: float | None, cold: list[float], warm: list[float]) -> None:
+    """So that a Region that hangs leaves time for the next one."""
     here, home = two_regions()
-    bench = Bench(here, home)
+    here.round_trip = home.round_trip = round_trip
     here.failing[""] = AwsError("timeout", "")
+    bench = StoreBench(here, home)
     bench.get()
-    assert here.deadlines == [500 + DEADLINE_COLD / 2]
-    assert home.deadlines == [500 + DEADLINE_COLD]
+    assert [*here.patience, *home.patience] == pytest.approx(cold)
+    here.patience.clear()
+    home.patience.clear()
+    bench.get(after=60)
+    assert [*here.patience, *home.patience] == pytest.approx(warm)
 
 
-def test_a_clock_that_was_set_back_forgets_what_is_absent() -> None:
+def test_regions_clock_set_back_forgets_absence() -> None:
     here, home = two_regions()
-    bench = Bench(here, home)
+    bench = StoreBench(here, home)
     bench.get()
-    here.taken()
+    here.take_calls()
     bench.get(after=-10)
-    assert here.taken() == [SITE_READ]
+    assert here.take_calls() == [SITE_READ]
 
 
 # Several sites.
 
 
-def test_sites_are_kept_apart() -> None:
+def test_sites_are_independent() -> None:
     region = FakeRegion(one=A, two=B)
-    bench = Bench(region)
+    bench = StoreBench(region)
     assert (bench.origins("one"), bench.origins("two")) == ([A], [B])
     region.failing["sites/one"] = AwsError("timeout", "")
     region.values["sites/two"] = A
     assert (bench.origins("one", after=60), bench.origins("two")) == ([A], [A])
 
 
-def test_the_number_of_sites_is_bounded() -> None:
+def test_sites_number_is_bounded() -> None:
     names = [f"site{number}" for number in range(MAX_SITES + 1)]
     region = FakeRegion(**dict.fromkeys(names, A))
-    bench = Bench(region)
+    bench = StoreBench(region)
     for name in names[:-1]:
         assert bench.origins(name, after=0.01) == [A]
-    region.taken()
+    region.take_calls()
     # What was read longest ago goes, and nothing else.
     assert bench.origins(names[-1], after=0.01) == [A]
-    assert region.taken() == [("GetParameter", (f"sites/{names[-1]}",))]
+    assert region.take_calls() == [call(site=names[-1])]
     for name in names[1:]:
         assert bench.origins(name) == [A]
-    assert region.taken() == []
+    assert region.take_calls() == []
     assert bench.origins(names[0]) == [A]
-    assert region.taken() == [("GetParameter", (f"sites/{names[0]}",))]
+    assert region.take_calls() == [call(site=names[0])]
     assert len(bench.store._sites) == MAX_SITES
 
 
 # After a restored snapshot.
 
 
-def test_after_a_restored_snapshot_everything_is_asked_anew() -> None:
+def test_reset_after_restore_reads_everything_again() -> None:
     here, home = two_regions()
-    bench = Bench(here, home)
+    bench = StoreBench(here, home)
     first = bench.get()
-    here.taken()
-    home.taken()
+    here.take_calls()
+    home.take_calls()
     bench.store.reset_after_restore()
     assert (here.closed, home.closed) == (1, 1)
     home.failing[""] = AwsError("timeout", "")
     # The time of the snapshot was never: the last good policy serves where nothing newer is to be had.
     assert bench.get() is first
-    assert (here.taken(), home.taken()) == ([SITE_READ], [SITE_READ])
+    assert (here.take_calls(), home.take_calls()) == ([SITE_READ], [SITE_READ])
 
 
-def test_after_a_restored_snapshot_jitter_is_no_longer_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reset_after_restore_draws_new_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = itertools.count()
     monkeypatch.setattr(random, "Random", lambda: FixedRandom(next(numbers) / 10))
     store = PolicyStore([FakeRegion(**{SITE: A})], Telemetry(lambda line: None), clock=Clock(0.0))
@@ -818,8 +1076,8 @@ def threads() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
 Start = Callable[[Callable[[], object]], threading.Thread]
 
 
-def test_one_thread_reads_and_the_others_go_on_with_what_there_is(
-    region: FakeRegion, bench: Bench, threads: Start
+def test_threads_one_reads_and_others_use_last_good_policy(
+    region: FakeRegion, bench: StoreBench, threads: Start
 ) -> None:
     first = bench.get()
     region.values[f"sites/{SITE}"] = B
@@ -836,11 +1094,13 @@ def test_one_thread_reads_and_the_others_go_on_with_what_there_is(
     assert found[0] is not None
     assert allowed(found[0]) == [B]
     assert bench.store.get(SITE) is found[0]
-    assert region.taken() == [SITE_READ] * 2
+    assert region.take_calls() == [SITE_READ] * 2
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_without_a_policy_all_wait_for_one_read(region: FakeRegion, bench: Bench, threads: Start, fails: bool) -> None:
+def test_threads_without_policy_wait_for_one_read(
+    region: FakeRegion, bench: StoreBench, threads: Start, fails: bool
+) -> None:
     gate = Gate()
     region.on_call = gate
     if fails:
@@ -853,7 +1113,7 @@ def test_without_a_policy_all_wait_for_one_read(region: FakeRegion, bench: Bench
         thread.join(30)
     assert Counter(found) == {found[0]: 5}
     assert (found[0] is None) is fails
-    assert region.taken() == [SITE_READ]
+    assert region.take_calls() == [SITE_READ]
 
 
 # From the environment.
@@ -869,17 +1129,17 @@ def test_without_a_policy_all_wait_for_one_read(region: FakeRegion, bench: Bench
         ({}, None, ["us-east-1"]),
     ],
 )
-def test_which_regions_are_asked(environ: Mapping[str, str], home: str | None, regions: list[str]) -> None:
+def test_store_from_environment_regions(environ: Mapping[str, str], home: str | None, regions: list[str]) -> None:
     store = store_from_environment(Telemetry(lambda line: None), environ, home=home)
     assert [region.region for region in store._regions] == regions
 
 
-def test_an_endpoint_that_is_none_is_said_at_once() -> None:
+def test_store_from_environment_invalid_endpoint_raises() -> None:
     with pytest.raises(ValueError, match="not an http or https URL"):
         store_from_environment(Telemetry(lambda line: None), {"AWS_ENDPOINT_URL_SSM": "localhost:4566"})
 
 
-def test_replicas_in_a_store_that_checks_signatures(parameter_store: ParameterStoreServer) -> None:
+def test_store_from_environment_reads_home_region(parameter_store: ParameterStoreServer) -> None:
     root = "/team/cors"
     environ = {**parameter_store.environment("eu-west-1"), "EDGECORS_ROOT": root}
     lines: list[dict[str, Any]] = []
@@ -900,13 +1160,13 @@ def test_replicas_in_a_store_that_checks_signatures(parameter_store: ParameterSt
     assert [line["message"] for line in lines] == ["policy loaded"] * 2
 
 
-def test_what_is_no_name_is_no_site_and_is_not_asked_for(bench: Bench, region: FakeRegion) -> None:
+def test_get_invalid_site_name_gives_none_without_call(bench: StoreBench, region: FakeRegion) -> None:
     for site in ("", "../lists/x", "a/b", "a b", "é"):
         assert bench.get(site) is None
-    assert region.taken() == []
+    assert region.take_calls() == []
 
 
-def test_the_connection_is_there_before_the_first_read() -> None:
+def test_store_from_environment_connect_opens_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(5)
         environ = {"AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{server.getsockname()[1]}", "AWS_REGION": "eu-west-1"}
@@ -915,7 +1175,7 @@ def test_the_connection_is_there_before_the_first_read() -> None:
         store.reset_after_restore()
 
 
-def test_a_store_that_can_not_be_reached_stops_no_function_from_starting() -> None:
+def test_store_from_environment_unreachable_store_does_not_raise() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
     environ = {"AWS_ENDPOINT_URL_SSM": endpoint, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
 from random import Random
 from typing import Any
 
@@ -17,6 +16,7 @@ from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 
 from harness import events, faults, generate, peers
+from tests.support.instant_region import InstantRegion
 from tests.support.parameter_store import ParameterStoreServer
 
 CANARY = "canary-5f1d7c"
@@ -79,22 +79,16 @@ def test_no_header_query_or_body_is_told_when_the_upstream_fails() -> None:
     assert [line for line in lines if CANARY in line] == []
 
 
-class Region:
+class SecretRegion(InstantRegion):
     """A store with SecureStrings that hold something else than they should."""
 
-    region = "us-east-1"
-
     def __init__(self, value: str, secret: bool) -> None:
+        super().__init__()
         self.value, self.secret = value, secret
 
-    def get_parameter(self, name: str, deadline: float) -> Parameter | None:
-        return Parameter(self.value, 1, self.secret)
-
-    def get_parameters(self, names: Iterable[str], deadline: float) -> dict[str, Parameter]:
-        return {name: Parameter(f"https://user:{CANARY}@a.example {CANARY}", 1, True) for name in names}
-
-    def close(self) -> None:
-        pass
+    def read(self, names: list[str]) -> dict[str, Parameter]:
+        canary = Parameter(f"https://user:{CANARY}@a.example {CANARY}", 1, True)
+        return {name: Parameter(self.value, 1, self.secret) if "/sites/" in name else canary for name in names}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +107,7 @@ class Region:
 )
 def test_a_secure_string_is_never_quoted(value: str, said: str) -> None:
     lines: list[str] = []
-    store = PolicyStore([Region(value, secret=True)], Telemetry(lines.append))
+    store = PolicyStore([SecretRegion(value, secret=True)], Telemetry(lines.append))
     store.get("shop")
     assert any(said in line for line in lines), lines
     assert [line for line in lines if CANARY in line] == []
@@ -121,7 +115,7 @@ def test_a_secure_string_is_never_quoted(value: str, said: str) -> None:
 
 def test_a_plain_string_is_quoted_so_that_it_can_be_mended() -> None:
     lines: list[str] = []
-    PolicyStore([Region("https://a.example/x", secret=False)], Telemetry(lines.append)).get("shop")
+    PolicyStore([SecretRegion("https://a.example/x", secret=False)], Telemetry(lines.append)).get("shop")
     assert any("https://a.example/x" in line for line in lines)
 
 
@@ -131,8 +125,11 @@ def test_a_secure_string_is_known_as_one(parameter_store: ParameterStoreServer) 
     parameter_store.put("/edgecors/sites/shop", CANARY, "SecureString")
     parameter_store.put("/edgecors/sites/open", CANARY)
     client = ParameterReader("us-east-1", environ=parameter_store.environment())
-    found = [client.get_parameter(f"/edgecors/sites/{name}", time.monotonic() + 10) for name in ("shop", "open")]
-    assert [parameter.secret for parameter in found if parameter] == [True, False]
+    client.begin(["/edgecors/sites/shop", "/edgecors/sites/open"], 10)
+    parameters = client.poll(time.monotonic() + 10)
+    assert parameters is not None
+    secrets = {name: parameter.secret for name, parameter in parameters.items()}
+    assert secrets == {"/edgecors/sites/shop": True, "/edgecors/sites/open": False}
     client.close()
 
 
@@ -173,7 +170,7 @@ def test_no_value_forges_a_line() -> None:
 
 
 def test_an_error_of_the_store_is_one_line() -> None:
-    class Failing(Region):
+    class Failing(SecretRegion):
         def get_parameter(self, name: str, deadline: float) -> Parameter | None:
             raise AwsError("x\ny", 'a\r\n{"level": "ERROR"}\u2028')
 

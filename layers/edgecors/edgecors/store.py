@@ -1,7 +1,8 @@
 """Which policy holds now: age, jitter, the last good one, back-off.
 
-A policy older than its refresh time is read again by the request that finds it so, within a deadline. Whatever goes
-wrong then, the last good policy goes on serving. A parameter that is not there is no failure: nobody is allowed.
+A policy older than its refresh time is read again by the requests that find it so: the first one begins the read and
+waits a moment for it, the next ones continue it without waiting. Whatever goes wrong, the last good policy goes on
+serving. A missing parameter is not a failure: nobody is allowed.
 """
 
 from __future__ import annotations
@@ -20,36 +21,63 @@ from .document import PolicyError, load_policy, read_document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Protocol
+    from collections.abc import Callable, Generator, Iterable, Mapping
+    from typing import Protocol, TypeVar
 
     from .allowlist import Allowlist
+    from .document import Document
     from .findings import Finding
     from .policy import Policy
     from .telemetry import Telemetry
 
-    class Region(Protocol):
-        """One Region's Parameter Store, as far as the store needs it."""
+    T = TypeVar("T")
+    Steps = Generator[None, None, T]
+    """A read that stops where the request can wait no longer, and that the next request continues."""
+    Failure = tuple[str, str]
+    """Code and message of what went wrong."""
+    Answer = Parameter | AwsError | None
+    """A parameter, why it could not be read, or None where there is no such parameter."""
+
+    class RegionReader(Protocol):
+        """One Region's Parameter Store, as far as the store needs it; see `ParameterReader`."""
 
         region: str
 
-        def get_parameter(self, name: str, deadline: float) -> Parameter | None:
-            """As `ParameterReader.get_parameter`."""
+        @property
+        def round_trip(self) -> float | None:
+            """Seconds of a round trip; None before the first."""
 
-        def get_parameters(self, names: Iterable[str], deadline: float) -> dict[str, Parameter]:
-            """As `ParameterReader.get_parameters`."""
+        @property
+        def sent(self) -> bool:
+            """Whether the request of the call in progress has been sent."""
+
+        def begin(self, names: Iterable[str], patience: float) -> None:
+            """Begin to read parameters."""
+
+        def poll(self, deadline: float) -> Mapping[str, Parameter] | None:
+            """Continue; None while the answer is on its way."""
 
         def close(self) -> None:
-            """As `ParameterReader.close`."""
+            """Drop the connection and what is in progress."""
 
 
 DEFAULT_ROOT = "/edgecors"
-DEADLINE_WARM = 0.3
-"""Seconds that a request may wait for a newer policy while there is a last good one."""
-DEADLINE_COLD = 1.0
-"""Seconds that a request may wait for the first policy."""
+WAIT = 0.3
+"""Seconds that a request waits for a newer policy, once in a refresh time."""
+DEADLINE_WARM = 1.5
+"""The most seconds without progress before a read fails, and the most that a request waits for a policy that is more
+than two refresh times old. With a measured round trip both are shorter.
+"""
+DEADLINE_COLD = 3.0
+"""Seconds that a request waits for the first policy. Viewer triggers end after five."""
+ROUND_TRIPS, SERVER_SECONDS = 4, 0.5
+"""A read on a new connection takes three round trips, four with TLS 1.2; the seconds are for AWS and for a slow CPU."""
+OVERDUE = 2
+"""Refresh times within which a change must arrive everywhere."""
+ALARM = 3
+"""Refresh times after which a change that may not have arrived is an alarm (`PolicyOverdue`)."""
 JITTER = 0.25
-"""The share of the refresh time that a container may come early by, so that a fleet does not ask in step.
+"""The share of the refresh time by which a container reads early, so that a fleet does not read in step.
 
 After its first read it is the whole of it: containers start together, when a function is deployed or a crowd arrives.
 """
@@ -61,38 +89,54 @@ BACK_OFF_MOST = 60.0
 quarter of it: there is no hurry then, and trying at once would add to what may be too much already.
 """
 MAX_SITES = 64
-"""Sites kept in one container. One edge function may serve many distributions."""
+"""Sites in one container. One edge function may serve many distributions."""
 ABSENT_SECONDS = 3600.0
 """How long a Region that has no such parameter is not asked for it again, where there is another to ask."""
 HOME_REGION = "us-east-1"
+MAX_ERROR = 2000
+"""Characters of an error in the log."""
+MAX_FINDING = 300
+"""Characters of a finding in the log. Findings quote what somebody wrote into a parameter."""
+_REFUSED_TOGETHER = ("AccessDeniedException", "InvalidKeyId", "ValidationException", "KMSInvalidStateException")
+"""Errors of a whole call of which one parameter may be the cause: then each parameter is read on its own."""
 
 
 class _Site:
-    """What is known of one site. ``read_at`` to ``due_at`` is the time in which nothing is to be done."""
-
-    __slots__ = (
-        "allowlists",
-        "due_at",
-        "failures",
-        "good_at",
-        "lists",
-        "new",
-        "policy",
-        "read_at",
-        "secret_lists",
-        "text",
-    )
+    """What is known of one site. From ``read_at`` to ``due_at`` there is nothing to do."""
 
     def __init__(self) -> None:
         self.policy: Policy | None = None
-        self.text: str | None = None
-        self.lists: dict[str, str | None] = {}
-        self.allowlists: dict[str, Allowlist | None] = {}
-        self.secret_lists: set[str] = set()
-        self.read_at = self.due_at = self.good_at = 0.0
+        # What the policy was compiled from; no document where the parameter does not exist.
+        self.document: Document | None = None
+        self.text = ""
+        self.lists: dict[str, _List | None] = {}
+        self.target = ""
+        """The site that the alias named at the last read."""
+        self.read_at = self.due_at = self.good_at = self.alarmed_at = 0.0
+        # A request may wait, unless one has waited at `waited_at` and it is not yet `wait_at`.
+        self.waited_at = self.wait_at = 0.0
         self.failures = 0
-        # No read has worked since the start, or since a snapshot was restored: others try at the same time.
         self.new = True
+        """No read has worked since the start, or since a snapshot was restored: others try at the same time."""
+
+
+class _List:
+    """The last good value of a list."""
+
+    def __init__(self, parameter: Parameter, allowlist: Allowlist) -> None:
+        self.parameter = parameter
+        self.allowlist = allowlist
+
+
+class _Reading:
+    """One read of a site that is in progress."""
+
+    def __init__(self, site: str, state: _Site) -> None:
+        self.site = site
+        self.state = state
+        self.asked_at = float("inf")
+        """The time for which the answers hold: when the first of them was asked for."""
+        self.steps: Steps[Failure | None] = iter(())  # type: ignore[assignment]
 
 
 def wait_after_read(refresh_seconds: float, draw: float, *, first: bool) -> float:
@@ -101,7 +145,8 @@ def wait_after_read(refresh_seconds: float, draw: float, *, first: bool) -> floa
 
 
 def wait_after_failure(refresh_seconds: float | None, failures: int, draw: float) -> float:
-    """Seconds until the next try after one more failure than ``failures``; None: nothing good was read yet.
+    """Seconds until the next try after one more failure than ``failures``; ``refresh_seconds`` is None before the first
+    successful read.
 
     ``draw`` is a random number from 0 to 1.
     """
@@ -114,14 +159,14 @@ def wait_after_failure(refresh_seconds: float | None, failures: int, draw: float
 
 
 class PolicyStore:
-    """The policies of some sites, read from Parameter Store and kept. Safe for threads.
+    """The policies of some sites, read from Parameter Store and remembered. Safe for threads.
 
-    ``regions`` are asked in order; the later ones only for what the earlier ones do not have.
+    ``regions`` are asked in order; the later ones only for parameters that the earlier ones do not have.
     """
 
     def __init__(
         self,
-        regions: Iterable[Region],
+        regions: Iterable[RegionReader],
         telemetry: Telemetry,
         *,
         root: str = DEFAULT_ROOT,
@@ -132,45 +177,49 @@ class PolicyStore:
         self._regions = tuple(regions)
         self._telemetry = telemetry
         self._root = root.rstrip("/")
-        # The age of a policy is told by the wall clock: a frozen container's monotonic clock may stand still.
+        # The age of a policy is measured by the wall clock: a frozen container's monotonic clock may stand still.
         self._clock = clock
         self._monotonic = monotonic
         self._jitter = jitter or random.Random().random
         self._sites: dict[str, _Site] = {}
         self._absent: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
+        self._reading: _Reading | None = None
+        self._until = 0.0
 
     def get(self, site: str) -> Policy | None:
         """The policy that holds now; None when none could be loaded yet, or no site has such a name. Never raises."""
-        kept = self._sites.get(site)
+        state = self._sites.get(site)
         # The lower bound is for a clock that was set back: then the age is unknown and the policy is read again.
-        if kept is not None and kept.read_at <= self._clock() < kept.due_at:
-            return kept.policy
+        if state is not None and state.read_at <= self._clock() < state.due_at:
+            return state.policy
         return self._refresh(site)
 
     def reset_after_restore(self) -> None:
         """After a snapshot was restored: connections are dead, ages unknown, and the jitter is everyone's."""
-        self._jitter = random.Random().random
-        self._absent.clear()
-        for region in self._regions:
-            region.close()
-        for kept in self._sites.values():
-            kept.due_at = 0.0
-            kept.new = True
+        with self._lock:
+            self._jitter = random.Random().random
+            self._absent.clear()
+            self._reading = None
+            for reader in self._regions:
+                reader.close()
+            for state in self._sites.values():
+                state.due_at = state.waited_at = state.wait_at = 0.0
+                state.new = True
 
     def _refresh(self, site: str) -> Policy | None:
-        kept = self._sites.get(site)
-        policy = kept.policy if kept is not None else None
-        if kept is None and not is_name(site):
+        state = self._sites.get(site)
+        policy = state.policy if state is not None else None
+        if state is None and not is_name(site):
             return None
         # One thread reads; the others go on with what there is, and wait only where there is nothing.
-        if not self._lock.acquire(blocking=policy is None):
+        locked = self._lock.acquire(timeout=DEADLINE_COLD) if policy is None else self._lock.acquire(blocking=False)
+        if not locked:
             return policy
         try:
-            kept = self._sites.get(site) or self._new_site(site)
-            if not kept.read_at <= self._clock() < kept.due_at:
-                self._read_again(site, kept)
-            return kept.policy
+            state = self._sites.get(site) or self._new_site(site)
+            self._continue(site, state)
+            return state.policy
         finally:
             self._lock.release()
 
@@ -178,160 +227,302 @@ class PolicyStore:
         if len(self._sites) >= MAX_SITES:
             # A site in use is read again and again, so the one read longest ago is the least used.
             del self._sites[min(self._sites, key=lambda name: self._sites[name].read_at)]
-        kept = self._sites[site] = _Site()
-        return kept
+        state = self._sites[site] = _Site()
+        return state
 
-    def _read_again(self, site: str, kept: _Site) -> None:
-        deadline = self._monotonic() + (DEADLINE_COLD if kept.policy is None else DEADLINE_WARM)
-        failure = None
+    def _continue(self, site: str, state: _Site) -> None:
+        """Begin or continue a read of the site, and wait for it where this request may."""
+        now = self._clock()
+        seconds = self._allowance(state, now)
+        if seconds:
+            state.waited_at = now
+            state.wait_at = now + (DEADLINE_COLD if state.policy is None else state.policy.refresh_seconds)
+        until = self._monotonic() + seconds
+        # At most three: another site's read comes first, and an answer may be older than the refresh time.
+        for _ in range(3):
+            if self._reading is None:
+                if state.read_at <= self._clock() < state.due_at:
+                    break
+                self._reading = _Reading(site, state)
+                self._reading.steps = self._read_site(self._reading)
+            if not self._advance(until):
+                break
+        if state.policy is not None:
+            self._alarm_if_overdue(site, state)
+        elif seconds and self._reading is not None:
+            # It goes on, but this request gets no policy.
+            self._report(site, state, ("timeout", f"the first read is not complete after {seconds:g} s"))
+            state.wait_at = self._clock() + wait_after_failure(None, state.failures, self._jitter())
+            state.failures += 1
+
+    def _allowance(self, state: _Site, now: float) -> float:
+        """Seconds that this request may wait: none before the refresh time has passed, then once in a refresh time.
+
+        A read that is due earlier, by its jitter, is begun and continued by requests that do not wait.
+        """
+        if state.waited_at <= now < state.wait_at:
+            return 0.0
+        if state.policy is None:
+            return DEADLINE_COLD
+        if state.new or now - state.good_at >= OVERDUE * state.policy.refresh_seconds:
+            return max(WAIT, *map(_deadline, self._regions))
+        return WAIT
+
+    def _advance(self, until: float) -> bool:
+        """Continue the read in progress; whether it has ended."""
+        reading, self._reading = self._reading, None
+        assert reading is not None
+        self._until = until
+        failure: Failure | None
         try:
-            failure = self._read_policy(site, kept, deadline)
+            next(reading.steps)
+        except StopIteration as end:
+            failure = end.value
         except AwsError as error:
             failure = (error.code, str(error))
         except Exception as error:  # whatever it is, it must not reach the request
             failure = ("internal", repr(error))
-        now = self._clock()
-        kept.read_at = now
-        if failure is None:
-            kept.failures = 0
-            kept.good_at = now
-            refresh = kept.policy.refresh_seconds if kept.policy is not None else BACK_OFF_FIRST
-            kept.due_at = now + wait_after_read(refresh, self._jitter(), first=kept.new)
-            kept.new = False
         else:
-            self._failed(site, kept, failure, now)
+            self._reading = reading
+            return False
+        self._end(reading, failure)
+        return True
 
-    def _failed(self, site: str, kept: _Site, failure: tuple[str, str], now: float) -> None:
-        refresh = None if kept.policy is None or kept.new else kept.policy.refresh_seconds
-        kept.due_at = now + wait_after_failure(refresh, kept.failures, self._jitter())
-        kept.failures += 1
+    def _end(self, reading: _Reading, failure: Failure | None) -> None:
+        state = reading.state
+        refresh = None if state.policy is None else state.policy.refresh_seconds
+        if failure is None and refresh is not None:
+            asked_at = reading.asked_at
+            state.failures = 0
+            state.read_at = state.good_at = asked_at
+            state.due_at = asked_at + wait_after_read(refresh, self._jitter(), first=state.new)
+            state.wait_at = max(asked_at, state.waited_at) + refresh
+            state.new = False
+            return
+        state.read_at = self._clock()
+        self._report(reading.site, state, failure or ("internal", "no policy"))
+        wait = wait_after_failure(None if state.new else refresh, state.failures, self._jitter())
+        state.due_at = state.read_at + wait
+        state.failures += 1
+        if state.policy is None:
+            state.wait_at = state.due_at
+
+    def _report(self, site: str, state: _Site, failure: Failure) -> None:
         code, message = failure
-        fields: dict[str, object] = {"site": site, "code": code, "error": message[:2000], "served": "none"}
+        fields: dict[str, object] = {"site": site, "code": code, "error": message[:MAX_ERROR], "served": "none"}
         metrics: dict[str, tuple[float, str]] = {"RefreshFailures": (1, "Count")}
-        if kept.policy is not None:
-            # A policy whose lists failed with its very first read has been as it is from now on.
-            kept.good_at = kept.good_at or now
-            age = round(now - kept.good_at, 3)
+        if state.policy is not None:
+            now = self._clock()
+            # The age of a policy whose lists failed with its very first read counts from that read.
+            state.good_at = state.good_at or now
+            age = round(now - state.good_at, 3)
             fields |= {"served": "last-good", "policy_age": age}
             metrics |= {"LastGoodUsed": (1, "Count"), "PolicyAge": (age, "Seconds")}
         self._telemetry.log("WARNING", "policy refresh failed", **fields)
         self._telemetry.metrics(metrics, site=site)
 
-    def _read_policy(self, site: str, kept: _Site, deadline: float) -> tuple[str, str] | None:
-        """Read and swap in the policy; a failure that concerns only lists is returned, every other raised."""
-        name = f"{self._root}/sites/{site}"
-        parameter = self._get_parameter(name, deadline)
+    def _alarm_if_overdue(self, site: str, state: _Site) -> None:
+        """Log and count a policy that requests use although it was not read for three refresh times."""
+        assert state.policy is not None
+        refresh = state.policy.refresh_seconds
+        now = self._clock()
+        age = now - state.good_at
+        if not state.good_at or age < ALARM * refresh or state.alarmed_at <= now < state.alarmed_at + refresh:
+            return
+        state.alarmed_at = now
+        age = round(age, 3)
+        fields = {"site": site, "policy_age": age, "refresh_seconds": refresh}
+        self._telemetry.log("ERROR", "policy overdue: a change may not have arrived", **fields)
+        self._telemetry.metrics({"PolicyOverdue": (1, "Count"), "PolicyAge": (age, "Seconds")}, site=site)
+
+    # What is read.
+
+    def _read_site(self, reading: _Reading) -> Steps[Failure | None]:
+        """Read a site and swap in its policy. A failure that leaves something to swap in is returned, others raised."""
+        state = reading.state
+        own, alias = f"{self._root}/sites/{reading.site}", f"{self._root}/aliases/{reading.site}"
+        names = [
+            own,
+            alias,
+            *([self._site_path(state.target)] if state.target else []),
+            *map(self._list_path, state.lists),
+        ]
+        if self._is_absent("", alias):
+            names.remove(alias)
+        values = yield from self._ask(reading, names[:MAX_NAMES], (own, alias))
+        refusal = values.get(alias)
+        if isinstance(refusal, AwsError) and refusal.code in _REFUSED_TOGETHER:
+            # A role that may not read aliases has none. It is not asked again soon: that would cost more calls.
+            values[alias], self._absent["", alias] = None, self._clock() + ABSENT_SECONDS
+        name, target, parameter = own, "", _required(values[own])
+        if parameter is None and (target := self._target(values.get(alias), alias)):
+            name = self._site_path(target)
+            if name not in values:
+                values |= yield from self._ask(reading, [name])
+            parameter = _required(values[name])
+        state.target = target
         if parameter is None:
-            if kept.text is not None or kept.policy is None:
-                self._telemetry.log("WARNING", "policy missing: nobody is allowed", site=site, parameter=name)
-            kept.policy, kept.text, kept.lists = load_policy(""), None, {}
+            if state.document is not None or state.policy is None:
+                self._telemetry.log("WARNING", "policy missing: nobody is allowed", site=reading.site, parameter=name)
+            state.policy, state.document, state.text, state.lists = load_policy(""), None, "", {}
             return None
-        try:
-            document = read_document(parameter.value)
-        except PolicyError as error:
-            return "invalid-policy", "; ".join(_told(error.errors, parameter.secret))
-        lists, failure = self._read_lists(document.lists, kept, deadline)
-        if kept.policy is None or parameter.value != kept.text or lists != kept.lists:
-            policy = document.compile(kept.allowlists)
-            kept.policy, kept.text, kept.lists = policy, parameter.value, lists
+        return (yield from self._read_policy(reading, parameter, values))
+
+    def _read_policy(self, reading: _Reading, parameter: Parameter, values: dict[str, Answer]) -> Steps[Failure | None]:
+        """Read the document and its lists. A document that is not valid leaves the last good one, with newer lists."""
+        state = reading.state
+        document, failure = state.document, None
+        if document is None or parameter.value != state.text:
+            try:
+                document = read_document(parameter.value)
+            except PolicyError as error:
+                failure = ("invalid-policy", "; ".join(_texts(error.errors, parameter.secret)))
+                if document is None:
+                    return failure
+        names = [self._list_path(name) for name in document.lists]
+        names = [name for name in names if name not in values]
+        for start in range(0, len(names), MAX_NAMES):
+            values |= yield from self._ask(reading, names[start : start + MAX_NAMES])
+        lists, list_failure = self._usable_lists(document.lists, state, values)
+        if state.policy is None or document is not state.document or lists != state.lists:
+            existing = {name: entry for name, entry in lists.items() if entry is not None}
+            policy = document.compile({name: entry.allowlist for name, entry in existing.items()})
+            secret = parameter.secret or any(entry.parameter.secret for entry in existing.values())
+            state.policy, state.document, state.lists = policy, document, lists
+            if failure is None:
+                state.text = parameter.value
             self._telemetry.log(
                 "INFO",
                 "policy loaded",
-                site=site,
+                site=reading.site,
+                **({"alias_of": state.target} if state.target else {}),
                 version=parameter.version,
-                origins=sum(
-                    len(grant.allow_origins)
-                    for rule in policy.rules
-                    for grant in rule.grants
-                    if grant.allow_origins is not None
-                ),
-                findings=_told(policy.findings[:10], parameter.secret or not kept.secret_lists.isdisjoint(lists)),
+                origins=_count_origins(policy),
+                findings=_texts(policy.findings[:10], secret),
             )
-        return failure
+        return failure or list_failure
 
-    def _get_parameter(self, name: str, deadline: float) -> Parameter | None:
-        return self._ask([name], deadline, _one).get(name)
-
-    def _read_lists(
-        self, names: tuple[str, ...], kept: _Site, deadline: float
-    ) -> tuple[dict[str, str | None], tuple[str, str] | None]:
-        """The lists' values (None: no such list). One that fails keeps its last good value, the others move on."""
-        values: dict[str, str | None] = {}
-        failure = None
-        for start in range(0, len(names), MAX_NAMES):
-            batch = names[start : start + MAX_NAMES]
-            paths = {f"{self._root}/lists/{name}": name for name in batch}
-            try:
-                found = self._ask(list(paths), deadline, _several)
-            except AwsError as error:
-                failure = (error.code, f"lists {', '.join(batch)}: {error}")
-                values.update((name, kept.lists.get(name)) for name in batch)
-                continue
-            for path, name in paths.items():
-                values[name] = found[path].value if path in found else None
-                if path in found and found[path].secret:
-                    kept.secret_lists.add(name)
+    def _usable_lists(
+        self, names: Iterable[str], state: _Site, values: Mapping[str, Answer]
+    ) -> tuple[dict[str, _List | None], Failure | None]:
+        """The lists (None: no such list). One that can't be used keeps its last good value, the other ones move on."""
+        lists: dict[str, _List | None] = {}
+        failures: list[Failure] = []
+        for name in names:
+            lists[name] = last = state.lists.get(name)
+            value = values[self._list_path(name)]
+            if isinstance(value, AwsError):
+                failures.append((value.code, f"@{name}: {value}"))
+            elif value is None:
+                lists[name] = None
+            elif last is None or value.value != last.parameter.value:
                 try:
-                    self._read_list(name, values[name], kept)
+                    lists[name] = _List(value, read_list(name, value.value))
                 except ValueError as error:
-                    failure = ("invalid-list", f"@{name}: {error}")
-                    values[name] = kept.lists.get(name)
-        return values, failure
+                    failures.append(("invalid-list", f"@{name}: {error}"))
+        if not failures:
+            return lists, None
+        return lists, (failures[0][0], "; ".join(message for _, message in failures))
 
-    def _read_list(self, name: str, text: str | None, kept: _Site) -> None:
-        """Read a list's value, unless it is the one that was read last. Raises ValueError."""
-        if text is None:
-            kept.allowlists[name] = None
-        elif kept.allowlists.get(name) is None or kept.lists.get(name) != text:
-            kept.allowlists[name] = read_list(name, text)
+    @staticmethod
+    def _target(value: Answer, alias: str) -> str:
+        """The site that an alias names; empty where there is no alias."""
+        parameter = _required(value)
+        if parameter is None:
+            return ""
+        target = parameter.value.strip()
+        if not is_name(target):
+            raise AwsError("invalid-alias", f"{alias} does not hold the name of a site")
+        return target
+
+    def _site_path(self, name: str) -> str:
+        return f"{self._root}/sites/{name}"
+
+    def _list_path(self, name: str) -> str:
+        return f"{self._root}/lists/{name}"
+
+    # Whom it is read from.
 
     def _ask(
-        self,
-        names: list[str],
-        deadline: float,
-        read: Callable[[Region, list[str], float], Mapping[str, Parameter]],
-    ) -> dict[str, Parameter]:
-        """What the Regions have of these parameters, each asked only for what those before it do not have."""
-        found: dict[str, Parameter] = {}
-        failure: AwsError | None = None
-        for number, region in enumerate(self._regions, 1):
-            last = number == len(self._regions)
+        self, reading: _Reading, names: list[str], own_and_alias: tuple[str, str] | None = None
+    ) -> Steps[dict[str, Answer]]:
+        """Ask the Regions for parameters, each only for those that the Regions before it do not have.
+
+        A Region that has a site, or an alias in its place, is not doubted: no other is asked for either of them.
+        """
+        parameters: dict[str, Answer] = {}
+        failures: dict[str, AwsError] = {}
+        missing = list(names)
+        for reader in self._regions:
+            last = reader is self._regions[-1]
             # The last Region is always asked: a new parameter must show in time.
-            wanted = [name for name in names if name not in found and (last or not self._is_absent(region, name))]
+            wanted = [name for name in missing if last or not self._is_absent(reader.region, name)]
             if not wanted:
                 continue
-            # A Region that hangs must leave time for the next one.
-            now = self._monotonic()
-            try:
-                found.update(read(region, wanted, deadline if last else now + (deadline - now) / 2))
-            except AwsError as error:
-                failure = error
-                continue
-            for name in wanted:
-                if name not in found:
-                    self._absent[region.region, name] = self._clock() + ABSENT_SECONDS
+            answers = yield from self._ask_region(reading, reader, wanted)
+            parameters |= {name: value for name, value in answers.items() if isinstance(value, Parameter)}
+            failures |= {name: value for name, value in answers.items() if isinstance(value, AwsError)}
+            missing = [name for name in missing if name not in parameters]
+            if own_and_alias and own_and_alias[0] not in failures and not parameters.keys().isdisjoint(own_and_alias):
+                missing = [name for name in missing if name not in own_and_alias]
+            for name in missing:
+                if name in answers and answers[name] is None:
+                    self._absent[reader.region, name] = self._clock() + ABSENT_SECONDS
         # A name that one Region failed to answer for and no other has is not known to be absent.
-        if failure is not None and len(found) < len(names):
-            raise failure
-        return found
+        return {name: parameters.get(name) or failures.get(name) for name in names}
 
-    def _is_absent(self, region: Region, name: str) -> bool:
-        until = self._absent.get((region.region, name), 0.0)
+    def _ask_region(self, reading: _Reading, reader: RegionReader, names: list[str]) -> Steps[dict[str, Answer]]:
+        try:
+            parameters = yield from self._call(reading, reader, names)
+        except AwsError as error:
+            if len(names) == 1 or error.code not in _REFUSED_TOGETHER:
+                return dict.fromkeys(names, error)
+        else:
+            return {name: parameters.get(name) for name in names}
+        answers: dict[str, Answer] = {}
+        for name in names:
+            answers |= yield from self._ask_region(reading, reader, [name])
+        return answers
+
+    def _call(self, reading: _Reading, reader: RegionReader, names: list[str]) -> Steps[Mapping[str, Parameter]]:
+        cold = reading.state.policy is None
+        reader.begin(names, DEADLINE_COLD if cold and reader is self._regions[-1] else _deadline(reader))
+        asked_at = self._clock()
+        while True:
+            if not reader.sent:
+                asked_at = self._clock()
+            parameters = reader.poll(self._until)
+            if parameters is not None:
+                reading.asked_at = min(reading.asked_at, asked_at)
+                return parameters
+            yield
+
+    def _is_absent(self, region: str, name: str) -> bool:
+        until = self._absent.get((region, name), 0.0)
         return until - ABSENT_SECONDS <= self._clock() < until
 
 
-def _told(findings: Iterable[Finding], secret: bool) -> list[str]:
-    """Findings for the log. They quote what they are about; of a SecureString only the codes are told."""
-    return [found.code if secret else str(found) for found in findings]
+def _deadline(reader: RegionReader) -> float:
+    """Seconds in which a Region at this distance answers, on a new connection too."""
+    if reader.round_trip is None:
+        return DEADLINE_WARM
+    return min(DEADLINE_WARM, ROUND_TRIPS * reader.round_trip + SERVER_SECONDS)
 
 
-def _one(region: Region, names: list[str], until: float) -> Mapping[str, Parameter]:
-    parameter = region.get_parameter(names[0], until)
-    return {} if parameter is None else {names[0]: parameter}
+def _required(value: Answer) -> Parameter | None:
+    if isinstance(value, AwsError):
+        raise value
+    return value
 
 
-def _several(region: Region, names: list[str], until: float) -> Mapping[str, Parameter]:
-    return region.get_parameters(names, until)
+def _count_origins(policy: Policy) -> int:
+    grants = [grant for rule in policy.rules for grant in rule.grants]
+    return sum(len(grant.allow_origins) for grant in grants if grant.allow_origins is not None)
+
+
+def _texts(findings: Iterable[Finding], secret: bool) -> list[str]:
+    """Findings for the log. They quote parameters; of a SecureString only the codes are logged."""
+    return [finding.code if secret else str(finding)[:MAX_FINDING] for finding in findings]
 
 
 def store_from_environment(
@@ -339,16 +530,28 @@ def store_from_environment(
 ) -> PolicyStore:
     """The store of a Lambda function: the executing Region's, and the home Region's behind it where one is named.
 
-    With ``connect`` the connection to the first is opened at once: while a function starts it has a whole core for the
-    handshake, whatever its size. If that fails the first read tries again, and says why.
+    Args:
+        telemetry: where failures and loaded policies are logged.
+        environ: variables with the Region, the credentials, the endpoint and EDGECORS_ROOT.
+        home: the Region that is asked for what the executing one does not have.
+        connect: open the connections at once. While a function starts it has a whole core for the handshake, whatever
+            its size. Only the first Region's is waited for; if that fails, the first read tries again and logs why.
 
-    Raises ValueError for an ``AWS_ENDPOINT_URL_SSM`` that is no URL.
+    Raises:
+        ValueError: AWS_ENDPOINT_URL_SSM or AWS_ENDPOINT_URL is not a URL.
     """
     here = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or HOME_REGION
     credentials = CredentialSource(environ)
     names = dict.fromkeys((here, home or here))
-    regions = [ParameterReader(name, environ=environ, credentials=credentials) for name in names]
+    readers = [ParameterReader(name, environ=environ, credentials=credentials) for name in names]
     if connect:
-        with contextlib.suppress(OSError):
-            regions[0].connect(time.monotonic() + DEADLINE_COLD)
-    return PolicyStore(regions, telemetry, root=environ.get("EDGECORS_ROOT") or DEFAULT_ROOT)
+        deadline = time.monotonic() + DEADLINE_WARM
+        # The far connection is begun first and proceeds while the near one is waited for: a Region without a replica
+        # leads to the far one with the first request.
+        for reader, until in [*((reader, 0.0) for reader in readers[1:]), (readers[0], deadline)]:
+            with contextlib.suppress(OSError):
+                reader.open(until)
+        for reader in readers[1:]:
+            with contextlib.suppress(OSError):
+                reader.open(0.0)
+    return PolicyStore(readers, telemetry, root=environ.get("EDGECORS_ROOT") or DEFAULT_ROOT)

@@ -8,7 +8,7 @@ import socket
 import time
 
 from . import AwsError
-from .http1 import Endpoint, HttpConnection
+from .http1 import Endpoint, HttpConnection, message
 from .sigv4 import AccessKey
 
 TYPE_CHECKING = False
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _EXPIRY_MARGIN = 300
 """Seconds before its expiry at which a credential from the container endpoint is replaced."""
+_PATIENCE = 1.0
+"""Seconds without progress after which the container endpoint, which is on this machine, has failed."""
 _CONTAINER_HOST = "169.254.170.2"
 _LINK_LOCAL = (b"\xa9\xfe\xaa\x02", b"\xa9\xfe\xaa\x17", b"\xfd\x00\x0e\xc2" + b"\0" * 11 + b"\x23")
 """The addresses of the ECS agent (169.254.170.2) and of the EKS agent (169.254.170.23 and fd00:ec2::23)."""
@@ -33,39 +35,63 @@ class CredentialSource:
         self._environ = environ
         self._clock = clock
         self._cached: AccessKey | None = None
+        self._connection: HttpConnection | None = None
 
-    def get(self, deadline: float) -> AccessKey:
-        """The credentials to sign with now. Raises `AwsError`."""
+    def poll(self, deadline: float) -> AccessKey | None:
+        """The credentials to sign with now; None where the container endpoint has not answered by the deadline
+        (monotonic): the next call goes on. Raises `AwsError`.
+        """
         environ = self._environ
         if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
             token = environ.get("AWS_SESSION_TOKEN", "")
             return AccessKey(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
         now = self._clock()
         if self._cached is None or now > self._cached.expires - _EXPIRY_MARGIN:
+            # Credentials are renewed ahead of their expiry, so the old ones still work until a renewal succeeds.
+            usable = self._cached is not None and now < self._cached.expires
             try:
-                self._cached = self._fetch(deadline)
+                renewed = self._fetch(deadline)
             except AwsError:
-                # Credentials are renewed ahead of their expiry, so the old ones still work after a failed renewal.
-                if self._cached is None or now >= self._cached.expires:
+                if not usable:
                     raise
+            else:
+                self._cached = renewed or (self._cached if usable else None)
         return self._cached
 
-    def _fetch(self, deadline: float) -> AccessKey:
+    def close(self) -> None:
+        """Drop a request to the container endpoint that is in progress."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _fetch(self, deadline: float) -> AccessKey | None:
         try:
-            endpoint = container_endpoint(self._environ)
-            headers = {"host": endpoint.netloc, "accept": "application/json"}
-            if token := self._token():
-                headers["authorization"] = token
-            connection = HttpConnection(endpoint)
-            try:
-                status, _, body = connection.exchange("GET", headers, b"", deadline)
-            finally:
-                connection.close()
+            if self._connection is None:
+                self._connection = self._ask()
+            response = self._connection.poll(deadline)
+            if response is None:
+                return None
+            status, _, body = response
             if status != 200:
                 raise AwsError("no-credentials", f"the credentials endpoint answered {status}")
-            return _read_credentials(json.loads(body))
+            credentials = _read_credentials(json.loads(body))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            self.close()
             raise AwsError("no-credentials", f"the credentials endpoint failed: {error!r}") from None
+        except AwsError:
+            self.close()
+            raise
+        self.close()
+        return credentials
+
+    def _ask(self) -> HttpConnection:
+        endpoint = container_endpoint(self._environ)
+        headers = {"host": endpoint.netloc, "accept": "application/json"}
+        if token := self._token():
+            headers["authorization"] = token
+        connection = HttpConnection(endpoint)
+        connection.begin(lambda: message(endpoint, "GET", headers, b""), _PATIENCE)
+        return connection
 
     def _token(self) -> str:
         """The endpoint's own token; the file is read each time because it may be rotated."""

@@ -1,20 +1,40 @@
-"""One kept HTTP/1.1 connection over plain sockets. Importing `http.client` costs a cold start more than this module."""
+"""One kept HTTP/1.1 connection over plain sockets, whose work the next caller continues.
+
+A connection that is being made, a TLS handshake and an answer on its way are generators that stop where they would
+block. A caller waits for them as long as it can afford; where it stops waiting, the next one goes on. Importing
+`http.client` costs a cold start more than this module.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import selectors
 import socket
 import threading
 import time
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Callable, Generator, Mapping
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+    Wait = Callable[[float], bool]
+    """Waits for at most so many seconds; whether the event has happened."""
+    Steps = Generator[Wait, None, T]
+    """Work that yields what it has to wait for."""
+    Response = tuple[int, dict[str, str], bytes]
+    """Status, headers (lower-case names) and body."""
 
 MAX_RESPONSE = 2 * 1024 * 1024
 """Bytes of a response body. Ten parameters of 8 KB stay far below, even with every character escaped."""
+MAX_IDLE = 60.0
+"""Seconds without use after which a kept connection is not used again: AWS closes idle ones after 5 to 60 s."""
+MAX_EXCHANGE = 60.0
+"""Seconds after which an exchange is given up even if bytes still arrive."""
 _MAX_HEAD = 64 * 1024
 _AMAZON_TRUST = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 """Ends of host names whose certificates Amazon Trust Services issues. Sovereign partitions have other authorities."""
@@ -41,96 +61,265 @@ class Endpoint:
         self.path = slash + path or "/"
 
 
+class Stopwatch:
+    """Seconds since the start, by the clock that shows more.
+
+    The monotonic clock may stand still while a container is frozen, and the wall clock may be set back.
+    """
+
+    __slots__ = ("_monotonic", "_wall")
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Start again at 0."""
+        self._monotonic, self._wall = time.monotonic(), time.time()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return max(time.monotonic() - self._monotonic, time.time() - self._wall)
+
+
 class HttpConnection:
-    """One kept HTTP/1.1 connection, opened when needed and reopened when the other side has dropped it."""
+    """One kept HTTP/1.1 connection, opened when needed and reopened when the other side has closed it.
+
+    Attributes:
+        round_trip: seconds of a round trip as measured so far, the slowest of the recent ones; None before the first.
+        sent: whether the request of the exchange in progress has been sent.
+    """
 
     def __init__(self, endpoint: Endpoint, ca_bundle: str = "") -> None:
+        self.round_trip: float | None = None
+        self.sent = False
         self._endpoint = endpoint
         self._ca_bundle = ca_bundle
         self._small_roots = not ca_bundle and endpoint.host.endswith(_AMAZON_TRUST)
         self._context: ssl.SSLContext | None = None
         self._socket: socket.socket | None = None
+        self._connecting: Steps[socket.socket] | None = None
+        self._lookup: Lookup | None = None
+        self._slow_address: object = None
+        self._idle = Stopwatch()
+        # The exchange in progress.
+        self._work: Steps[Response] | None = None
+        self._request: Callable[[], bytes] = bytes
+        self._patience = 0.0
+        self._total, self._progress, self._polled = Stopwatch(), Stopwatch(), Stopwatch()
+        self._resumed = self._restarted = self._answered = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether an exchange is in progress."""
+        return self._work is not None
 
     def close(self) -> None:
-        """Close the connection, if one is open."""
+        """Close the connection and drop what is in progress, except for the look-up of the address."""
+        for work in (self._work, self._connecting):
+            if work is not None:
+                work.close()
+        self._work = self._connecting = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def open(self, deadline: float) -> None:
-        """Connect, if not connected. Raises OSError (TimeoutError past the deadline)."""
+    def open(self, deadline: float) -> bool:
+        """Connect, or go on connecting, until the deadline (monotonic). Whether connected. Raises OSError."""
         if self._socket is None:
-            self._socket = self._connect(deadline)
-
-    def exchange(
-        self, method: str, headers: Mapping[str, str], body: bytes, deadline: float
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Send a request, return status, headers (lower-case names) and body.
-
-        Raises OSError (TimeoutError past the deadline), ValueError for an answer that is no HTTP.
-        """
-        lines = [f"{method} {self._endpoint.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-        message = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
-        kept = self._socket is not None
-        reader = None
-        try:
-            self.open(deadline)
-            assert self._socket is not None
-            reader = ResponseParser(self._socket, deadline)
-            _set_timeout(self._socket, deadline)
-            self._socket.sendall(message)
-            return self._receive(reader)
-        except OSError:
-            self.close()
-            # A kept connection may have been closed since, or be dead to the kernel (ETIMEDOUT, a TimeoutError too).
-            # If not a byte came back the read is made again; past the deadline that ends before anybody is asked.
-            if not kept or (reader is not None and reader.started):
+            self._connecting = self._connecting or self._connect()
+            try:
+                self._socket = self._drive(self._connecting, deadline)
+            except BaseException:
+                self._connecting = None
                 raise
-        except ValueError:
+            if self._socket is not None:
+                self._connecting = None
+                self._idle.restart()
+        return self._socket is not None
+
+    def begin(self, request: Callable[[], bytes], patience: float) -> None:
+        """Begin an exchange, which `poll` continues.
+
+        Args:
+            request: makes the message; called when the connection is ready to send it, again if it is sent again.
+            patience: seconds without any progress after which the exchange fails.
+        """
+        if self._work is not None:
+            self.close()
+        self._request, self._patience = request, patience
+        self._resumed = self._restarted = self.sent = False
+        for stopwatch in (self._total, self._progress, self._polled):
+            stopwatch.restart()
+        self._work = self._exchange()
+
+    def poll(self, deadline: float) -> Response | None:
+        """Continue the exchange until the deadline (monotonic, may have passed); None while it is in progress.
+
+        Raises:
+            OSError: the connection failed; TimeoutError where there was no progress for too long.
+            ValueError: the answer is not HTTP.
+        """
+        assert self._work is not None
+        unattended = self._polled.seconds >= self._patience
+        try:
+            # What must have come by now is not waited for; but it is read before it counts as missing.
+            response = self._drive(self._work, 0.0 if unattended else deadline, self._patience)
+            if response is None and self._stalled:
+                # Where nobody watched, the connection may have died in a frozen container: that is not a failure.
+                if not unattended or self._restarted:
+                    raise TimeoutError("no progress in time")
+                self._restart()
+            if response is None and unattended:
+                response = self._drive(self._work, deadline, self._patience)
+        except BaseException:
             self.close()
             raise
-        return self.exchange(method, headers, body, deadline)
+        self._polled.restart()
+        self._resumed = True
+        if response is not None:
+            self._work = None
+            self._idle.restart()
+        return response
 
-    def _receive(self, reader: ResponseParser) -> tuple[int, dict[str, str], bytes]:
-        status, headers = reader.head()
+    @property
+    def _stalled(self) -> bool:
+        # A wait may end a little early.
+        return self._progress.seconds >= self._patience - 0.002 or self._total.seconds >= MAX_EXCHANGE
+
+    def _restart(self) -> None:
+        self.close()
+        self._restarted = True
+        self._progress.restart()
+        self._total.restart()
+        self._work = self._exchange()
+
+    def _drive(self, steps: Steps[T], deadline: float, patience: float = float("inf")) -> T | None:
+        """Run the steps until they end; None at the deadline, and where there was no progress for too long."""
+        resumed = True
+        while True:
+            try:
+                wait = next(steps)
+            except StopIteration as end:
+                self._progress.restart()
+                result: T = end.value
+                return result
+            started = time.monotonic()
+            ready = wait(max(0.0, min(deadline - started, patience - self._progress.seconds)))
+            self._measure(time.monotonic() - started, ready, resumed)
+            if not ready:
+                return None
+            self._progress.restart()
+            resumed = False
+
+    def _measure(self, seconds: float, ready: bool, resumed: bool) -> None:
+        """Learn from a wait; one that was cut short is a lower bound."""
+        known = self.round_trip
+        if ready and not resumed:
+            self.round_trip = seconds if known is None else max(seconds, 0.75 * known + 0.25 * seconds)
+        elif not ready and seconds > max(known or 0.0, 0.01):
+            self.round_trip = seconds
+
+    def _exchange(self) -> Steps[Response]:
+        if self._socket is not None and (self._idle.seconds > MAX_IDLE or not _is_alive(self._socket)):
+            self._socket.close()
+            self._socket = None
+        reused = self._socket is not None
+        try:
+            return (yield from self._once())
+        except OSError:
+            # Reading again does no harm. A kept connection may have been closed since, and one that was left alone in
+            # the middle of its work may have been given up by the other side.
+            if not self._resumed and (not reused or self._answered):
+                raise
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+        return (yield from self._once())
+
+    def _once(self) -> Steps[Response]:
+        self.sent = self._answered = False
+        if self._socket is None:
+            self._connecting = self._connecting or self._connect()
+            try:
+                self._socket = yield from self._connecting
+            finally:
+                self._connecting = None
+        sock = self._socket
+        data = memoryview(self._request())
+        while data:
+            count = yield from _attempt(sock, partial(sock.send, data), write=True)
+            data = data[count:]
+        self.sent = True
+        return (yield from self._receive(ResponseParser(sock)))
+
+    def _receive(self, parser: ResponseParser) -> Steps[Response]:
+        yield from parser.fill()
+        self._answered = True
+        status, headers = yield from parser.head()
         while 100 <= status < 200:
-            status, headers = reader.head()
+            status, headers = yield from parser.head()
+        ends = headers.get("connection", "").lower() == "close" or parser.old_protocol
         if headers.get("transfer-encoding", "").lower() == "chunked":
-            body = reader.chunked()
+            body = yield from parser.chunked()
         elif "content-length" in headers:
             length = headers["content-length"]
-            if not (length.isascii() and length.isdigit()) or int(length) > MAX_RESPONSE:
-                raise ValueError(f"an answer of {length[:20]} bytes")
-            body = reader.exactly(int(length))
+            if not (length.isascii() and length.isdigit()) or len(length) > 9 or int(length) > MAX_RESPONSE:
+                raise ValueError(f"a response of {length[:20]} bytes")
+            body = yield from parser.exactly(int(length))
         else:
-            body = reader.rest()
-            self.close()
-        if headers.get("connection", "").lower() == "close" or reader.old_protocol:
-            self.close()
+            body = yield from parser.rest()
+            ends = True
+        # Bytes after the end belong to no request of ours.
+        if (ends or parser.buffered) and self._socket is not None:
+            self._socket.close()
+            self._socket = None
         return status, headers, body
 
-    def _connect(self, deadline: float) -> socket.socket:
+    def _connect(self) -> Steps[socket.socket]:
         endpoint = self._endpoint
+        if self._lookup is None or self._lookup.age.seconds > MAX_IDLE:
+            self._lookup = Lookup(endpoint.host, endpoint.port)
+        while not self._lookup.wait(0):
+            yield self._lookup.wait
+        lookup, self._lookup = self._lookup, None
         failure: OSError = OSError(f"no address for {endpoint.host}")
-        for family, kind, protocol, _, address in _resolve(endpoint.host, endpoint.port, deadline):
+        # An address that did not answer comes last, so that a retry tries another one.
+        for family, kind, protocol, _, address in sorted(lookup.addresses(), key=lambda a: a[4] == self._slow_address):
             sock = socket.socket(family, kind, protocol)
+            self._slow_address = address
             try:
-                _set_timeout(sock, deadline)
-                sock.connect(address)
+                sock.setblocking(False)
+                code = sock.connect_ex(address)
+                if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+                    while not _wait_for(sock, True, 0):
+                        yield partial(_wait_for, sock, True)
+                    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if code:
+                    raise OSError(code, os.strerror(code))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return self._encrypt(sock, deadline) if endpoint.secure else sock
+                if endpoint.secure:
+                    sock = self._wrap(sock)
+                    yield from _attempt(sock, sock.do_handshake)
             except OSError as error:
                 sock.close()
                 failure = error
                 if self._untrusted(error):
-                    return self._connect(deadline)
+                    return (yield from self._connect())
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                self._slow_address = None
+                return sock
         raise failure
 
-    def _encrypt(self, sock: socket.socket, deadline: float) -> socket.socket:
+    def _wrap(self, sock: socket.socket) -> ssl.SSLSocket:
         if self._context is None:
             self._context = _tls_context(self._small_roots, self._ca_bundle)
-        _set_timeout(sock, deadline)
-        return self._context.wrap_socket(sock, server_hostname=self._endpoint.host.encode())
+        return self._context.wrap_socket(
+            sock, server_hostname=self._endpoint.host.encode(), do_handshake_on_connect=False
+        )
 
     def _untrusted(self, error: OSError) -> bool:
         """Whether to try again with the system's roots: our few are a shortcut and must never be a dead end."""
@@ -143,9 +332,47 @@ class HttpConnection:
         return True
 
 
+def message(endpoint: Endpoint, method: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A request as it is sent."""
+    lines = [f"{method} {endpoint.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
+
+
+def _wait_for(sock: socket.socket, write: bool, seconds: float) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_WRITE if write else selectors.EVENT_READ)
+        return bool(selector.select(seconds))
+
+
+def _attempt(sock: socket.socket, operation: Callable[[], T], write: bool = False) -> Steps[T]:
+    """Run a non-blocking operation until it no longer would block."""
+    while True:
+        try:
+            return operation()
+        except BlockingIOError:
+            yield partial(_wait_for, sock, write)
+        except OSError as error:
+            # By name, because a store on plain HTTP does not load the ssl module.
+            kind = type(error).__name__
+            if kind not in ("SSLWantReadError", "SSLWantWriteError"):
+                raise
+            yield partial(_wait_for, sock, kind == "SSLWantWriteError")
+
+
+def _is_alive(sock: socket.socket) -> bool:
+    """Whether a kept connection is open and silent: anything to read before a request is its end, or an error."""
+    try:
+        sock.recv(1)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        return type(error).__name__ == "SSLWantReadError"
+    return False
+
+
 def _tls_context(small_roots: bool, ca_bundle: str) -> ssl.SSLContext:
     """Parsing the system's bundle costs a cold start 27 ms, Amazon's five public roots one."""
-    import ssl  # 14 ms that a store on plain HTTP need not pay
+    import ssl  # imported here because a store on plain HTTP can save its 14 ms
 
     if ca_bundle:
         return ssl.create_default_context(cafile=ca_bundle)
@@ -157,74 +384,75 @@ def _tls_context(small_roots: bool, ca_bundle: str) -> ssl.SSLContext:
     return context
 
 
-def _resolve(host: str, port: int, deadline: float) -> list[Any]:
-    """The addresses of a host. The resolver knows no deadline, so it runs beside and may be left behind."""
-    found: list[Any] = []
+class Lookup:
+    """The addresses of a host. getaddrinfo has no timeout, so it runs in a daemon thread that can be left behind."""
 
-    def look_up() -> None:
+    def __init__(self, host: str, port: int) -> None:
+        self.age = Stopwatch()
+        self._host = host
+        self._port = port
+        self._result: list[Any] | Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
         try:
-            # As bytes: for a str Python loads its IDNA tables, 2 ms of a cold start, to find nothing to do.
-            found.append(socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM))
+            # As bytes: for a str Python loads its IDNA tables, 2 ms of a cold start, without any effect here.
+            self._result = socket.getaddrinfo(self._host.encode(), self._port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            # What is no host name at all fails while it is encoded.
-            found.append(error)
+            # UnicodeError: the resolver can't encode the name.
+            self._result = error
 
-    left = _remaining(deadline)
-    thread = threading.Thread(target=look_up, daemon=True)
-    thread.start()
-    thread.join(left)
-    if not found:
-        raise TimeoutError(f"{host} was not resolved in time")
-    if isinstance(found[0], Exception):
-        raise OSError(f"{host}: {found[0]}") from found[0]
-    return list(found[0])
+    def wait(self, seconds: float) -> bool:
+        """Wait for the answer; whether it has come."""
+        if self._result is None:
+            self._thread.join(seconds)
+        return self._result is not None
 
-
-def _remaining(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the deadline has passed")
-    return left
-
-
-def _set_timeout(sock: socket.socket, deadline: float) -> None:
-    sock.settimeout(_remaining(deadline))
+    def addresses(self) -> list[Any]:
+        """The answer, which has come. Raises OSError."""
+        if isinstance(self._result, Exception):
+            raise OSError(f"{self._host}: {self._result}") from self._result
+        return list(self._result or ())
 
 
 class ResponseParser:
-    """Reads one HTTP/1.1 response (RFC 9112) from a socket, never past the deadline or the largest size."""
+    """Reads one HTTP/1.1 response (RFC 9112) from a socket, up to the largest size."""
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._deadline = deadline
         self._buffer = bytearray()
-        self.started = False
         self.old_protocol = False
 
-    def _more(self) -> bool:
-        _set_timeout(self._socket, self._deadline)
-        data = self._socket.recv(65536)
+    @property
+    def buffered(self) -> bool:
+        """Whether bytes have been received that nobody has read."""
+        return bool(self._buffer)
+
+    def fill(self) -> Steps[bool]:
+        """Receive more bytes; False at the end of the connection."""
+        data = yield from _attempt(self._socket, partial(self._socket.recv, 65536))
         self._buffer += data
-        self.started = self.started or bool(data)
         return bool(data)
 
-    def _until(self, mark: bytes, limit: int) -> bytes:
+    def _until(self, mark: bytes, limit: int) -> Steps[bytes]:
         while (end := self._buffer.find(mark)) < 0:
             if len(self._buffer) > limit:
-                raise ValueError("a head that does not end")
-            if not self._more():
-                raise ConnectionError("the connection was closed before the answer was complete")
+                raise ValueError("a head without end")
+            if not (yield from self.fill()):
+                raise ConnectionError("the connection was closed before the response was complete")
         taken = bytes(self._buffer[:end])
         del self._buffer[: end + len(mark)]
         return taken
 
-    def head(self) -> tuple[int, dict[str, str]]:
+    def head(self) -> Steps[tuple[int, dict[str, str]]]:
         """Status and headers, the names in lower case."""
-        first, *lines = self._until(b"\r\n\r\n", _MAX_HEAD).decode("latin-1").split("\r\n")
+        text = yield from self._until(b"\r\n\r\n", _MAX_HEAD)
+        first, *lines = text.decode("latin-1").split("\r\n")
         version, _, rest = first.partition(" ")
         status = rest[:3]
         if not version.startswith("HTTP/1.") or not (status.isascii() and status.isdigit() and len(status) == 3):
-            raise ValueError("an answer that is no HTTP")
+            raise ValueError("a response that is not HTTP/1")
         self.old_protocol = version == "HTTP/1.0"
         headers = {}
         for line in lines:
@@ -232,33 +460,34 @@ class ResponseParser:
             headers[name.lower()] = value.strip()
         return int(status), headers
 
-    def exactly(self, length: int) -> bytes:
+    def exactly(self, length: int) -> Steps[bytes]:
         """The next ``length`` bytes."""
         while len(self._buffer) < length:
-            if not self._more():
-                raise ConnectionError("the connection was closed before the answer was complete")
+            if not (yield from self.fill()):
+                raise ConnectionError("the connection was closed before the response was complete")
         taken = bytes(self._buffer[:length])
         del self._buffer[:length]
         return taken
 
-    def chunked(self) -> bytes:
+    def chunked(self) -> Steps[bytes]:
         """A body in chunks: RFC 9112, section 7.1."""
         body = bytearray()
         while True:
-            size = int(self._until(b"\r\n", 1024).partition(b";")[0], 16)
+            line = yield from self._until(b"\r\n", 1024)
+            size = int(line.partition(b";")[0], 16)
             if size < 0 or len(body) + size > MAX_RESPONSE:
-                raise ValueError("an answer that is too large")
+                raise ValueError("a response that is too large")
             if size == 0:
                 break
-            body += self.exactly(size)
-            self.exactly(2)
-        while self._until(b"\r\n", _MAX_HEAD):
+            body += yield from self.exactly(size)
+            yield from self.exactly(2)
+        while (yield from self._until(b"\r\n", _MAX_HEAD)):
             pass  # trailers
         return bytes(body)
 
-    def rest(self) -> bytes:
-        """All until the connection is closed."""
-        while self._more():
+    def rest(self) -> Steps[bytes]:
+        """Everything until the connection is closed."""
+        while (yield from self.fill()):
             if len(self._buffer) > MAX_RESPONSE:
-                raise ValueError("an answer that is too large")
+                raise ValueError("a response that is too large")
         return bytes(self._buffer)

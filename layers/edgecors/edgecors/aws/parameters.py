@@ -1,4 +1,4 @@
-"""Parameter Store: signed GetParameter and GetParameters over one kept connection.
+"""Parameter Store: signed GetParameters calls over one kept connection.
 
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
 """
@@ -11,8 +11,8 @@ import time
 
 from . import AwsError
 from .credentials import CredentialSource
-from .http1 import Endpoint, HttpConnection
-from .sigv4 import sign
+from .http1 import Endpoint, HttpConnection, message
+from .sigv4 import AccessKey, sign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def endpoint_for(region: str, environ: Mapping[str, str]) -> Endpoint:
 
 
 class ParameterReader:
-    """Reads the Parameter Store of one Region."""
+    """Reads the Parameter Store of one Region: one call at a time, which any number of callers may wait for in turn."""
 
     def __init__(
         self,
@@ -82,50 +82,82 @@ class ParameterReader:
         self._wall_clock = wall_clock
         self._endpoint = endpoint_for(region, environ)
         self._connection = HttpConnection(self._endpoint, environ.get("AWS_CA_BUNDLE", ""))
+        self._body = b""
+        self._access_key = self._signed_with = AccessKey("", "")
 
-    def get_parameter(self, name: str, deadline: float) -> Parameter | None:
-        """One parameter, None if it does not exist. Raises `AwsError`."""
-        try:
-            data = self._call("GetParameter", {"Name": name, "WithDecryption": True}, deadline)
-        except AwsError as error:
-            if error.code == "ParameterNotFound":
-                return None
-            raise
-        return _parameter(data.get("Parameter"))
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds of a round trip as measured so far; None before the first."""
+        return self._connection.round_trip
 
-    def get_parameters(self, names: Iterable[str], deadline: float) -> dict[str, Parameter]:
-        """The existing ones of at most ten parameters, by name. Raises `AwsError`."""
-        data = self._call("GetParameters", {"Names": list(names), "WithDecryption": True}, deadline)
-        items = data.get("Parameters")
-        if not isinstance(items, list) or not all(
-            isinstance(item, dict) and isinstance(item.get("Name"), str) for item in items
-        ):
-            raise AwsError("bad-response", "the response has no list of parameters")
-        return {item["Name"]: _parameter(item) for item in items}
+    @property
+    def sent(self) -> bool:
+        """Whether the request of the call in progress has been sent."""
+        return self._connection.sent
 
-    def close(self) -> None:
-        """Close the kept connection, for example after a restored snapshot."""
-        self._connection.close()
+    def begin(self, names: Iterable[str], patience: float) -> None:
+        """Begin to read at most ten parameters; `poll` continues.
 
-    def connect(self, deadline: float) -> None:
-        """Open the connection ahead of the first read. Raises OSError."""
-        self._connection.open(deadline)
+        Args:
+            names: names of parameters.
+            patience: seconds without any progress after which the call fails.
+        """
+        self._body = json.dumps({"Names": list(names), "WithDecryption": True}).encode()
+        self._connection.begin(self._signed_message, patience)
 
-    def _call(self, operation: str, parameters: dict[str, Any], deadline: float) -> dict[str, Any]:
-        body = json.dumps(parameters).encode()
-        headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"AmazonSSM.{operation}"}
-        credentials = self._credentials.get(deadline)
+    def poll(self, deadline: float) -> dict[str, Parameter] | None:
+        """The existing ones of the parameters, by name; None while the answer is on its way at the deadline.
+
+        Args:
+            deadline: on the monotonic clock; one that has passed waits for nothing.
+
+        Raises:
+            AwsError: the call failed.
+        """
         endpoint = self._endpoint
-        signed = sign(credentials, self.region, endpoint.netloc, endpoint.path, headers, body, self._wall_clock())
         try:
-            status, response_headers, response = self._connection.exchange("POST", signed, body, deadline)
+            access_key = self._credentials.poll(deadline)
+            if access_key is None:
+                return None
+            self._access_key = access_key
+            response = self._connection.poll(deadline)
+        except AwsError:
+            self._connection.close()
+            raise
         except TimeoutError:
             raise AwsError("timeout", f"no answer from {endpoint.netloc} in time") from None
         except OSError as error:
             raise AwsError("connection", f"{endpoint.netloc}: {error}") from None
         except ValueError as error:
             raise AwsError("bad-response", f"{endpoint.netloc}: {error}") from None
-        return _result(status, response_headers, response, credentials.token, credentials.secret_key)
+        if response is None:
+            return None
+        return _parameters(_result(*response, self._signed_with.token, self._signed_with.secret_key))
+
+    def close(self) -> None:
+        """Close the kept connection and drop what is in progress, for example after a restored snapshot."""
+        self._credentials.close()
+        self._connection.close()
+
+    def open(self, deadline: float) -> bool:
+        """Open the connection ahead of the first read, until the deadline. Whether it is open. Raises OSError."""
+        return self._connection.open(deadline)
+
+    def _signed_message(self) -> bytes:
+        """Signed when the connection can send it: AWS takes no signature older than five minutes."""
+        endpoint = self._endpoint
+        headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": "AmazonSSM.GetParameters"}
+        now = self._wall_clock()
+        self._signed_with = self._access_key
+        signed = sign(self._access_key, self.region, endpoint.netloc, endpoint.path, headers, self._body, now)
+        return message(endpoint, "POST", signed, self._body)
+
+
+def _parameters(data: dict[str, Any]) -> dict[str, Parameter]:
+    items = data.get("Parameters")
+    if not isinstance(items, list):
+        raise AwsError("bad-response", "the response has no list of parameters")
+    return dict(map(_parameter, items))
 
 
 def _result(status: int, headers: Mapping[str, str], body: bytes, *secrets: str) -> dict[str, Any]:
@@ -148,9 +180,9 @@ def _result(status: int, headers: Mapping[str, str], body: bytes, *secrets: str)
     raise AwsError(code[:100], message[:300])
 
 
-def _parameter(item: object) -> Parameter:
-    value = item.get("Value") if isinstance(item, dict) else None
-    version = item.get("Version", 0) if isinstance(item, dict) else 0
-    if not isinstance(value, str) or not isinstance(version, int):
-        raise AwsError("bad-response", "the response holds a parameter without a value")
-    return Parameter(value, version, isinstance(item, dict) and item.get("Type") == "SecureString")
+def _parameter(item: object) -> tuple[str, Parameter]:
+    fields = item if isinstance(item, dict) else {}
+    name, value, version = fields.get("Name"), fields.get("Value"), fields.get("Version", 0)
+    if not isinstance(name, str) or not isinstance(value, str) or not isinstance(version, int):
+        raise AwsError("bad-response", "the response holds a parameter without a name or a value")
+    return name, Parameter(value, version, fields.get("Type") == "SecureString")
