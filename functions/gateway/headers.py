@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from edgecors.characters import is_token
-from edgecors.events.alb import bare_address
+from edgecors.events.message import bare_address
 
 if TYPE_CHECKING:
     from edgecors.events.http_event import HttpEvent
+    from edgecors.events.message import HttpMessage
     from response import ResponseHead
 
     HeaderFields = list[tuple[str, str]]
@@ -54,7 +55,7 @@ _FORWARDED = re.compile(rf"[ \t]*{_ELEMENT}(?:[ \t]*,[ \t]*{_ELEMENT})*[ \t]*", 
 _FORWARDED_PAIR = re.compile(_PAIR, re.DOTALL)
 
 
-def request_headers(message: HttpEvent, host: str) -> HeaderFields:
+def request_headers(message: HttpMessage, host: str) -> HeaderFields:
     """The header fields for the upstream, as Latin-1 text of the bytes to send.
 
     Headers that a Connection header names go on: the front has ended the viewer's connection and its options already,
@@ -73,18 +74,18 @@ def request_headers(message: HttpEvent, host: str) -> HeaderFields:
     if cookies := values("cookie"):
         # HTTP/2 lets a browser split them; an HTTP/1.1 server expects one line (RFC 9113, section 8.2.3).
         fields.append(("Cookie", "; ".join(cookies)))
-    client = message.client()
+    event, client = message.event, message.client
     if client is not None and client.strip(_ADDRESS):
         client = None
     if addresses := _forwarded_for(values("x-forwarded-for"), client):
         fields.append(("X-Forwarded-For", addresses))
-    if message.scheme:
-        fields.append(("X-Forwarded-Proto", _to_wire("x-forwarded-proto", message.scheme)))
-    if message.host:
-        fields.append(("X-Forwarded-Host", _to_wire("host", message.host)))
-    if forwarded := _forwarded(values("forwarded"), client, message):
+    if event.scheme:
+        fields.append(("X-Forwarded-Proto", _to_wire("x-forwarded-proto", event.scheme)))
+    if event.host:
+        fields.append(("X-Forwarded-Host", _to_wire("host", event.host)))
+    if forwarded := _forwarded(values("forwarded"), client, event):
         fields.append(("Forwarded", forwarded))
-    fields.append(("Via", _via(values("via"), message.protocol())))
+    fields.append(("Via", _via(values("via"), message.protocol)))
     return fields
 
 
@@ -105,7 +106,7 @@ def _forwarded_for(addresses: list[str], client: str | None) -> str:
     return f"{existing}, {client}" if existing else client
 
 
-def _forwarded(values: list[str], client: str | None, message: HttpEvent) -> str:
+def _forwarded(values: list[str], client: str | None, event: HttpEvent) -> str:
     """Forwarded (RFC 7239). An HTTP API writes one itself.
 
     A value that is not well formed is dropped: after an open quote, an appended element would be part of that text.
@@ -118,11 +119,11 @@ def _forwarded(values: list[str], client: str | None, message: HttpEvent) -> str
     if client is None or client in known:
         return existing
     parts = [f'for="[{client}]"' if ":" in client else f"for={client}"]
-    if message.host and '"' not in message.host and "\\" not in message.host:
-        host = _to_wire("host", message.host)
+    if event.host and '"' not in event.host and "\\" not in event.host:
+        host = _to_wire("host", event.host)
         parts.append(f"host={host}" if is_token(host) else f'host="{host}"')
-    if message.scheme and is_token(message.scheme):
-        parts.append(f"proto={message.scheme}")
+    if event.scheme and is_token(event.scheme):
+        parts.append(f"proto={event.scheme}")
     element = ";".join(parts)
     return f"{existing}, {element}" if existing else element
 

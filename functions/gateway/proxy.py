@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from connection import UpstreamConnection
 from edgecors.characters import is_token
 from edgecors.events.api import parse_event
+from edgecors.events.message import read_message
 from headers import request_headers, response_headers
 from response import BadResponse, BodyTooLarge, ResponseReader
 from upstream import climbs
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import ssl
 
     from edgecors.events.http_event import HttpEvent
+    from edgecors.events.message import HttpMessage
     from edgecors.telemetry import Telemetry
     from headers import HeaderFields
     from upstream import UpstreamAddress
@@ -66,18 +68,19 @@ class Problem(Exception):
 class UpstreamRequest:
     """A request in the bytes that the upstream gets. Raises `Problem` for one that can't be passed on."""
 
-    def __init__(self, address: UpstreamAddress, message: HttpEvent) -> None:
-        if not is_token(message.method) or message.method == "CONNECT":
+    def __init__(self, address: UpstreamAddress, message: HttpMessage) -> None:
+        event = message.event
+        if not is_token(event.method) or event.method == "CONNECT":
             raise Problem(400, "Bad Request", "The method can't be passed on.")
-        if address.base and climbs(message.path):
+        if address.base and climbs(event.path):
             raise Problem(400, "Bad Request", "The path leads out of what is served here.")
-        self.method = message.method
-        query = message.query()
+        self.method = event.method
+        query = message.query
         # In origin form whatever the path looks like ("//host", "http://host"): it can only be a path there.
-        target = address.base + message.path + (f"?{query}" if query else "")
+        target = address.base + event.path + (f"?{query}" if query else "")
         try:
             fields = request_headers(message, address.netloc)
-            body = message.body()
+            body = message.read_body()
         except ValueError:
             raise Problem(400, "Bad Request", "The headers or the body can't be passed on.") from None
         if body or self.method not in _NO_BODY_EXPECTED:
@@ -127,16 +130,17 @@ class Proxy:
         Raises:
             ValueError: The event is not a request of a front that the gateway knows.
         """
-        message = _read_event(event)
+        adapter = _read_event(event)
+        message = read_message(adapter)
         started = time.monotonic()
         try:
             request = UpstreamRequest(self.address, message)
             response = self._exchange(request, started + _seconds_left(context), message.limit)
-            return _write_response(message, response)
+            return _write_response(adapter, response, message.limit)
         except Problem as problem:
             if problem.status != 400:
-                self._report(message, problem, time.monotonic() - started)
-            return message.problem(problem.status, problem.title, problem.detail)
+                self._report(adapter, problem, time.monotonic() - started)
+            return adapter.problem(problem.status, problem.title, problem.detail)
 
     def reset_after_restore(self) -> None:
         """Close the kept connections. After a snapshot was restored they are dead."""
@@ -181,15 +185,15 @@ class Proxy:
             raise outcome[0]
         return outcome[0]
 
-    def _report(self, message: HttpEvent, problem: Problem, seconds: float) -> None:
+    def _report(self, event: HttpEvent, problem: Problem, seconds: float) -> None:
         self._telemetry.log(
             "ERROR",
             "upstream failed",
             site=self._site,
             status=problem.status,
             error=str(problem.cause or problem.detail)[:500],
-            method=message.method[:32],
-            path=message.path[:300],
+            method=event.method[:32],
+            path=event.path[:300],
             seconds=round(seconds, 3),
         )
         self._telemetry.metrics({"UpstreamErrors": (1, "Count")}, site=self._site, status=str(problem.status))
@@ -288,21 +292,21 @@ class _UpstreamExchange:
 def _read_event(event: Any) -> HttpEvent:
     cause = None
     try:
-        message = parse_event(event)
+        adapter = parse_event(event)
     except Exception as error:  # fields of types that no front sends
-        message, cause = None, error
-    if message is None:
+        adapter, cause = None, error
+    if adapter is None:
         sentence = "the gateway takes requests of API Gateway, function URLs and load balancers only"
         raise ValueError(sentence) from cause
-    return message
+    return adapter
 
 
-def _write_response(message: HttpEvent, response: UpstreamResponse) -> dict[str, Any]:
-    result = message.reply(response.status, response.headers, response.body)
+def _write_response(adapter: HttpEvent, response: UpstreamResponse, limit: int) -> dict[str, Any]:
+    result = adapter.write_response(response.status, response.headers, response.body)
     # Lambda counts the JSON it gets. Escaping makes a text at most six times as long, so most need not be counted.
-    room = message.limit - ENVELOPE
+    room = limit - ENVELOPE
     if len(response.body or b"") * 6 > room and len(json.dumps(result, ensure_ascii=False).encode()) > room:
-        raise _too_large(message.limit)
+        raise _too_large(limit)
     return result
 
 

@@ -61,7 +61,8 @@ def gateway_handler(site: str, upstream: str, say: Say, ended: AsyncExitStack) -
     store = store_from_environment(telemetry)
     ended.callback(store.reset_after_restore)
     ended.callback(passing.reset_after_restore)
-    return cors(site=site, store=store, telemetry=telemetry)(passing)
+    handler: Handler = cors(site=site, store=store, telemetry=telemetry)(passing)
+    return handler
 
 
 def _modules(directory: Path, *names: str) -> list[ModuleType]:

@@ -89,13 +89,13 @@ def zipped(artifact: Path, names: Iterable[str]) -> int:
     return len(packed.getvalue())
 
 
-def test_it_is_small(artifact: Path) -> None:
+def test_artifact_is_small(artifact: Path) -> None:
     names = files(artifact)
     assert zipped(artifact, [name for name in names if not name.endswith(".pyc")]) <= MAX_SOURCES
     assert zipped(artifact, names) <= MAX_ZIP
 
 
-def test_it_holds_the_handler_and_the_library_and_nothing_else(artifact: Path) -> None:
+def test_artifact_has_only_the_handler_and_the_library(artifact: Path) -> None:
     names = files(artifact)
     assert {name.partition("/")[0] for name in names} <= {"app.py", "edgecors", "__pycache__"}
     assert names >= {"app.py", "edgecors/edge.py", "edgecors/roots.pem", "edgecors/events/cloudfront.py"}
@@ -104,7 +104,7 @@ def test_it_holds_the_handler_and_the_library_and_nothing_else(artifact: Path) -
     assert {name.rpartition(".")[2] for name in names} <= {"py", "pyc", "pem", "typed"}
 
 
-def test_what_it_imports(artifact: Path) -> None:
+def test_artifact_imports_only_fast_standard_modules(artifact: Path) -> None:
     """Of the standard library alone, and of that nothing slow."""
     program = (
         "import sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import app; "
@@ -122,7 +122,9 @@ def test_what_it_imports(artifact: Path) -> None:
 # That it works.
 
 
-def test_a_change_of_a_list_shows(runtimes: dict[str, LambdaRuntime], parameter_store: ParameterStoreServer) -> None:
+def test_changed_list_applies_to_a_warm_function(
+    runtimes: dict[str, LambdaRuntime], parameter_store: ParameterStoreServer
+) -> None:
     """A preflight and its request before an origin is added, and after, in warm functions."""
     parameter_store.put(PARAMETER, policy("@partners"))
     asked = {"viewer": preflight(VIEWER_REQUEST, APP), "origin": preflight(ORIGIN_REQUEST, APP)}
@@ -144,7 +146,7 @@ def logged(runtime: LambdaRuntime) -> list[dict[str, Any]]:
     return [json.loads(line) for line in runtime.log.splitlines() if line.startswith('{"') and '"service"' in line]
 
 
-def test_nobody_is_allowed_until_someone_is(
+def test_missing_parameter_allows_nobody(
     artifact: Path, runtime_emulator: Path, parameter_store: ParameterStoreServer
 ) -> None:
     """Cold starts before and after the parameter is made, as a plain list."""
@@ -155,7 +157,7 @@ def test_nobody_is_allowed_until_someone_is(
             assert runtime.invoke(preflight(VIEWER_REQUEST, APP))["status"] == status
 
 
-def test_replicas_fall_back_to_the_home_region(
+def test_region_without_the_parameter_reads_the_home_region(
     artifact: Path, runtime_emulator: Path, parameter_store: ParameterStoreServer
 ) -> None:
     """An edge function runs where the viewer is; the parameter stands in us-east-1."""
@@ -165,7 +167,7 @@ def test_replicas_fall_back_to_the_home_region(
         assert runtime.invoke(preflight(VIEWER_REQUEST, APP))["status"] == "204"
 
 
-def test_every_sample_comes_back_as_it_should(
+def test_every_sample_gives_the_recorded_result(
     runtimes: dict[str, LambdaRuntime], parameter_store: ParameterStoreServer
 ) -> None:
     parameter_store.put(PARAMETER, POLICY)
@@ -178,7 +180,7 @@ def test_every_sample_comes_back_as_it_should(
         assert "ERROR" not in {line.get("level") for line in logged(runtime)}
 
 
-def test_without_a_store_traffic_goes_on(artifact: Path, runtime_emulator: Path) -> None:
+def test_unreachable_store_lets_traffic_go_on(artifact: Path, runtime_emulator: Path) -> None:
     environment = {
         "AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{free_port()}",
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
@@ -198,7 +200,7 @@ def test_without_a_store_traffic_goes_on(artifact: Path, runtime_emulator: Path)
         assert codes == {"connection"}
 
 
-def test_it_needs_nothing_of_this_project(artifact: Path, tmp_path: Path) -> None:
+def test_artifact_works_outside_the_project(artifact: Path, tmp_path: Path) -> None:
     """The handlers load without the packages of the tests, from another directory."""
     program = "import sys; sys.path.insert(0, sys.argv[1]); import app; app.viewer_handler({}, None)"
     command = [str(lambda_python()), "-I", "-S", "-B", "-c", program, str(artifact)]

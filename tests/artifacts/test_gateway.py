@@ -47,7 +47,7 @@ def gateway_environment(store: ParameterStoreServer, upstream: str) -> dict[str,
     return {**variables, "EDGECORS_SITE": "shop", "EDGECORS_UPSTREAM": upstream}
 
 
-def test_one_list_serves_every_front(
+def test_one_list_applies_to_every_front(
     runtime_emulator: Path, built: Path, allowlist: ParameterStoreServer, spy: Spy
 ) -> None:
     environment = gateway_environment(allowlist, f"http://{spy.netloc}/v1")
@@ -77,7 +77,7 @@ def test_one_list_serves_every_front(
     assert answer["headers"][ACAO][0]["value"] == APP
 
 
-def test_a_failing_upstream_is_seen_by_a_page(
+def test_failing_upstream_is_a_502_with_cors_headers(
     runtime_emulator: Path, built: Path, allowlist: ParameterStoreServer, spy: Spy
 ) -> None:
     environment = gateway_environment(allowlist, f"http://{spy.netloc}")
@@ -90,7 +90,7 @@ def test_a_failing_upstream_is_seen_by_a_page(
     assert json.loads(body)["title"] == "Bad Gateway"
 
 
-def test_the_deadline_is_the_invocations(
+def test_deadline_is_the_invocation_s_timeout(
     runtime_emulator: Path, built: Path, allowlist: ParameterStoreServer, spy: Spy
 ) -> None:
     def stall(seen: object) -> list[bytes]:
@@ -115,7 +115,7 @@ def handler(event, context):
 """
 
 
-def test_the_layer_brings_the_decorator(
+def test_layer_provides_the_decorator(
     runtime_emulator: Path, built: Path, allowlist: ParameterStoreServer, tmp_path: Path
 ) -> None:
     (tmp_path / "app.py").write_text(HANDLER, "utf-8")

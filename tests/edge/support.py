@@ -64,8 +64,7 @@ class Handlers:
         handler = self._edge.viewer if setup == "viewer" else self._edge.origin
         result = json.loads(json.dumps(handler(copy.deepcopy(event), None)))
         if self._checked:
-            found = violations(trigger_of(event), event, result)
-            assert found == [], found
+            assert violations(trigger_of(event), event, result) == []
         return result
 
     @property
@@ -94,23 +93,23 @@ def trigger_of(event: Any) -> str:
 
 def headers(**values: str | list[str]) -> Json:
     """Headers as they stand in events; ``_`` in a name stands for ``-``."""
-    found: Json = {}
+    result: Json = {}
     for name, value in values.items():
         key = name.replace("_", "-")
         items = [value] if isinstance(value, str) else value
-        found[key.lower()] = [{"key": key.title(), "value": item} for item in items]
-    return found
+        result[key.lower()] = [{"key": key.title(), "value": item} for item in items]
+    return result
 
 
 def plain(message: Mapping[str, Any]) -> dict[str, str]:
     """The headers of a request or response by lower-case name, each of which must stand there once."""
-    found = {}
+    result = {}
     for name, items in message["headers"].items():
         assert name == name.lower()
         (item,) = items
         assert item["key"].lower() == name
-        found[name] = item["value"]
-    return found
+        result[name] = item["value"]
+    return result
 
 
 ORIGINS: dict[str, Json] = {

@@ -1,4 +1,4 @@
-"""Whatever comes: no handler raises, traffic goes on, and no permission is given by accident."""
+"""Whatever comes: no handler raises, traffic goes on, and no permission is original by accident."""
 
 import copy
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from edgecors.edge import Edge
-from edgecors.events import cloudfront
+from edgecors.events.cloudfront import CloudFrontEvent
 from edgecors.telemetry import Telemetry
 from hypothesis import given as given_by
 from hypothesis import settings
@@ -45,14 +45,14 @@ UNREADABLE: list[Any] = [
 
 @pytest.mark.parametrize("setup", SETUPS)
 @pytest.mark.parametrize("unreadable", UNREADABLE)
-def test_what_is_no_event_comes_back_empty(setup: str, unreadable: Any) -> None:
+def test_value_that_is_not_an_event_gives_an_empty_object(setup: str, unreadable: Any) -> None:
     handlers = Handlers(POLICY, checked=False)
     assert handlers(setup, unreadable) == {}
     assert len(handlers.failures) == 1
 
 
 @pytest.mark.parametrize("setup", SETUPS)
-def test_a_response_event_without_a_response_comes_back_as_its_request(setup: str) -> None:
+def test_response_event_without_response_gives_its_request(setup: str) -> None:
     handlers = Handlers(POLICY, checked=False)
     broken = event(ORIGIN_RESPONSE)
     del broken["Records"][0]["cf"]["response"]
@@ -72,81 +72,81 @@ class Broken:
 
 @pytest.mark.parametrize("setup", SETUPS)
 @pytest.mark.parametrize("status", [200, 404])
-def test_a_failure_within_takes_the_upstreams_permissions_away(setup: str, status: int) -> None:
+def test_internal_error_removes_the_upstream_s_cors_headers(setup: str, status: int) -> None:
     lines: list[str] = []
     edge = Edge(Broken(), Telemetry(lines.append))  # type: ignore[arg-type]
     handler = edge.viewer if setup == "viewer" else edge.origin
-    given = event(ORIGIN_RESPONSE, origin=EVIL, status=status, upstream=UPSTREAM)
-    assert set(plain(handler(copy.deepcopy(given)))) == {"content-type", "content-length", "server"}
+    original = event(ORIGIN_RESPONSE, origin=EVIL, status=status, upstream=UPSTREAM)
+    assert set(plain(handler(copy.deepcopy(original)))) == {"content-type", "content-length", "server"}
     (line,) = map(json.loads, lines)
     assert (line["level"], line["message"]) == ("ERROR", "the edge function failed; traffic goes on")
     assert "RuntimeError: what is this" in line["exception"]
 
 
 @pytest.mark.parametrize("setup", SETUPS)
-def test_a_failure_within_lets_requests_go_on(setup: str) -> None:
+def test_internal_error_lets_requests_go_on(setup: str) -> None:
     edge = Edge(Broken(), Telemetry(lambda line: None))  # type: ignore[arg-type]
     handler = edge.viewer if setup == "viewer" else edge.origin
-    given = preflight(SETUPS[setup][0], EVIL)
-    assert handler(copy.deepcopy(given)) == given["Records"][0]["cf"]["request"]
+    original = preflight(SETUPS[setup][0], EVIL)
+    assert handler(copy.deepcopy(original)) == original["Records"][0]["cf"]["request"]
 
 
-def test_a_failure_half_way_leaves_no_permission_behind() -> None:
+def test_internal_error_after_setting_headers_removes_them() -> None:
     """Ours is on the response already when merging Vary fails."""
     handlers = Handlers(POLICY, checked=False)
-    given = event(VIEWER_RESPONSE, origin=APP, upstream={"vary": "Accept-Encoding", **UPSTREAM})
-    del given["Records"][0]["cf"]["response"]["headers"]["vary"][0]["value"]
-    found = handlers("viewer", given)
-    assert not [name for name in found["headers"] if name.startswith("access-control-")]
+    original = event(VIEWER_RESPONSE, origin=APP, upstream={"vary": "Accept-Encoding", **UPSTREAM})
+    del original["Records"][0]["cf"]["response"]["headers"]["vary"][0]["value"]
+    result = handlers("viewer", original)
+    assert not [name for name in result["headers"] if name.startswith("access-control-")]
     assert len(handlers.failures) == 1
 
 
-def test_headers_that_cannot_be_read_come_back_as_they_are() -> None:
+def test_unreadable_response_headers_are_unchanged() -> None:
     handlers = Handlers(POLICY, checked=False)
-    given = event(VIEWER_RESPONSE, origin=APP)
-    given["Records"][0]["cf"]["response"]["headers"] = [5]
-    assert handlers("viewer", given) == given["Records"][0]["cf"]["response"]
+    original = event(VIEWER_RESPONSE, origin=APP)
+    original["Records"][0]["cf"]["response"]["headers"] = [5]
+    assert handlers("viewer", original) == original["Records"][0]["cf"]["response"]
     messages = [line["message"] for line in handlers.lines if line.get("level") == "ERROR"]
     assert messages == ["the edge function failed; traffic goes on", "the response's headers can't be read"]
 
 
 @pytest.mark.parametrize("missing", ["headers", "status", "statusDescription"])
 @pytest.mark.parametrize("setup", SETUPS)
-def test_a_response_may_lack_a_part(setup: str, missing: str) -> None:
+def test_response_without_a_part_is_no_error(setup: str, missing: str) -> None:
     handlers = Handlers(POLICY, checked=False)
-    given = event(ORIGIN_RESPONSE, origin=APP)
-    del given["Records"][0]["cf"]["response"][missing]
-    found = handlers(setup, given)
+    original = event(ORIGIN_RESPONSE, origin=APP)
+    del original["Records"][0]["cf"]["response"][missing]
+    result = handlers(setup, original)
     assert handlers.failures == []
     if setup == "origin":
-        assert found["headers"]["access-control-allow-origin"][0]["value"] == APP
+        assert result["headers"]["access-control-allow-origin"][0]["value"] == APP
 
 
 @pytest.mark.parametrize("missing", ["headers", "method", "uri", "clientIp", "querystring"])
 @pytest.mark.parametrize("trigger", [VIEWER_REQUEST, VIEWER_RESPONSE])
-def test_a_request_may_lack_a_part(trigger: str, missing: str) -> None:
+def test_request_without_a_part_is_no_error(trigger: str, missing: str) -> None:
     handlers = Handlers(POLICY, checked=False)
-    given = event(trigger, origin=APP)
-    del given["Records"][0]["cf"]["request"][missing]
-    handlers("viewer", given)
+    original = event(trigger, origin=APP)
+    del original["Records"][0]["cf"]["request"][missing]
+    handlers("viewer", original)
     assert handlers.failures == []
 
 
 @pytest.mark.parametrize("status", ["", "abc", "²00", None, 404, "404", "4 04", "-404"])
-def test_a_status_that_is_none_is_no_error_of_ours(status: Any) -> None:
+def test_invalid_status_is_no_error(status: Any) -> None:
     handlers = Handlers(POLICY, checked=False)
-    given = event(ORIGIN_RESPONSE, origin=APP)
-    given["Records"][0]["cf"]["response"]["status"] = status
-    found = handlers("viewer", given)
+    original = event(ORIGIN_RESPONSE, origin=APP)
+    original["Records"][0]["cf"]["response"]["status"] = status
+    result = handlers("viewer", original)
     assert handlers.failures == []
-    assert ("cache-control" in found["headers"]) is (status in (404, "404"))
+    assert ("cache-control" in result["headers"]) is (status in (404, "404"))
 
 
-def test_the_traceback_in_the_log_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logged_traceback_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     def deeper(*arguments: object) -> Any:
         return deeper(*arguments)
 
-    monkeypatch.setattr(cloudfront, "to_request", deeper)
+    monkeypatch.setattr(CloudFrontEvent, "request", deeper)
     handlers = Handlers(POLICY, checked=False)
     handlers("viewer", event(VIEWER_RESPONSE, origin=APP))
     assert "RecursionError" in handlers.failures[0]
@@ -159,7 +159,7 @@ def test_the_traceback_in_the_log_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
 def nodes(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path to each part of a JSON value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(found for key, part in items for found in nodes(part, (*path, key)))]
+    return [path, *(result for key, part in items for result in nodes(part, (*path, key)))]
 
 
 PARSED = [json.loads(path.read_text("utf-8")) for path in SAMPLES]
@@ -187,7 +187,7 @@ def permissions(message: Any) -> list[Any]:
     """The values of all headers that allow something."""
     headers = message.get("headers") if isinstance(message, dict) else None
     items = headers.items() if isinstance(headers, dict) else ()
-    return [found for name, found in items if name.lower().startswith("access-control-allow-")]
+    return [result for name, result in items if name.lower().startswith("access-control-allow-")]
 
 
 changes = st.tuples(st.sampled_from([None, REMOVED, *OTHERS]), st.integers(0, 10**6))
@@ -195,7 +195,9 @@ changes = st.tuples(st.sampled_from([None, REMOVED, *OTHERS]), st.integers(0, 10
 
 @settings(max_examples=400, deadline=None)
 @given_by(place=st.sampled_from(PLACES), other=st.sampled_from([REMOVED, *OTHERS]), more=st.lists(changes, max_size=2))
-def test_a_mutated_event_never_raises(place: tuple[int, Any], other: Any, more: list[tuple[Any, int]]) -> None:
+def test_mutated_event_never_raises_and_grants_nothing(
+    place: tuple[int, Any], other: Any, more: list[tuple[Any, int]]
+) -> None:
     number, where = place
     changed = copy.deepcopy(PARSED[number])
     mutate(changed, where, other)
@@ -206,16 +208,16 @@ def test_a_mutated_event_never_raises(place: tuple[int, Any], other: Any, more: 
         for policy in (POLICY, None):
             handlers = Handlers(policy, checked=False)
             # What comes back is JSON, as Lambda needs it: `Handlers` writes and reads it.
-            found = handlers(setup, changed)
+            result = handlers(setup, changed)
             if policy is None:
                 # Without a policy nobody is allowed: no permission comes back that the event did not bring.
-                assert [items for items in permissions(found) if json.dumps(items) not in json.dumps(changed)] == []
+                assert [items for items in permissions(result) if json.dumps(items) not in json.dumps(changed)] == []
 
 
 @pytest.mark.parametrize("trigger", ["viewer-request", "origin-request"])
 @pytest.mark.parametrize("handler", SETUPS)
-def test_a_request_event_never_comes_back_as_a_response(handler: str, trigger: str) -> None:
-    """A response that stands in it was given back where the handler has no part at that trigger."""
-    given = event(trigger, origin=APP)
-    given["Records"][0]["cf"]["response"] = {"status": "200", "headers": {"via": [{"key": "Via", "value": "x"}]}}
-    assert Handlers(POLICY)(handler, given) == given["Records"][0]["cf"]["request"]
+def test_request_event_with_a_response_gives_its_request(handler: str, trigger: str) -> None:
+    """A response that stands in it was original back where the handler has no part at that trigger."""
+    original = event(trigger, origin=APP)
+    original["Records"][0]["cf"]["response"] = {"status": "200", "headers": {"via": [{"key": "Via", "value": "x"}]}}
+    assert Handlers(POLICY)(handler, original) == original["Records"][0]["cf"]["request"]

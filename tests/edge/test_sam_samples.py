@@ -44,13 +44,13 @@ def sam(*arguments: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def test_these_are_all() -> None:
+def test_sam_sample_names_are_complete() -> None:
     listed = sam("--help").rpartition("Commands:")[2]
     assert re.findall(r"^  ([a-z-]+)(?:  |$)", listed, re.MULTILINE) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_sample_is_borne(name: str) -> None:
+def test_sam_sample_is_no_error(name: str) -> None:
     event = json.loads(sam(name))
     assert trigger_of(event) in TRIGGERS
     for policy in POLICIES.values():

@@ -30,14 +30,14 @@ def expected(sample: Path, setup: str) -> Any:
 
 @pytest.mark.parametrize("setup", SETUPS)
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_a_sample_comes_back_as_it_should(sample: Path, setup: str) -> None:
+def test_sample_gives_the_recorded_result(sample: Path, setup: str) -> None:
     handlers = Handlers(POLICY)
     assert handlers(setup, read(sample)) == expected(sample, setup)
     assert handlers.failures == []
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_a_sample_is_complete(sample: Path) -> None:
+def test_sample_has_every_field_of_its_trigger(sample: Path) -> None:
     """Named after its trigger, with all that CloudFront puts into such an event."""
     cf = read(sample)["Records"][0]["cf"]
     trigger = cf["config"]["eventType"]
@@ -53,7 +53,7 @@ def test_a_sample_is_complete(sample: Path) -> None:
     assert "via" in cf["request"]["headers"] or trigger.startswith("viewer")
 
 
-def test_every_file_belongs_to_a_sample() -> None:
+def test_every_recorded_result_belongs_to_a_sample() -> None:
     wanted = set()
     for sample in SAMPLES:
         both = trigger_of(read(sample)) == "origin-response"

@@ -1,4 +1,4 @@
-"""Events of each source made from a request as a browser sends it, and responses read as a browser gets them."""
+"""Events of each front made from a request as a browser sends it, and responses as a browser receives them."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ Fields = Sequence[tuple[str, str]]
 def make_event(
     source: str, method: str = "GET", path: str = "/api/x", query: str = "", headers: Fields = (), body: bytes = b""
 ) -> dict[str, Any]:
-    """What the source makes of a request: each its own way with repeated headers, the path, the query and the body."""
+    """The front's event of a request. Fronts differ in repeated headers, path, query and body."""
     fields = [("Host", HOSTS[source]), *headers]
-    several: dict[str, list[str]] = {}
+    multi_value: dict[str, list[str]] = {}
     for name, value in fields:
-        several.setdefault(name if source == REST else name.lower(), []).append(value)
-    last = {name: values[-1] for name, values in several.items()}
+        multi_value.setdefault(name if source == REST else name.lower(), []).append(value)
+    last = {name: values[-1] for name, values in multi_value.items()}
     event: dict[str, Any]
     if source in (HTTP_2, URL):
-        event = _format_2(source, method, path, query, several)
+        event = _format_2(source, method, path, query, multi_value)
     elif source in (REST, HTTP_1):
-        event = _format_1(source, method, path, query, several, last)
+        event = _format_1(source, method, path, query, multi_value, last)
     else:
-        event = _alb(source, method, path, query, several, last)
+        event = _alb(source, method, path, query, multi_value, last)
     try:
         event["body"] = body.decode() or None
         event["isBase64Encoded"] = False
@@ -55,7 +55,7 @@ def make_event(
     return event
 
 
-def _format_2(source: str, method: str, path: str, query: str, several: dict[str, list[str]]) -> dict[str, Any]:
+def _format_2(source: str, method: str, path: str, query: str, multi_value: dict[str, list[str]]) -> dict[str, Any]:
     stage = "$default" if source == URL else "live"
     raw = path if source == URL else f"/live{unquote(path)}"
     event = {
@@ -63,20 +63,20 @@ def _format_2(source: str, method: str, path: str, query: str, several: dict[str
         "routeKey": "$default",
         "rawPath": raw,
         "rawQueryString": query,
-        "headers": {name: ",".join(values) for name, values in several.items() if name != "cookie"},
+        "headers": {name: ",".join(values) for name, values in multi_value.items() if name != "cookie"},
         "requestContext": {
             "domainName": HOSTS[source],
             "http": {"method": method, "path": raw, "protocol": "HTTP/1.1", "sourceIp": CLIENT},
             "stage": stage,
         },
     }
-    if "cookie" in several:
-        event["cookies"] = [cookie for value in several["cookie"] for cookie in value.split("; ")]
+    if "cookie" in multi_value:
+        event["cookies"] = [cookie for value in multi_value["cookie"] for cookie in value.split("; ")]
     return event
 
 
 def _format_1(
-    source: str, method: str, path: str, query: str, several: dict[str, list[str]], last: dict[str, str]
+    source: str, method: str, path: str, query: str, multi_value: dict[str, list[str]], last: dict[str, str]
 ) -> dict[str, Any]:
     parameters: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -86,7 +86,7 @@ def _format_1(
         "path": path if source == REST else f"/live{unquote(path)}",
         "httpMethod": method,
         "headers": last,
-        "multiValueHeaders": several,
+        "multiValueHeaders": multi_value,
         "queryStringParameters": {name: values[-1] for name, values in parameters.items()} or None,
         "multiValueQueryStringParameters": parameters or None,
         "requestContext": {
@@ -101,7 +101,7 @@ def _format_1(
 
 
 def _alb(
-    source: str, method: str, path: str, query: str, several: dict[str, list[str]], last: dict[str, str]
+    source: str, method: str, path: str, query: str, multi_value: dict[str, list[str]], last: dict[str, str]
 ) -> dict[str, Any]:
     parameters: dict[str, list[str]] = {}
     for pair in query.split("&") if query else []:
@@ -119,7 +119,7 @@ def _alb(
         event["headers"] = last | added
         event["queryStringParameters"] = {name: values[-1] for name, values in parameters.items()}
     else:
-        event["multiValueHeaders"] = several | {name: [value] for name, value in added.items()}
+        event["multiValueHeaders"] = multi_value | {name: [value] for name, value in added.items()}
         event["multiValueQueryStringParameters"] = parameters
     return event
 
@@ -130,15 +130,15 @@ def preflight(source: str, origin: str = APP, method: str = "PUT", path: str = "
 
 
 def read_response(source: str, response: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Status, header fields (lower-case names, sorted) and body that the source makes of a function's response."""
-    several = response.get("multiValueHeaders") or {}
+    """The status, the header fields (lower-case names, sorted) and the body that a front sends for a response."""
+    multi_value = response.get("multiValueHeaders") or {}
     single = response.get("headers") or {}
     if source == ALB_MULTI:
-        assert "headers" not in response, "a load balancer with multi-value headers wants the other map"
+        assert "headers" not in response, "a load balancer with multi-value headers reads the other map"
     if source in (ALB, HTTP_2, URL):
-        assert not several, "this source does not look at multiValueHeaders"
+        assert not multi_value, "this front does not read multiValueHeaders"
     fields = [(name.lower(), str(value)) for name, value in single.items()]
-    fields += [(name.lower(), str(value)) for name, values in several.items() for value in values]
+    fields += [(name.lower(), str(value)) for name, values in multi_value.items() for value in values]
     fields += [("set-cookie", cookie) for cookie in response.get("cookies") or ()]
     body = response.get("body") or ""
     return (

@@ -1,4 +1,4 @@
-"""What the protocol is told of each source's events: tables of event and request."""
+"""What the adapters read from each front's events: tables of event and request."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ import pytest
 from edgecors.decision import Request
 from edgecors.events.api import parse_event
 from edgecors.events.http_event import HttpEvent
+from edgecors.events.message import HttpMessage, read_message
 
 from tests.events_api.make import ALB, ALB_MULTI, APP, CLIENT, HOSTS, HTTP_1, HTTP_2, REST, SOURCES, URL, make_event
 
 
-def source(event: dict[str, Any]) -> HttpEvent:
-    found = parse_event(event)
-    assert found is not None
-    return found
+def adapter(event: dict[str, Any]) -> HttpEvent:
+    parsed = parse_event(event)
+    assert parsed is not None
+    return parsed
+
+
+def message(event: dict[str, Any]) -> HttpMessage:
+    return read_message(adapter(event))
 
 
 def facts(request: Request) -> dict[str, str]:
-    """What a request says, without what it does not."""
-    found = {name: getattr(request, name) for name in Request.__slots__}
-    return {name: value for name, value in found.items() if value is not None}
+    """The attributes of a request that are not None."""
+    values = {name: getattr(request, name) for name in Request.__slots__}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 PREFLIGHT = [
@@ -34,9 +39,9 @@ PREFLIGHT = [
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_every_source_tells_the_same_of_the_same_request(name: str) -> None:
-    found = source(make_event(name, "OPTIONS", "/api/orders%20x/1", headers=PREFLIGHT))
-    assert facts(found.request()) == {
+def test_same_request_through_every_front_is_the_same(name: str) -> None:
+    event = make_event(name, "OPTIONS", "/api/orders%20x/1", headers=PREFLIGHT)
+    assert facts(adapter(event).request()) == {
         "method": "OPTIONS",
         "path": "/api/orders%20x/1",
         "host": HOSTS[name],
@@ -47,75 +52,73 @@ def test_every_source_tells_the_same_of_the_same_request(name: str) -> None:
         "private_network": "true",
         "fetch_site": "cross-site",
     }
-    assert found.client() == CLIENT
+    assert message(event).client == CLIENT
 
 
-NOTHING = {"method": "GET", "path": "/", "scheme": "https"}
+MINIMAL = {"method": "GET", "path": "/", "scheme": "https"}
 SINGLE = {"httpMethod": "GET", "path": "/", "headers": {"oRiGiN": APP}, "requestContext": {"stage": "live"}}
 
 
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        pytest.param({"httpMethod": "GET"}, NOTHING, id="as little as there can be"),
+        pytest.param({"httpMethod": "GET"}, MINIMAL, id="the smallest event"),
         pytest.param(
             {"httpMethod": "GET", "headers": None, "multiValueHeaders": None, "path": None, "requestContext": None},
-            NOTHING,
+            MINIMAL,
             id="null for every map",
         ),
-        pytest.param(SINGLE, NOTHING | {"origin": APP}, id="the single map alone, in any case"),
+        pytest.param(SINGLE, MINIMAL | {"origin": APP}, id="single map, any case"),
         pytest.param(
             SINGLE | {"multiValueHeaders": {"ORIGIN": ["https://a.example", "https://b.example"]}},
-            NOTHING | {"origin": "https://a.example, https://b.example"},
-            id="the map of lists wins, and every value counts",
+            MINIMAL | {"origin": "https://a.example, https://b.example"},
+            id="multi-value map wins, every value counts",
         ),
         pytest.param(
             SINGLE | {"multiValueHeaders": {"Host": ["h.example"], "X-Null": None, "X-Hole": [None]}},
-            NOTHING | {"origin": APP, "host": "h.example"},
-            id="maps with different names are merged",
+            MINIMAL | {"origin": APP, "host": "h.example"},
+            id="maps with different names",
         ),
         pytest.param(
             SINGLE | {"multiValueHeaders": {"Origin": []}},
-            NOTHING | {"origin": APP},
-            id="an empty list is no value",
+            MINIMAL | {"origin": APP},
+            id="empty list",
         ),
         pytest.param(
             {"httpMethod": "GET", "headers": {"Origin": APP, "origin": "https://evil.example", "X": None}},
-            NOTHING | {"origin": f"{APP}, https://evil.example"},
-            id="two spellings are two values",
+            MINIMAL | {"origin": f"{APP}, https://evil.example"},
+            id="two spellings",
         ),
         pytest.param(
             {"httpMethod": "GET", "headers": {"X-A\nOrigin": "https://evil.example", "X-B": "https://evil.example"}},
-            NOTHING,
-            id="a name of two lines is one name",
+            MINIMAL,
+            id="name with a line break",
         ),
         pytest.param(
             {"httpMethod": "OPTIONS", "multiValueHeaders": {"access-control-request-headers": ["", "a, b", "c"]}},
-            NOTHING | {"method": "OPTIONS", "request_headers": ", a, b, c"},
-            id="an empty first line does not drop the rest",
+            MINIMAL | {"method": "OPTIONS", "request_headers": ", a, b, c"},
+            id="empty first value",
         ),
         pytest.param(
             {"httpMethod": "GET", "headers": {"x": 7}, "requestContext": {"domainName": "d.example"}},
-            NOTHING | {"host": "d.example"},
-            id="the domain name stands for a missing Host",
+            MINIMAL | {"host": "d.example"},
+            id="domain name instead of Host",
         ),
         pytest.param(
             {"httpMethod": "", "requestContext": {"elb": {}}, "headers": {"X-Forwarded-Proto": "HTTPS"}},
-            NOTHING,
-            id="the load balancer's word for the scheme",
+            MINIMAL,
+            id="scheme of a load balancer",
         ),
         pytest.param(
             {"httpMethod": "GET", "requestContext": {"elb": {}}},
             {"method": "GET", "path": "/"},
-            id="a load balancer that says nothing of the scheme",
+            id="load balancer without scheme",
         ),
-        pytest.param(
-            {"version": "2.0", "requestContext": {"http": {}}}, NOTHING, id="format 2.0, as little as there can be"
-        ),
+        pytest.param({"version": "2.0", "requestContext": {"http": {}}}, MINIMAL, id="smallest event of format 2.0"),
     ],
 )
-def test_headers_however_they_stand(event: dict[str, Any], expected: dict[str, str]) -> None:
-    assert facts(source(event).request()) == expected
+def test_request_headers_are_read_from_both_maps(event: dict[str, Any], expected: dict[str, str]) -> None:
+    assert facts(adapter(event).request()) == expected
 
 
 @pytest.mark.parametrize(
@@ -152,8 +155,8 @@ def test_headers_however_they_stand(event: dict[str, Any], expected: dict[str, s
         ),
     ],
 )
-def test_the_path_is_the_viewers_own(event: dict[str, Any], path: str) -> None:
-    assert source(event).path == path
+def test_path_is_the_viewer_s(event: dict[str, Any], path: str) -> None:
+    assert adapter(event).path == path
 
 
 @pytest.mark.parametrize(
@@ -185,8 +188,8 @@ def test_the_path_is_the_viewers_own(event: dict[str, Any], path: str) -> None:
         ({"version": "2.0", "rawQueryString": None, "requestContext": {"http": {}}}, ""),
     ],
 )
-def test_the_query_is_the_viewers_own(event: dict[str, Any], query: str) -> None:
-    assert source(event).query() == query
+def test_query_is_the_viewer_s(event: dict[str, Any], query: str) -> None:
+    assert message(event).query == query
 
 
 @pytest.mark.parametrize(
@@ -201,11 +204,8 @@ def test_the_query_is_the_viewers_own(event: dict[str, Any], query: str) -> None
         ({}, [("x", "y")]),
     ],
 )
-def test_cookies_of_format_2_are_one_header(event: dict[str, Any], headers: list[tuple[str, str]]) -> None:
-    found = source({"version": "2.0", "requestContext": {"http": {}}, "headers": {"x": "y"}} | event)
-    assert found.headers == headers
-    cookies = [value for name, value in headers if name == "cookie"]
-    assert found.value("cookie") == (cookies[0] if cookies else None)
+def test_format_2_cookies_become_one_header(event: dict[str, Any], headers: list[tuple[str, str]]) -> None:
+    assert message({"version": "2.0", "requestContext": {"http": {}}, "headers": {"x": "y"}} | event).headers == headers
 
 
 @pytest.mark.parametrize(
@@ -219,30 +219,30 @@ def test_cookies_of_format_2_are_one_header(event: dict[str, Any], headers: list
         ("", None),
     ],
 )
-def test_a_load_balancers_client_stands_last(forwarded: str, client: str | None) -> None:
+def test_load_balancer_client_is_the_last_forwarded_for_address(forwarded: str, client: str | None) -> None:
     event = {"httpMethod": "GET", "requestContext": {"elb": {}}, "headers": {"x-forwarded-for": forwarded}}
-    assert source(event).client() == client
+    assert message(event).client == client
 
 
-def test_no_address_is_no_client() -> None:
-    assert source({"httpMethod": "GET"}).client() is None
-    assert source({"version": "2.0", "requestContext": {"http": {}}}).client() is None
+def test_event_without_address_has_no_client() -> None:
+    assert message({"httpMethod": "GET"}).client is None
+    assert message({"version": "2.0", "requestContext": {"http": {}}}).client is None
 
 
 @pytest.mark.parametrize(
     ("protocol", "version"), [("HTTP/1.1", "1.1"), ("HTTP/2.0", "2.0"), (None, "1.1"), ("HTTP/x\r\n", "1.1")]
 )
-def test_the_version_of_http(protocol: str | None, version: str) -> None:
-    assert source({"httpMethod": "GET", "requestContext": {"protocol": protocol}}).protocol() == version
-    assert source({"version": "2.0", "requestContext": {"http": {"protocol": protocol}}}).protocol() == version
+def test_protocol_is_the_http_version(protocol: str | None, version: str) -> None:
+    assert message({"httpMethod": "GET", "requestContext": {"protocol": protocol}}).protocol == version
+    assert message({"version": "2.0", "requestContext": {"http": {"protocol": protocol}}}).protocol == version
 
 
-def test_bodies() -> None:
-    assert source(make_event(REST, "POST", body=b"")).body() == b""
-    assert source(make_event(HTTP_1, "POST", body="é".encode())).body() == "é".encode()
-    assert source(make_event(ALB, "POST", body=b"\xff\x00")).body() == b"\xff\x00"
+def test_body_is_decoded() -> None:
+    assert message(make_event(REST, "POST", body=b"")).read_body() == b""
+    assert message(make_event(HTTP_1, "POST", body="é".encode())).read_body() == "é".encode()
+    assert message(make_event(ALB, "POST", body=b"\xff\x00")).read_body() == b"\xff\x00"
     with pytest.raises(ValueError, match="base64"):
-        source({"httpMethod": "POST", "body": "a", "isBase64Encoded": True}).body()
+        message({"httpMethod": "POST", "body": "a", "isBase64Encoded": True}).read_body()
 
 
 @pytest.mark.parametrize(
@@ -256,26 +256,26 @@ def test_bodies() -> None:
         (make_event(ALB_MULTI), "Alb"),
     ],
 )
-def test_a_request_is_known_by_its_source(event: dict[str, Any], expected: str) -> None:
+def test_event_gets_the_adapter_of_its_format(event: dict[str, Any], expected: str) -> None:
     assert type(parse_event(event)).__name__ == expected
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        pytest.param(None, id="nothing"),
+        pytest.param(None, id="None"),
         pytest.param([], id="a list"),
         pytest.param({}, id="an empty test event"),
         pytest.param({"Records": [{"cf": {}}]}, id="CloudFront"),
-        pytest.param({"detail-type": "Scheduled Event", "version": "0"}, id="a schedule"),
-        pytest.param({"requestContext": {"connectionId": "x", "routeKey": "$connect"}}, id="a web socket"),
+        pytest.param({"detail-type": "Scheduled Event", "version": "0"}, id="schedule"),
+        pytest.param({"requestContext": {"connectionId": "x", "routeKey": "$connect"}}, id="WebSocket API"),
         pytest.param(make_event(REST) | {"type": "REQUEST", "methodArn": "arn:aws:x"}, id="a REST API's authorizer"),
         pytest.param(make_event(HTTP_2) | {"type": "REQUEST", "routeArn": "arn:aws:x"}, id="an HTTP API's authorizer"),
-        pytest.param({"version": "2.0", "requestContext": {}}, id="a service network"),
+        pytest.param({"version": "2.0", "requestContext": {}}, id="VPC Lattice"),
         pytest.param({"version": "2.0"}, id="no context"),
-        pytest.param({"httpMethod": "GET", "requestContext": "x"}, id="a context that is none"),
-        pytest.param({"httpMethod": 7}, id="a method that is none"),
+        pytest.param({"httpMethod": "GET", "requestContext": "x"}, id="context that is not a map"),
+        pytest.param({"httpMethod": 7}, id="method that is not a string"),
     ],
 )
-def test_anything_else_is_no_request(event: object) -> None:
+def test_other_event_has_no_adapter(event: object) -> None:
     assert parse_event(event) is None

@@ -1,4 +1,4 @@
-"""What goes back to each source: answers of our own, and the stamp on what a handler returned. Exact forms."""
+"""Responses in each front's format: generated ones, and those of handlers with a decision applied."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ANSWERED = Decision(ALLOWED, status=204, headers=((ACAO, APP), ("Access-Control-
 REFUSED = Decision(
     ORIGIN_NOT_ALLOWED, status=403, headers=(("Cache-Control", "no-store"),), vary=("Origin",), body="why\n"
 )
-STAMPED = Decision(ALLOWED, headers=((ACAO, APP),), vary=("Origin",))
-STRIPPED = Decision(NOT_CORS, vary=("Origin",))
+APPLIED = Decision(ALLOWED, headers=((ACAO, APP),), vary=("Origin",))
+REMOVED = Decision(NOT_CORS, vary=("Origin",))
 
 
-def source(name: str) -> HttpEvent:
-    found = parse_event(make_event(name))
-    assert found is not None
-    return found
+def adapter(name: str) -> HttpEvent:
+    parsed = parse_event(make_event(name))
+    assert parsed is not None
+    return parsed
 
 
 ANSWER = {ACAO: APP, "Access-Control-Max-Age": "5", "Vary": "Origin, X"}
@@ -51,18 +51,18 @@ ANSWER = {ACAO: APP, "Access-Control-Max-Age": "5", "Vary": "Origin, X"}
         ),
     ],
 )
-def test_a_preflights_answer_has_the_sources_form_and_no_body(name: str, expected: dict[str, Any]) -> None:
-    assert source(name).generate_response(ANSWERED) == expected
+def test_generated_response_has_the_front_s_format_and_no_body(name: str, expected: dict[str, Any]) -> None:
+    assert adapter(name).generate_response(ANSWERED) == expected
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_refusal_may_say_why(name: str) -> None:
-    answer = source(name).generate_response(REFUSED)
+def test_generated_refusal_has_the_decision_s_body(name: str) -> None:
+    answer = adapter(name).generate_response(REFUSED)
     assert read_response(name, answer) == (403, [("cache-control", "no-store"), ("vary", "Origin")], b"why\n")
 
 
-def test_an_answer_that_varies_on_nothing_says_nothing_of_it() -> None:
-    assert source(REST).generate_response(Decision(ALLOWED, status=204)) == {
+def test_generated_response_without_vary_has_no_vary_header() -> None:
+    assert adapter(REST).generate_response(Decision(ALLOWED, status=204)) == {
         "statusCode": 204,
         "headers": {},
         "isBase64Encoded": False,
@@ -83,8 +83,8 @@ REPEATED = [("Set-Cookie", "a=1, x"), ("X", "1"), ("set-cookie", "b=2"), ("x", "
         (ALB, {"headers": {"Set-Cookie": "a=1, x", "Set-CookiE": "b=2", "X": "1, 2", "Y": "3"}}),
     ],
 )
-def test_cookies_are_never_folded(name: str, expected: dict[str, Any]) -> None:
-    response = source(name).reply(599, REPEATED, "text")
+def test_written_response_keeps_cookies_separate(name: str, expected: dict[str, Any]) -> None:
+    response = adapter(name).write_response(599, REPEATED, "text")
     fixed = {"statusCode": 599, "body": "text", "isBase64Encoded": False}
     if name in (ALB, ALB_MULTI):
         fixed["statusDescription"] = "599"
@@ -96,14 +96,14 @@ def test_cookies_are_never_folded(name: str, expected: dict[str, Any]) -> None:
     ("body", "text", "encoded"),
     [(b"", "", False), ("é".encode(), "é", False), (b"\xff\x00", "/wA=", True), ("plain", "plain", False)],
 )
-def test_a_body_is_text_where_it_can_be(name: str, body: bytes | str, text: str, encoded: bool) -> None:
-    response = source(name).reply(200, [], body)
+def test_written_body_is_text_or_base64(name: str, body: bytes | str, text: str, encoded: bool) -> None:
+    response = adapter(name).write_response(200, [], body)
     assert (response["body"], response["isBase64Encoded"]) == (text, encoded)
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_problem_is_json(name: str) -> None:
-    status, headers, body = read_response(name, source(name).problem(502, "Bad Gateway", "No answer."))
+def test_problem_is_problem_details_json(name: str) -> None:
+    status, headers, body = read_response(name, adapter(name).problem(502, "Bad Gateway", "No answer."))
     assert (status, headers) == (502, [("cache-control", "no-store"), ("content-type", "application/problem+json")])
     assert json.loads(body) == {"type": "about:blank", "title": "Bad Gateway", "status": 502, "detail": "No answer."}
 
@@ -112,31 +112,31 @@ def single(headers: object, **more: Any) -> dict[str, Any]:
     return {"statusCode": 200, "headers": headers, **more}
 
 
-def several(fields: object, **more: Any) -> dict[str, Any]:
+def multi_value(fields: object, **more: Any) -> dict[str, Any]:
     return {"statusCode": 200, "multiValueHeaders": fields, **more}
 
 
-OURS = {ACAO: APP, "Vary": "Origin"}
-OURS_SEVERAL = {ACAO: [APP], "Vary": ["Origin"]}
+HEADERS = {ACAO: APP, "Vary": "Origin"}
+MULTI_VALUE_HEADERS = {ACAO: [APP], "Vary": ["Origin"]}
 
 
 @pytest.mark.parametrize(
     ("name", "response", "expected"),
     [
-        pytest.param(REST, {"statusCode": 200}, single(OURS), id="no headers at all"),
-        pytest.param(REST, single(None, body="x"), single(OURS, body="x"), id="null for the headers"),
-        pytest.param(REST, {}, {"headers": OURS}, id="REST: nothing but braces is a 200 there"),
+        pytest.param(REST, {"statusCode": 200}, single(HEADERS), id="no headers"),
+        pytest.param(REST, single(None, body="x"), single(HEADERS, body="x"), id="null headers"),
+        pytest.param(REST, {}, {"headers": HEADERS}, id="REST: empty object"),
         pytest.param(
             REST,
             single({"access-control-allow-origin": "*", "ACCESS-CONTROL-ALLOW-METHODS": "GET", "X": 7, "Z": None}),
-            single({"X": 7, "Z": None} | OURS),
-            id="CORS headers go in any case, values of any type stay",
+            single({"X": 7, "Z": None} | HEADERS),
+            id="CORS headers in any case, values of any type",
         ),
         pytest.param(
             REST,
             single({"Access-Control-Allow-Origin ": "*"}),
-            single(OURS),
-            id="a blank after the name hides nothing",
+            single(HEADERS),
+            id="blank after the name",
         ),
         pytest.param(
             REST,
@@ -152,28 +152,43 @@ OURS_SEVERAL = {ACAO: [APP], "Vary": ["Origin"]}
             },
             id="both maps, one Vary",
         ),
-        pytest.param(REST, single({"vary": "*"}), single({ACAO: APP, "Vary": "*"}), id="a star stays alone"),
-        pytest.param(REST, single({"vary": "ORIGIN"}), single({ACAO: APP, "Vary": "ORIGIN"}), id="no name twice"),
-        pytest.param(REST, several({"K": ["v"]}), several({"K": ["v"]}, headers=OURS), id="the other map only"),
-        pytest.param(REST, None, None, id="REST: no response at all"),
-        pytest.param(REST, "text", "text", id="REST: a text is no response"),
-        pytest.param(HTTP_1, single({"x": "y"}), single({"x": "y"} | OURS), id="HTTP API, format 1.0"),
+        pytest.param(REST, single({"vary": "*"}), single({ACAO: APP, "Vary": "*"}), id="Vary: *"),
+        pytest.param(REST, single({"vary": "ORIGIN"}), single({ACAO: APP, "Vary": "ORIGIN"}), id="Vary has the name"),
         pytest.param(
-            HTTP_2, single({"x": "y"}, cookies=["a=1"]), single({"x": "y"} | OURS, cookies=["a=1"]), id="cookies stay"
+            REST, multi_value({"K": ["v"]}), multi_value({"K": ["v"]}, headers=HEADERS), id="multi-value map only"
         ),
-        pytest.param(ALB, single({"x": "y"}), single({"x": "y"} | OURS), id="load balancer"),
+        pytest.param(REST, None, None, id="REST: None"),
+        pytest.param(REST, "text", "text", id="REST: string"),
+        pytest.param(HTTP_1, single({"x": "y"}), single({"x": "y"} | HEADERS), id="HTTP API, format 1.0"),
         pytest.param(
-            ALB, {"statusCode": 200, "multiValueHeaders": {ACAO: ["*"]}}, several({}, headers=OURS), id="the wrong map"
+            HTTP_2,
+            single({"x": "y"}, cookies=["a=1"]),
+            single({"x": "y"} | HEADERS, cookies=["a=1"]),
+            id="HTTP API, cookies",
         ),
-        pytest.param(ALB_MULTI, several({"x": ["y"]}), several({"x": ["y"]} | OURS_SEVERAL), id="multi-value headers"),
-        pytest.param(ALB_MULTI, several(None), several(OURS_SEVERAL), id="multi-value headers: null"),
-        pytest.param(ALB_MULTI, {"statusCode": 200}, several(OURS_SEVERAL), id="multi-value headers: none"),
+        pytest.param(ALB, single({"x": "y"}), single({"x": "y"} | HEADERS), id="load balancer"),
+        pytest.param(
+            ALB,
+            {"statusCode": 200, "multiValueHeaders": {ACAO: ["*"]}},
+            multi_value({}, headers=HEADERS),
+            id="load balancer, unused map",
+        ),
+        pytest.param(
+            ALB_MULTI,
+            multi_value({"x": ["y"]}),
+            multi_value({"x": ["y"]} | MULTI_VALUE_HEADERS),
+            id="multi-value headers",
+        ),
+        pytest.param(ALB_MULTI, multi_value(None), multi_value(MULTI_VALUE_HEADERS), id="multi-value headers: null"),
+        pytest.param(ALB_MULTI, {"statusCode": 200}, multi_value(MULTI_VALUE_HEADERS), id="multi-value headers: none"),
     ],
 )
-def test_a_response_gets_our_headers_and_loses_its_own(name: str, response: Any, expected: Any) -> None:
+def test_applied_decision_replaces_cors_headers_and_copies_the_response(
+    name: str, response: Any, expected: Any
+) -> None:
     before = copy.deepcopy(response)
-    assert source(name).apply_to_response(response, STAMPED) == expected
-    # Handlers return constants: the next request must not meet this one's headers in it.
+    assert adapter(name).apply_to_response(response, APPLIED) == expected
+    # Handlers return constants: they must not carry headers into the next request.
     assert response == before
 
 
@@ -189,41 +204,45 @@ def test_a_response_gets_our_headers_and_loses_its_own(name: str, response: Any,
         ({"n": Decimal("2"), "f": Decimal("2.5")}, '{"n": 2, "f": 2.5}'),
     ],
 )
-def test_a_bare_body_is_a_200_as_the_front_has_it(name: str, returned: Any, body: str) -> None:
-    expected = {"statusCode": 200, "headers": {"content-type": "application/json"} | OURS, "body": body}
-    assert source(name).apply_to_response(returned, STAMPED) == expected
+def test_format_2_value_without_status_becomes_a_200(name: str, returned: Any, body: str) -> None:
+    expected = {"statusCode": 200, "headers": {"content-type": "application/json"} | HEADERS, "body": body}
+    assert adapter(name).apply_to_response(returned, APPLIED) == expected
 
 
-def test_a_bare_body_that_is_no_json() -> None:
+def test_format_2_value_that_is_not_json_raises_type_error() -> None:
     with pytest.raises(TypeError, match="a set can't be written as JSON"):
-        source(HTTP_2).apply_to_response({"a", "b"}, STAMPED)
+        adapter(HTTP_2).apply_to_response({"a", "b"}, APPLIED)
 
 
 @pytest.mark.parametrize("returned", ["Hello", {"a": 1}, None, single({ACAO: "*"})])
 @pytest.mark.parametrize("name", SOURCES)
-def test_what_is_not_touched_is_the_very_object(name: str, returned: Any) -> None:
-    assert source(name).apply_to_response(returned, Decision(ALLOWED, managed=False)) is returned
+def test_unmanaged_response_is_the_same_object(name: str, returned: Any) -> None:
+    assert adapter(name).apply_to_response(returned, Decision(ALLOWED, managed=False)) is returned
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_refused_origin_gets_nothing_of_the_upstreams(name: str) -> None:
-    upstream = source(name).reply(200, [(ACAO, APP), ("access-control-allow-credentials", "true"), ("Vary", "A")])
-    stamped = source(name).apply_to_response(upstream, STRIPPED)
-    assert read_response(name, stamped) == (200, [("vary", "A, Origin")], b"")
+def test_refused_origin_loses_the_response_s_cors_headers(name: str) -> None:
+    upstream = adapter(name).write_response(
+        200, [(ACAO, APP), ("access-control-allow-credentials", "true"), ("Vary", "A")]
+    )
+    response_with_headers = adapter(name).apply_to_response(upstream, REMOVED)
+    assert read_response(name, response_with_headers) == (200, [("vary", "A, Origin")], b"")
 
 
-def test_everyones_headers_leave_vary_alone() -> None:
-    stamped = source(REST).apply_to_response(single({"vary": "Accept"}), Decision(ALLOWED, headers=((ACAO, "*"),)))
-    assert stamped == single({"vary": "Accept", ACAO: "*"})
+def test_decision_without_vary_leaves_vary_unchanged() -> None:
+    response_with_headers = adapter(REST).apply_to_response(
+        single({"vary": "Accept"}), Decision(ALLOWED, headers=((ACAO, "*"),))
+    )
+    assert response_with_headers == single({"vary": "Accept", ACAO: "*"})
 
 
-def test_headers_that_ours_replace_and_a_policy_removes() -> None:
+def test_replaced_and_removed_headers_are_gone() -> None:
     decision = Decision(
         ALLOWED, headers=(("Cross-Origin-Resource-Policy", "same-site"),), remove=("timing-allow-origin",)
     )
     response = single({"cross-origin-resource-policy": "cross-origin", "TIMING-ALLOW-ORIGIN": "*"})
-    assert source(REST).apply_to_response(response, decision) == single({"Cross-Origin-Resource-Policy": "same-site"})
+    assert adapter(REST).apply_to_response(response, decision) == single({"Cross-Origin-Resource-Policy": "same-site"})
 
 
-def test_nothing_to_say_adds_no_map() -> None:
-    assert source(REST).apply_to_response({"statusCode": 200, "headers": None}, Decision(NOT_CORS)) == single(None)
+def test_decision_without_headers_adds_no_map() -> None:
+    assert adapter(REST).apply_to_response({"statusCode": 200, "headers": None}, Decision(NOT_CORS)) == single(None)

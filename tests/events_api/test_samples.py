@@ -1,4 +1,4 @@
-"""The samples of ``events/``: each event, what the handler answers to it, and what comes back; exactly."""
+"""The samples of ``events/``: each event, the handler's response to it, and the exact result."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def load(path: Path) -> Any:
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_what_comes_back_is_what_stands_beside_the_sample(path: Path) -> None:
+def test_sample_gives_the_recorded_response(path: Path) -> None:
     response = path.with_suffix(".response.json")
     seen: list[Any] = []
 
@@ -35,11 +35,11 @@ def test_what_comes_back_is_what_stands_beside_the_sample(path: Path) -> None:
     event = load(path)
     answer = cors(policy=load(EVENTS / "policy.json"), telemetry=Telemetry(lambda line: None))(handler)(event, None)
     assert answer == load(path.with_suffix(".expected.json"))
-    # Preflights have no response beside them: the handler never sees them.
+    # Preflights have no response file: the handler is not called.
     assert seen == ([event] if response.exists() else [])
 
 
-def test_every_source_has_its_samples() -> None:
+def test_every_front_has_its_samples() -> None:
     cases = {source: {path.stem for path in SAMPLES if path.parent.name == source} for source in SOURCES}
     common = {"preflight-allowed", "preflight-refused", "get-allowed", "get-refused", "get-without-origin"}
     assert cases == {source: common | ({"console-test"} if source == "rest" else set()) for source in SOURCES}

@@ -90,7 +90,7 @@ def start(program: str = "import app", **variables: str) -> subprocess.Completed
         ({"EDGECORS_SITE": "shop"}, "ValueError: EDGECORS_UPSTREAM is missing: set EDGECORS_UPSTREAM to"),
         ({"EDGECORS_SITE": "shop", "EDGECORS_UPSTREAM": "x"}, "ValueError: EDGECORS_UPSTREAM is 'x': it starts with"),
         ({"EDGECORS_UPSTREAM": "https://a.example"}, "set the environment variable EDGECORS_SITE"),
-        ({"EDGECORS_UPSTREAM": "https://a.example", "EDGECORS_SITE": "a b"}, "'a b' is no name of a site"),
+        ({"EDGECORS_UPSTREAM": "https://a.example", "EDGECORS_SITE": "a b"}, "'a b' is not a valid site name"),
     ],
 )
 def test_function_with_invalid_settings_does_not_start(variables: dict[str, str], sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""``@cors`` around handlers: what runs, what comes back, what is logged."""
+"""``@cors`` around handlers: which handler is called, what is returned, what is logged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from edgecors import Policy, PolicyError, cors
-from edgecors.decorator import IN_CODE, Shared, shared
+from edgecors.decorator import IN_CODE, SharedServices, shared
 from edgecors.telemetry import Telemetry
 from edgecors.testing import FakeStore, fake_store
 
@@ -33,7 +33,7 @@ PREFLIGHT_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-
 
 
 class Handler:
-    """Returns or raises what it is told to, and remembers what it was called with."""
+    """Returns or raises ``result``, and records its calls."""
 
     def __init__(self, result: Any = None) -> None:
         self.result = {"statusCode": 200, "body": "data"} if result is None else result
@@ -47,7 +47,7 @@ class Handler:
 
 
 class Lines:
-    """A telemetry and the lines it wrote."""
+    """A telemetry with the lines that it wrote."""
 
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
@@ -65,12 +65,13 @@ def get(source: str, origin: str | None = APP) -> dict[str, Any]:
 
 
 def around(handler: Callable[[Any, Any], Any], **options: Any) -> Callable[[Any, Any], Any]:
-    given: dict[str, Any] = {"policy": APP, "telemetry": Telemetry(lambda line: None)} | options
-    return cors(**given)(handler)
+    arguments: dict[str, Any] = {"policy": APP, "telemetry": Telemetry(lambda line: None)} | options
+    decorated: Callable[[Any, Any], Any] = cors(**arguments)(handler)
+    return decorated
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_preflight_is_answered_before_the_handler_runs(source: str) -> None:
+def test_preflight_is_answered_without_calling_the_handler(source: str) -> None:
     handler = Handler()
     assert read_response(source, around(handler)(preflight(source), None)) == (
         204,
@@ -87,7 +88,7 @@ def test_a_preflight_is_answered_before_the_handler_runs(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_refused_preflight_stops_before_the_handler_too(source: str) -> None:
+def test_refused_preflight_is_answered_without_calling_the_handler(source: str) -> None:
     handler = Handler()
     answer = around(handler)(preflight(source, EVIL), None)
     assert read_response(source, answer) == (403, [("cache-control", "no-store"), ("vary", PREFLIGHT_VARY)], b"")
@@ -95,7 +96,7 @@ def test_a_refused_preflight_stops_before_the_handler_too(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_an_options_request_that_is_no_preflight_reaches_the_handler(source: str) -> None:
+def test_options_request_that_is_not_a_preflight_reaches_the_handler(source: str) -> None:
     handler = Handler()
     event = make_event(source, "OPTIONS", headers=[("Origin", APP)])
     assert read_response(source, around(handler)(event, None)) == (200, [(ACAO, APP), ("vary", "Origin")], b"data")
@@ -104,20 +105,20 @@ def test_an_options_request_that_is_no_preflight_reaches_the_handler(source: str
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("origin", [EVIL, f"{APP}.evil.io", None])
-def test_nobody_else_gets_headers_but_everybody_gets_vary(source: str, origin: str | None) -> None:
+def test_refused_origin_gets_vary_only(source: str, origin: str | None) -> None:
     answer = around(Handler())(get(source, origin), None)
     assert read_response(source, answer) == (200, [("vary", "Origin")], b"data")
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_two_origins_are_no_origin(source: str) -> None:
+def test_two_origin_headers_are_refused(source: str) -> None:
     event = make_event(source, headers=[("Origin", APP), ("Origin", EVIL)])
     status, headers, _ = read_response(source, around(Handler())(event, None))
     assert (status, headers) == (200, [("vary", "Origin")])
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_blocked_origin_never_reaches_the_handler(source: str) -> None:
+def test_blocked_origin_does_not_reach_the_handler(source: str) -> None:
     handler = Handler()
     policy = {"version": 1, "rules": [{"allow_origins": [APP], "on_refused": "block"}]}
     blocked = around(handler, policy=policy)
@@ -132,7 +133,7 @@ def test_a_blocked_origin_never_reaches_the_handler(source: str) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("event", [get, preflight])
-def test_shadow_and_unmanaged_change_nothing(source: str, event: Callable[[str], dict[str, Any]]) -> None:
+def test_shadow_or_unmanaged_response_is_the_same_object(source: str, event: Callable[[str], dict[str, Any]]) -> None:
     returned = {"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "https://own.example"}}
     rule = {"allow_origins": [APP]}
     for policy in (
@@ -143,14 +144,14 @@ def test_shadow_and_unmanaged_change_nothing(source: str, event: Callable[[str],
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_the_policy_is_about_the_path_that_the_viewer_asked_for(source: str) -> None:
+def test_rule_paths_match_the_viewer_s_path(source: str) -> None:
     policy = {"version": 1, "rules": [{"paths": ["/api/*"], "allow_origins": [APP]}]}
     status, headers, _ = read_response(source, around(Handler(), policy=policy)(get(source), None))
     assert (status, headers) == (200, [(ACAO, APP), ("vary", "Origin")])
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_page_sees_that_the_handler_failed(source: str) -> None:
+def test_handler_exception_is_a_500_with_cors_headers(source: str) -> None:
     lines = Lines()
     handler = Handler(RuntimeError("the database is at db.internal"))
     answer = around(handler, telemetry=lines.telemetry)(get(source), None)
@@ -173,7 +174,7 @@ def test_a_page_sees_that_the_handler_failed(source: str) -> None:
     assert [line["HandlerErrors"] for line in lines.counted("HandlerErrors")] == [1]
 
 
-def test_an_error_can_be_left_to_lambda() -> None:
+def test_raise_errors_leaves_the_exception_to_lambda() -> None:
     lines = Lines()
     error = RuntimeError("no")
     with pytest.raises(RuntimeError) as raised:
@@ -182,12 +183,12 @@ def test_an_error_can_be_left_to_lambda() -> None:
     assert lines.logged("ERROR") == []
 
 
-def test_a_response_that_can_not_be_written_is_an_error_of_the_handlers() -> None:
+def test_result_that_is_not_json_is_a_500() -> None:
     assert around(Handler({1, 2}))(get(HTTP_2), None)["statusCode"] == 500
 
 
 @pytest.mark.parametrize("event", [None, {}, {"detail-type": "Scheduled Event"}, "ping"])
-def test_anything_but_a_request_goes_to_the_handler_alone(event: Any) -> None:
+def test_event_that_is_not_a_request_goes_to_the_handler_unchanged(event: Any) -> None:
     handler = Handler(ValueError("its own"))
     with pytest.raises(ValueError, match="its own"):
         around(handler)(event, "context")
@@ -198,18 +199,18 @@ def test_anything_but_a_request_goes_to_the_handler_alone(event: Any) -> None:
 
 @pytest.mark.parametrize("broken", [{"headers": ["x"]}, {"headers": {"Host": 1}, "multiValueHeaders": 7}])
 @pytest.mark.parametrize("source", SOURCES)
-def test_an_event_that_can_not_be_read_goes_to_the_handler_alone(source: str, broken: dict[str, Any]) -> None:
+def test_unparseable_event_goes_to_the_handler_unchanged(source: str, broken: dict[str, Any]) -> None:
     lines = Lines()
     handler = Handler("answer")
     event = make_event(source) | broken
     assert around(handler, telemetry=lines.telemetry)(event, None) == "answer"
     assert handler.calls == [(event, None)]
     assert [line["message"] for line in lines.logged("ERROR")] == [
-        "the event can't be read; the handler gets it as it is"
+        "the event can't be parsed; it is passed to the handler unchanged"
     ]
 
 
-def test_credentials_of_one_request_do_not_show_in_the_next() -> None:
+def test_headers_of_one_response_are_not_in_the_next() -> None:
     constant = {"statusCode": 200, "headers": {"X": "y"}, "body": "data"}
     policy = {"version": 1, "rules": [{"allow_origins": [APP], "allow_credentials": True}]}
     handler = around(Handler(constant), policy=policy)
@@ -219,13 +220,13 @@ def test_credentials_of_one_request_do_not_show_in_the_next() -> None:
     assert constant == {"statusCode": 200, "headers": {"X": "y"}, "body": "data"}
 
 
-def test_a_function_urls_own_cors_headers_are_replaced_not_repeated() -> None:
+def test_function_url_cors_headers_are_replaced() -> None:
     returned = {"statusCode": 200, "headers": {"access-control-allow-origin": "*", "Access-Control-Allow-Origin": APP}}
     headers = around(Handler(returned))(get(URL), None)["headers"]
     assert headers == {"Access-Control-Allow-Origin": APP, "Vary": "Origin"}
 
 
-def test_the_bare_decorator_takes_the_site_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bare_decorator_reads_the_site_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGECORS_SITE", "shop")
 
     @cors
@@ -241,14 +242,14 @@ def test_the_bare_decorator_takes_the_site_from_the_environment(monkeypatch: pyt
         assert "Access-Control-Allow-Origin" not in handler(get(ALB), None)["headers"]
 
 
-def test_a_site_in_the_code_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_site_argument_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGECORS_SITE", "other")
     with fake_store({"shop": APP}):
         answer = cors(site="shop")(Handler())(get(REST), None)
     assert answer["headers"]["Access-Control-Allow-Origin"] == APP
 
 
-def test_no_policy_yet_is_closed_for_cors_and_open_for_the_site() -> None:
+def test_no_policy_yet_passes_requests_without_cors_headers() -> None:
     store = FakeStore({"shop": APP})
     store.available = False
     handler = Handler({"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "data"})
@@ -261,7 +262,7 @@ def test_no_policy_yet_is_closed_for_cors_and_open_for_the_site() -> None:
     )
 
 
-def test_a_store_that_breaks_is_closed_for_cors_and_open_for_the_site() -> None:
+def test_store_exception_passes_requests_without_cors_headers() -> None:
     class Broken:
         def get(self, site: str) -> Policy | None:
             raise RuntimeError("broken")
@@ -273,7 +274,7 @@ def test_a_store_that_breaks_is_closed_for_cors_and_open_for_the_site() -> None:
     assert [line["message"] for line in lines.logged("ERROR")] == ["deciding failed; traffic goes on"]
 
 
-def test_decisions_are_counted_under_the_site() -> None:
+def test_decision_is_counted_for_the_site() -> None:
     lines = Lines()
     cors(site="shop", store=FakeStore({"shop": APP}), telemetry=lines.telemetry)(Handler())(get(REST), None)
     (counted,) = lines.counted("Decisions")
@@ -285,13 +286,13 @@ def test_decisions_are_counted_under_the_site() -> None:
     [
         ({}, r"write cors\(site=\.\.\.\) or set the environment variable EDGECORS_SITE"),
         ({"site": ""}, "EDGECORS_SITE"),
-        ({"site": "a/b"}, "'a/b' is no name of a site"),
+        ({"site": "a/b"}, "'a/b' is not a valid site name"),
         ({"site": "shop", "policy": APP}, "not both"),
         ({"store": FakeStore(), "policy": APP}, "not both"),
         ({"policy": "@partners"}, "can't use lists of Parameter Store \\(@partners\\)"),
     ],
 )
-def test_what_is_wrong_shows_when_the_decorator_is_applied(options: dict[str, Any], message: str) -> None:
+def test_invalid_argument_raises_when_the_decorator_is_applied(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cors(**options)
 
@@ -303,32 +304,32 @@ def test_what_is_wrong_shows_when_the_decorator_is_applied(options: dict[str, An
         ({"version": 1, "rules": [{"allow_origins": "*", "allow_credentials": True}]}, "wildcard-with-credentials"),
     ],
 )
-def test_a_wrong_policy_in_the_code_is_refused(policy: Any, code: str) -> None:
+def test_invalid_policy_argument_raises_policy_error(policy: Any, code: str) -> None:
     with pytest.raises(PolicyError) as raised:
         cors(policy=policy)
     assert [finding.code for finding in raised.value.errors] == [code]
 
 
-def test_a_list_with_a_repair_is_good_enough() -> None:
+def test_policy_argument_with_a_repaired_entry_is_accepted() -> None:
     answer = around(Handler(), policy="HTTPS://App.example.com/, https://b.example")(get(REST), None)
     assert answer["headers"]["Access-Control-Allow-Origin"] == APP
 
 
-def test_one_store_for_all_handlers_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handlers_of_a_process_share_one_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    made = Shared()
-    assert made.store is made.store
-    assert made.telemetry is made.telemetry
+    services = SharedServices()
+    assert services.store is services.store
+    assert services.telemetry is services.telemetry
 
 
-def test_handlers_share_standard_output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecors.decorator.shared", Shared())
+def test_handlers_log_to_standard_output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecors.decorator.shared", SharedServices())
     cors(policy=APP)(Handler())(get(REST), None)
     assert json.loads(capsys.readouterr().out)["site"] == IN_CODE
 
 
 def hooks(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
-    """What is registered for a restored snapshot."""
+    """The actions that are registered for a restore."""
     registered: list[Callable[[], object]] = []
     module = ModuleType("snapshot_restore_py")
     module.register_after_restore = registered.append  # type: ignore[attr-defined]
@@ -336,19 +337,19 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
     return registered
 
 
-def test_a_restored_snapshot_reads_its_policy_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restored_snapshot_resets_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     registered = hooks(monkeypatch)
-    store = Shared().store
+    store = SharedServices().store
     assert registered == [store.reset_after_restore]  # type: ignore[attr-defined]
 
 
-def test_without_snapshots_there_is_nothing_to_register(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runtime_without_snapshots_registers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "snapshot_restore_py", None)
-    assert Shared().store is not None
+    assert SharedServices().store is not None
 
 
-def test_the_fake_store_leaves_the_shared_one_as_it_was() -> None:
-    before = shared.use(None)
+def test_fake_store_restores_the_shared_store() -> None:
+    before = shared.replace_store(None)
     try:
         with fake_store({"shop": "@partners"}, {"partners": APP}) as store:
             assert shared.store is store
@@ -356,11 +357,11 @@ def test_the_fake_store_leaves_the_shared_one_as_it_was() -> None:
             assert policy is not None
             assert policy.rules[0].origins is not None
             assert list(policy.rules[0].origins) == [APP]
-        assert shared.use(before) is None
+        assert shared.replace_store(before) is None
     finally:
-        shared.use(before)
+        shared.replace_store(before)
 
 
-def test_the_fake_store_refuses_what_parameter_store_would_not_serve() -> None:
+def test_fake_store_with_an_invalid_policy_raises_policy_error() -> None:
     with pytest.raises(PolicyError):
         FakeStore({"shop": {"version": 1}})

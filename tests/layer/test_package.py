@@ -1,4 +1,4 @@
-"""What the package shows, and what importing it costs."""
+"""The public names of the package, and the modules that importing it loads."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import edgecors
 import pytest
 
 
-def test_all_that_is_promised_can_be_imported() -> None:
+def test_public_names_can_be_imported() -> None:
     assert sorted(edgecors.__all__) == list(edgecors.__all__)
     for name in edgecors.__all__:
         assert getattr(edgecors, name).__name__ == name
         assert name in dir(edgecors)
 
 
-def test_nothing_else_can() -> None:
+def test_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'edgecors' has no attribute 'cor'"):
         edgecors.cor  # noqa: B018 - the look-up is the test
 
@@ -28,30 +28,31 @@ def imported_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_the_package_itself_imports_nothing() -> None:
+def test_importing_the_package_imports_no_module() -> None:
     assert {name for name in imported_by("import edgecors") if name.startswith("edgecors.")} == set()
 
 
-def test_the_edge_does_not_import_the_layers_face() -> None:
+def test_edge_does_not_import_the_decorator() -> None:
     loaded = imported_by("import edgecors.edge, edgecors.store, edgecors.telemetry")
-    face = {
+    decorator_modules = {
         "decorator",
         "powertools",
         "testing",
         "events.http_event",
         "events.api_gateway_v1",
-        "events.http",
+        "events.api_gateway_v2",
+        "events.message",
         "events.alb",
     }
-    assert loaded.isdisjoint(f"edgecors.{name}" for name in face)
+    assert loaded.isdisjoint(f"edgecors.{name}" for name in decorator_modules)
 
 
 @pytest.mark.parametrize("name", ["typing", "dataclasses", "urllib.parse", "http.client", "ssl", "boto3"])
-def test_the_decorator_does_without_what_is_slow_to_import(name: str) -> None:
-    # What the interpreter loads by itself (an editable install may) is not the decorator's.
+def test_decorator_imports_no_slow_module(name: str) -> None:
+    # Modules that the interpreter loads at its start don't count (an editable install may load some).
     if name not in imported_by("pass"):
         assert name not in imported_by("from edgecors import cors")
 
 
-def test_the_face_for_powertools_does_not_import_it() -> None:
+def test_powertools_module_does_not_import_powertools() -> None:
     assert "aws_lambda_powertools" not in imported_by("import edgecors.powertools")

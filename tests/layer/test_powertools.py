@@ -1,4 +1,4 @@
-"""CORS around Powertools' event handlers, as they are today: preflights, 404s, errors, `debug`, authentication."""
+"""CORS around Powertools' event handlers: preflights, 404s, errors, `debug`, authentication."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ STAMP = [(ACAO, APP), ("vary", "Origin")]
 
 
 def application(resolver: Callable[..., ApiGatewayResolver], **options: Any) -> tuple[ApiGatewayResolver, list[str]]:
-    """An application with authentication for every route, and what ran of it."""
+    """An application with authentication for every route, and a list of what was called."""
     app = resolver(**options)
     ran: list[str] = []
 
@@ -86,7 +86,7 @@ def get(source: str, path: str = "/api/x", origin: str = APP, **headers: str) ->
 
 
 @fronts
-def test_preflights_never_reach_authentication(source: str, resolver: Callable[..., ApiGatewayResolver]) -> None:
+def test_preflight_does_not_reach_authentication(source: str, resolver: Callable[..., ApiGatewayResolver]) -> None:
     app, ran = application(resolver)
     status, headers, body = read_response(source, app.resolve(preflight(source), None))  # type: ignore[arg-type]
     assert (status, dict(headers)[ACAO], body) == (204, APP, b"")
@@ -95,7 +95,7 @@ def test_preflights_never_reach_authentication(source: str, resolver: Callable[.
 
 
 @fronts
-def test_a_routes_response(source: str, resolver: Callable[..., ApiGatewayResolver]) -> None:
+def test_route_response_has_cors_headers(source: str, resolver: Callable[..., ApiGatewayResolver]) -> None:
     app, ran = application(resolver)
     answer = app(get(source, authorization="yes"), None)
     assert read_response(source, answer) == (
@@ -110,13 +110,13 @@ def test_a_routes_response(source: str, resolver: Callable[..., ApiGatewayResolv
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
-        pytest.param("/api/x", {}, 401, id="turned away by a middleware"),
+        pytest.param("/api/x", {}, 401, id="refused by a middleware"),
         pytest.param("/api/none", {"authorization": "yes"}, 404, id="no such route"),
         pytest.param("/api/handled", {"authorization": "yes"}, 418, id="an exception handler's response"),
-        pytest.param("/api/error", {"authorization": "yes"}, 500, id="an error that nobody catches"),
+        pytest.param("/api/error", {"authorization": "yes"}, 500, id="uncaught exception"),
     ],
 )
-def test_whatever_comes_back_is_stamped(
+def test_every_other_response_has_cors_headers(
     source: str, resolver: Callable[..., ApiGatewayResolver], path: str, headers: dict[str, str], status: int
 ) -> None:
     app, _ = application(resolver)
@@ -129,7 +129,7 @@ def test_whatever_comes_back_is_stamped(
 
 
 @fronts
-def test_the_traceback_of_debug_is_stamped(
+def test_debug_traceback_has_cors_headers(
     source: str, resolver: Callable[..., ApiGatewayResolver], capsys: pytest.CaptureFixture[str]
 ) -> None:
     app, _ = application(resolver, debug=True)
@@ -141,7 +141,7 @@ def test_the_traceback_of_debug_is_stamped(
 
 
 @fronts
-def test_an_error_can_be_left_to_lambda(source: str, resolver: Callable[..., ApiGatewayResolver]) -> None:
+def test_raise_errors_leaves_the_exception_to_lambda(source: str, resolver: Callable[..., ApiGatewayResolver]) -> None:
     app = resolver()
 
     @app.get("/api/x")
@@ -156,9 +156,7 @@ def test_an_error_can_be_left_to_lambda(source: str, resolver: Callable[..., Api
 
 
 @fronts
-def test_a_cors_config_that_was_left_in_does_not_decide(
-    source: str, resolver: Callable[..., ApiGatewayResolver]
-) -> None:
+def test_cors_config_of_the_resolver_is_overridden(source: str, resolver: Callable[..., ApiGatewayResolver]) -> None:
     app = resolver(cors=CORSConfig(allow_origin=EVIL, allow_credentials=True))
 
     @app.get("/api/x")
@@ -171,7 +169,7 @@ def test_a_cors_config_that_was_left_in_does_not_decide(
 
 
 @fronts
-def test_asynchronous_routes(source: str, resolver: Callable[..., ApiGatewayResolver]) -> None:
+def test_asynchronous_route_has_cors_headers(source: str, resolver: Callable[..., ApiGatewayResolver]) -> None:
     app = resolver()
     lines: list[dict[str, Any]] = []
 
@@ -195,14 +193,14 @@ def test_asynchronous_routes(source: str, resolver: Callable[..., ApiGatewayReso
     assert [line["message"] for line in lines if line.get("level") == "ERROR"] == ["the handler failed"]
 
 
-def test_a_data_class_is_as_good_as_its_event() -> None:
+def test_data_class_is_accepted_as_event() -> None:
     app, _ = application(APIGatewayRestResolver)
     answer = app.resolve(APIGatewayProxyEvent(get(REST, authorization="yes")), None)  # type: ignore[arg-type]
     assert read_response(REST, answer)[0] == 200
     assert app(APIGatewayProxyEvent(preflight(REST)), None)["statusCode"] == 204
 
 
-def test_other_events_are_the_resolvers_own_business() -> None:
+def test_event_that_is_not_a_request_goes_to_the_resolver() -> None:
     class Resolver:
         def resolve(self, event: Any, context: Any) -> Any:
             return ("sync", event)
@@ -215,7 +213,7 @@ def test_other_events_are_the_resolvers_own_business() -> None:
     assert asyncio.run(app.resolve_async({"x": 1}, None)) == ("async", {"x": 1})
 
 
-def test_an_older_resolver_has_no_asynchronous_side() -> None:
+def test_resolver_without_resolve_async_is_accepted() -> None:
     class Resolver:
         def resolve(self, event: Any, context: Any) -> Any:
             return {"statusCode": 200}
@@ -223,6 +221,6 @@ def test_an_older_resolver_has_no_asynchronous_side() -> None:
     assert cors_for(Resolver(), policy=APP).resolve(get(REST), None)["headers"]["Access-Control-Allow-Origin"] == APP
 
 
-def test_what_is_no_resolver_is_refused() -> None:
+def test_object_that_is_not_a_resolver_raises_type_error() -> None:
     with pytest.raises(TypeError, match=r"has no resolve\(\)"):
         cors_for(lambda event, context: None, policy=APP)

@@ -1,7 +1,7 @@
-"""CORS around somebody else's handler: `cors`, and the parts of it that other faces share.
+"""CORS around another handler: `cors`, and what `edgecors.powertools` and `edgecors.testing` share with it.
 
-Every event of API Gateway, a function URL or a load balancer is decided; any other event (a schedule, a queue, a test
-of the console's) goes to the handler as if nothing stood around it.
+Every event of API Gateway, a function URL or a load balancer is decided. Any other event (a schedule, a queue, a test
+event of the console) goes to the handler unchanged.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from .telemetry import Telemetry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, Protocol, overload
+    from typing import Any, Protocol, TypeVar, overload
 
     from .events.http_event import HttpEvent
     from .policy import Policy
 
-    Handler = Callable[[Any, Any], Any]
+    LambdaHandler = TypeVar("LambdaHandler", bound=Callable[..., Any])
 
     class Store(Protocol):
-        """Whatever has policies: `edgecors.store.PolicyStore`, `edgecors.testing.FakeStore`."""
+        """A source of policies: `edgecors.store.PolicyStore`, `edgecors.testing.FakeStore`."""
 
         def get(self, site: str) -> Policy | None:
-            """The policy that holds now; None when none could be loaded yet."""
+            """The current policy of a site; None when none could be loaded yet."""
 
 
 IN_CODE = "in-code"
-"""The site's name in logs and metrics where the policy stands in the code."""
-# Failed to decide: open for the site, closed for CORS.
-_CLOSED = Decision(POLICY_UNAVAILABLE)
+"""The site's name in logs and metrics when the policy is an argument of `cors`."""
+# After an internal error: traffic goes on, nobody is allowed.
+_ON_ERROR = Decision(POLICY_UNAVAILABLE)
 
 
 if TYPE_CHECKING:
 
     @overload
-    def cors(handler: Handler, /) -> Handler: ...
+    def cors(handler: LambdaHandler, /) -> LambdaHandler: ...
 
     @overload
     def cors(
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
         store: Store | None = None,
         telemetry: Telemetry | None = None,
         raise_errors: bool = False,
-    ) -> Callable[[Handler], Handler]: ...
+    ) -> Callable[[LambdaHandler], LambdaHandler]: ...
 
 
 def cors(
-    handler: Handler | None = None,
+    handler: LambdaHandler | None = None,
     /,
     *,
     site: str | None = None,
@@ -69,22 +69,34 @@ def cors(
     telemetry: Telemetry | None = None,
     raise_errors: bool = False,
 ) -> Any:
-    """Decorate a Lambda handler: preflights are answered before it runs, its responses and errors get CORS headers.
+    """Decorate a Lambda handler: preflights are answered without calling it, its responses get CORS headers.
 
-    ``site`` names the policy in Parameter Store; ``EDGECORS_SITE`` says it where the code does not, so the bare
-    ``@cors`` is enough. ``policy`` gives one in the code instead: a plain list of origins, a JSON document, or the same
-    as a dict. ``store`` replaces Parameter Store, ``telemetry`` standard output. An error that the handler does not
-    catch is logged with its traceback and counted, and the caller gets a 500 with CORS headers; with ``raise_errors``
-    it is left to Lambda instead (and the page sees no more than that its request failed).
+    Use it bare (``@cors``) or with arguments (``@cors(site="shop")``). The decorated handler has the type of the
+    handler.
 
-    Raises ValueError (`PolicyError` for a wrong policy) when the decorator is applied, never at a request.
+    Args:
+        handler: The handler, when the decorator is used bare.
+        site: The name of the site whose policy in Parameter Store applies; the environment variable ``EDGECORS_SITE``
+            by default.
+        policy: A policy in the code instead: a plain list of origins, a JSON document, or a document as a dict.
+        store: Where policies are read from instead of Parameter Store.
+        telemetry: Where decisions and errors are logged and counted instead of standard output.
+        raise_errors: Leave exceptions of the handler to Lambda. By default they are logged with their traceback and
+            counted, and the caller gets a 500 with CORS headers, which the page can read.
+
+    Returns:
+        The decorated handler, or a decorator when there are arguments.
+
+    Raises:
+        ValueError: An argument is missing or invalid (`PolicyError` for a policy), when the decorator is applied.
+            Nothing is raised for a request.
     """
-    front = Front(site=site, policy=policy, store=store, telemetry=telemetry, raise_errors=raise_errors)
-    return front.around if handler is None else front.around(handler)
+    wrapper = CorsWrapper(site=site, policy=policy, store=store, telemetry=telemetry, raise_errors=raise_errors)
+    return wrapper.wrap if handler is None else wrapper.wrap(handler)
 
 
-class Front:
-    """What stands before handlers. The arguments are those of `cors`."""
+class CorsWrapper:
+    """Puts CORS around handlers. The arguments are those of `cors`."""
 
     def __init__(
         self,
@@ -99,7 +111,7 @@ class Front:
             raise ValueError("give cors() a policy, or the site that it is to be read for, not both")
         self._store = store
         self._policy = None if policy is None else _compile(policy)
-        self.site = IN_CODE if policy is not None else _checked(site)
+        self.site = IN_CODE if policy is not None else _site_name(site)
         self.raise_errors = raise_errors
         self._telemetry = telemetry
         self._memory = MemoryBySite()
@@ -109,47 +121,47 @@ class Front:
         """Where decisions are counted and errors logged."""
         return self._telemetry or shared.telemetry
 
-    def around(self, handler: Handler) -> Handler:
+    def wrap(self, handler: LambdaHandler) -> LambdaHandler:
         """The handler with CORS around it."""
 
         @functools.wraps(handler)
-        def handle(event: Any, context: Any) -> Any:
-            exchange = self.open(event)
-            if exchange is None:
-                return handler(event, context)
-            if exchange.answer is not None:
-                return exchange.answer
+        def handle(event: Any, *arguments: Any, **options: Any) -> Any:
+            decided = self.decide_event(event)
+            if decided is None:
+                return handler(event, *arguments, **options)
+            if decided.answer is not None:
+                return decided.answer
             try:
-                return exchange.close(handler(event, context))
+                return decided.finish(handler(event, *arguments, **options))
             except Exception:
                 if self.raise_errors:
                     raise
-                return exchange.failed()
+                return decided.fail()
 
-        return handle
+        return handle  # type: ignore[return-value]
 
-    def open(self, event: Any) -> Exchange | None:
-        """Decide an event; None for one that is no request, or none that could be read."""
+    def decide_event(self, event: Any) -> DecidedEvent | None:
+        """Decide an event; None for one that is not a request or can't be parsed."""
         try:
-            source = parse_event(event)
+            adapter = parse_event(event)
         except Exception:
-            self.log_error("the event can't be read; the handler gets it as it is")
+            self.log_error("the event can't be parsed; it is passed to the handler unchanged")
             return None
-        return None if source is None else Exchange(self, source, self._decide(source))
+        return None if adapter is None else DecidedEvent(self, adapter, self._decide(adapter))
 
-    def _decide(self, source: HttpEvent) -> Decision:
+    def _decide(self, adapter: HttpEvent) -> Decision:
         try:
-            request = source.request()
+            request = adapter.request()
             policy = self.policy()
             decision = decide(policy, request, self._memory.of(self.site, policy))
             self.telemetry.record_decision(self.site, request, decision)
         except Exception:
             self.log_error("deciding failed; traffic goes on")
-            return _CLOSED
+            return _ON_ERROR
         return decision
 
     def policy(self) -> Policy | None:
-        """The policy that holds now; None when none could be loaded yet."""
+        """The current policy; None when none could be loaded yet."""
         return self._policy or (self._store or shared.store).get(self.site)
 
     def log_error(self, message: str) -> None:
@@ -159,30 +171,30 @@ class Front:
         self.telemetry.log("ERROR", message, site=self.site, exception=traceback.format_exc())
 
 
-class Exchange:
-    """One request that was decided. ``answer`` is the response where the handler is not to run."""
+class DecidedEvent:
+    """An event with its decision. ``answer`` is the response where the handler must not be called."""
 
-    __slots__ = ("_decision", "_front", "_source", "answer")
+    __slots__ = ("_adapter", "_decision", "_wrapper", "answer")
 
-    def __init__(self, front: Front, source: HttpEvent, decision: Decision) -> None:
-        self._front = front
-        self._source = source
+    def __init__(self, wrapper: CorsWrapper, adapter: HttpEvent, decision: Decision) -> None:
+        self._wrapper = wrapper
+        self._adapter = adapter
         self._decision = decision
-        self.answer = None if decision.status is None else source.generate_response(decision)
+        self.answer = None if decision.status is None else adapter.generate_response(decision)
 
-    def close(self, response: Any) -> Any:
-        """The handler's response, stamped."""
-        return self._source.apply_to_response(response, self._decision)
+    def finish(self, response: Any) -> Any:
+        """The handler's response with the decision applied."""
+        return self._adapter.apply_to_response(response, self._decision)
 
-    def failed(self) -> Any:
-        """The response for the exception that is being handled, which is logged and counted."""
-        self._front.log_error("the handler failed")
-        self._front.telemetry.metrics({"HandlerErrors": (1, "Count")}, site=self._front.site)
-        return self.close(self._source.problem(500, "Internal Server Error", "The request could not be handled."))
+    def fail(self) -> Any:
+        """The response for the handler's exception that is being handled, which is logged and counted."""
+        self._wrapper.log_error("the handler failed")
+        self._wrapper.telemetry.metrics({"HandlerErrors": (1, "Count")}, site=self._wrapper.site)
+        return self.finish(self._adapter.problem(500, "Internal Server Error", "The request could not be handled."))
 
 
-class Shared:
-    """The telemetry and the store that all handlers of one process share. They are made when first asked for."""
+class SharedServices:
+    """The telemetry and the store of all handlers of a process, created when first used."""
 
     def __init__(self) -> None:
         self._telemetry: Telemetry | None = None
@@ -197,40 +209,40 @@ class Shared:
 
     @property
     def store(self) -> Store:
-        """Parameter Store, as the environment says."""
+        """Parameter Store, as the environment variables configure it."""
         if self._store is None:
             store = store_from_environment(self.telemetry)
             after_restore(store.reset_after_restore)
             self._store = store
         return self._store
 
-    def use(self, store: Store | None) -> Store | None:
-        """Take this store from now on (None: make one when next asked); returns the one so far."""
-        before, self._store = self._store, store
-        return before
+    def replace_store(self, store: Store | None) -> Store | None:
+        """Use another store (None: create one at the next use); returns the previous one."""
+        previous, self._store = self._store, store
+        return previous
 
 
-shared = Shared()
+shared = SharedServices()
 
 
 def after_restore(action: Callable[[], object]) -> None:
-    """Have something done whenever this process is restored from a snapshot (SnapStart); nothing where there are none.
+    """Register an action for each restore of this process from a snapshot (SnapStart), if Lambda supports that here.
 
     https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
     """
     try:
         hooks = import_module("snapshot_restore_py")
-    except ImportError:  # Lambda's runtime brings it, from Python 3.12 on
+    except ImportError:  # only Lambda's runtime has it, from Python 3.12 on
         return
     hooks.register_after_restore(action)
 
 
-def _checked(site: str | None) -> str:
+def _site_name(site: str | None) -> str:
     name = os.environ.get("EDGECORS_SITE", "") if site is None else site
     if not name:
         raise ValueError("cors() needs a site: write cors(site=...) or set the environment variable EDGECORS_SITE")
     if not is_name(name):
-        raise ValueError(f"{name!r} is no name of a site: letters, digits, dot, hyphen and underscore only")
+        raise ValueError(f"{name!r} is not a valid site name: use letters, digits, dots, hyphens and underscores only")
     return name
 
 
@@ -240,8 +252,8 @@ def _compile(policy: str | Mapping[str, Any]) -> Policy:
         names = ", ".join(f"@{name}" for name in document.lists)
         raise ValueError(f"a policy in the code can't use lists of Parameter Store ({names}): write the origins out")
     compiled = document.compile({})
-    # Parameter Store's plain lists lose an entry that can't be read; whoever writes code is there to mend it.
-    unread = [found for found in compiled.findings if found.severity == SKIPPED]
-    if unread:
-        raise PolicyError(Finding(ERROR, f.code, f.location, f.message, f.remedy) for f in unread)
+    # In Parameter Store, an invalid entry of a plain list is skipped; in code, the author can fix it.
+    skipped = [finding for finding in compiled.findings if finding.severity == SKIPPED]
+    if skipped:
+        raise PolicyError(Finding(ERROR, f.code, f.location, f.message, f.remedy) for f in skipped)
     return compiled

@@ -1,15 +1,15 @@
-"""CORS for the event handlers of Powertools for AWS Lambda, in the place of their `CORSConfig`.
+"""CORS for the event handlers of Powertools for AWS Lambda, instead of their `CORSConfig`.
 
     app = cors_for(APIGatewayRestResolver(), site="shop")
 
-`APIGatewayRestResolver`, `APIGatewayHttpResolver`, `LambdaFunctionUrlResolver` and `ALBResolver` are all known.
+It works with `APIGatewayRestResolver`, `APIGatewayHttpResolver`, `LambdaFunctionUrlResolver` and `ALBResolver`.
 """
 
 from __future__ import annotations
 
 import functools
 
-from .decorator import Front
+from .decorator import CorsWrapper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .telemetry import Telemetry
 
     class Resolver(Protocol):
-        """What is used of Powertools' resolvers. Nothing of theirs is imported: any version with these will do."""
+        """The methods that are used of Powertools' resolvers. Nothing is imported from there, so any version works."""
 
         resolve: Callable[..., dict[str, Any]]
         resolve_async: Callable[..., Coroutine[Any, Any, dict[str, Any]]]
@@ -37,55 +37,68 @@ def cors_for(
     telemetry: Telemetry | None = None,
     raise_errors: bool = False,
 ) -> AnyResolver:
-    """Put CORS around a resolver and return it. The arguments are those of `edgecors.cors`.
+    """Put CORS around a resolver.
 
-    Leave out its ``cors=`` argument: what it sets is removed wherever the policy says something. (While the policy is
-    in shadow mode, it is what still holds.)
+    Leave out the resolver's own ``cors=`` argument: its headers are removed from every managed response. (They remain
+    while the policy is in shadow mode.)
 
-    Raises TypeError for what is no resolver, ValueError as `edgecors.cors` does.
+    Args:
+        app: The resolver, which is changed in place.
+        site: As for `edgecors.cors`, like the other arguments.
+        policy: As for `edgecors.cors`.
+        store: As for `edgecors.cors`.
+        telemetry: As for `edgecors.cors`.
+        raise_errors: As for `edgecors.cors`.
+
+    Returns:
+        The resolver.
+
+    Raises:
+        TypeError: ``app`` is not a resolver.
+        ValueError: As for `edgecors.cors`.
     """
-    # Around `resolve`, not by `app.use`: a middleware would run after those that were added before it, so that their
-    # authentication turns preflights away; and it never sees the responses of exception handlers, of validation errors
-    # and of `debug`, which are made outside the chain of middlewares.
+    # Wrap `resolve` instead of calling `app.use`: a middleware runs after those that were added before it, so their
+    # authentication would refuse preflights; and it never sees the responses of exception handlers, of validation
+    # errors and of `debug`, which are made outside the chain of middlewares.
     resolver: Resolver = app  # type: ignore[assignment]
     inner = getattr(resolver, "resolve", None)
     if not callable(inner):
         raise TypeError(f"cors_for() takes an event handler's resolver; {app!r} has no resolve()")
-    front = Front(site=site, policy=policy, store=store, telemetry=telemetry, raise_errors=raise_errors)
-    resolve = front.around(inner)
+    wrapper = CorsWrapper(site=site, policy=policy, store=store, telemetry=telemetry, raise_errors=raise_errors)
+    resolve = wrapper.wrap(inner)
 
     @functools.wraps(inner)
     def with_cors(event: Any, context: Any) -> Any:
-        return resolve(_raw(event), context)
+        return resolve(_raw_event(event), context)
 
-    # On the instance: `app(event, context)` goes through it too.
+    # Set on the instance, so `app(event, context)` uses it too.
     resolver.resolve = with_cors
     inner_async = getattr(resolver, "resolve_async", None)
     if inner_async is not None:
-        resolver.resolve_async = _around_async(front, inner_async)
+        resolver.resolve_async = _wrap_async(wrapper, inner_async)
     return app
 
 
-def _around_async(
-    front: Front, inner: Callable[..., Coroutine[Any, Any, dict[str, Any]]]
+def _wrap_async(
+    wrapper: CorsWrapper, inner: Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 ) -> Callable[..., Coroutine[Any, Any, Any]]:
     @functools.wraps(inner)
     async def with_cors(event: Any, context: Any) -> Any:
-        exchange = front.open(_raw(event))
-        if exchange is None:
+        decided = wrapper.decide_event(_raw_event(event))
+        if decided is None:
             return await inner(event, context)
-        if exchange.answer is not None:
-            return exchange.answer
+        if decided.answer is not None:
+            return decided.answer
         try:
-            return exchange.close(await inner(event, context))
+            return decided.finish(await inner(event, context))
         except Exception:
-            if front.raise_errors:
+            if wrapper.raise_errors:
                 raise
-            return exchange.failed()
+            return decided.fail()
 
     return with_cors
 
 
-def _raw(event: Any) -> Any:
-    """The event itself, out of the data class that a resolver also takes."""
+def _raw_event(event: Any) -> Any:
+    """The event itself; a resolver also takes Powertools' data classes."""
     return getattr(event, "raw_event", event)

@@ -2,7 +2,7 @@
 
 def test_preflight():
     with fake_store({"shop": "https://app.example.com"}):
-        answer = handler(event, None)
+        response = handler(event, None)
 """
 
 from __future__ import annotations
@@ -22,25 +22,27 @@ if TYPE_CHECKING:
 
 
 class FakeStore:
-    """Policies by site, as `cors(store=...)` and `fake_store` take them; they count at once.
+    """A store of policies in memory, for `cors(store=...)`. A change applies to the next request.
 
-    A policy is what a parameter would hold: a plain list of origins, a JSON document, or the latter as a dict. As in
-    Parameter Store, a site that is not there allows nobody.
+    A site that is missing allows nobody, as in Parameter Store.
+
+    Args:
+        sites: The policy of each site: a plain list of origins, a JSON document, or a document as a dict.
+        lists: The value of each list that the policies use as ``@name``.
     """
 
     def __init__(
         self, sites: Mapping[str, str | Mapping[str, Any]] | None = None, lists: Mapping[str, str] | None = None
     ) -> None:
-        """``lists`` are the values of the lists that the policies use as ``@name``."""
         self.lists = dict(lists or {})
         self.available = True
-        """Set it to False for a store that has not answered yet."""
+        """Set it to False to test a handler before any policy could be loaded."""
         self._sites: dict[str, str] = {}
         for site, policy in (sites or {}).items():
             self.put(site, policy)
 
     def put(self, site: str, policy: str | Mapping[str, Any]) -> None:
-        """Create or change a site's policy. Raises `edgecors.PolicyError` for a wrong one."""
+        """Create or change a site's policy. Raises `edgecors.PolicyError` for an invalid one."""
         text = policy if isinstance(policy, str) else json.dumps(dict(policy))
         load_policy(text, self.lists)
         self._sites[site] = text
@@ -50,7 +52,7 @@ class FakeStore:
         self._sites.pop(site, None)
 
     def get(self, site: str) -> Policy | None:
-        """The policy of a site; None while nothing is available."""
+        """The policy of a site; None while `available` is False."""
         return load_policy(self._sites.get(site, ""), self.lists) if self.available else None
 
 
@@ -58,10 +60,10 @@ class FakeStore:
 def fake_store(
     sites: Mapping[str, str | Mapping[str, Any]] | None = None, lists: Mapping[str, str] | None = None
 ) -> Iterator[FakeStore]:
-    """Have every handler of this process that names only a site read a `FakeStore` for a while."""
+    """Let every handler of this process that has only a site read a `FakeStore` inside a ``with`` block."""
     store = FakeStore(sites, lists)
-    before = shared.use(store)
+    previous = shared.replace_store(store)
     try:
         yield store
     finally:
-        shared.use(before)
+        shared.replace_store(previous)

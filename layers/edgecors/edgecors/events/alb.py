@@ -7,55 +7,43 @@ from __future__ import annotations
 
 from itertools import product
 
-from .http_event import HttpEvent, encode_path, encode_query, read_parameters
+from .http_event import HttpEvent, encode_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from .http_event import Fields
+    from .http_event import HeaderValues
 
 
 class Alb(HttpEvent):
-    """An event of a load balancer. Repeated headers and parameters are there only with multi-value headers on."""
+    """An event of a load balancer. With multi-value headers off, it has only the last value of each header."""
 
-    __slots__ = ("_several",)
-
-    limit = 1024 * 1024
+    __slots__ = ("_multi_value",)
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         super().__init__(event, event.get("httpMethod"), encode_path(event.get("path")), None)
-        self._several = event.get("multiValueHeaders") is not None
+        self._multi_value = event.get("multiValueHeaders") is not None
         scheme = self.value("x-forwarded-proto")
         self.scheme = scheme.lower() if scheme else None
 
-    def query(self) -> str:
-        """The query: names and values are not decoded in the event, so they are only joined."""
-        return encode_query(
-            "&".join(name if value is None else f"{name}={value}" for name, value in read_parameters(self.event))
-        )
-
-    def client(self) -> str | None:
-        """The address that the load balancer saw: it puts it last in X-Forwarded-For, maybe with the port."""
-        return bare_address((self.value("x-forwarded-for") or "").rpartition(",")[2]) or None
-
-    def _add(self, response: dict[str, Any], headers: Mapping[str, str]) -> None:
-        if not self._several:
-            super()._add(response, headers)
+    def _add_headers(self, response: dict[str, Any], headers: Mapping[str, str]) -> None:
+        if not self._multi_value:
+            super()._add_headers(response, headers)
             return
         fields = {name: [value] for name, value in headers.items()}
         response["multiValueHeaders"] = {**(response.get("multiValueHeaders") or {}), **fields}
 
-    def _head(self, status: int) -> dict[str, Any]:
+    def _start_response(self, status: int) -> dict[str, Any]:
         from http import HTTPStatus
 
         known = status in HTTPStatus._value2member_map_
         description = f"{status} {HTTPStatus(status).phrase}" if known else str(status)
         return {"statusCode": status, "statusDescription": description, "isBase64Encoded": False}
 
-    def _write(self, response: dict[str, Any], fields: Fields) -> None:
-        if self._several:
+    def _write_headers(self, response: dict[str, Any], fields: HeaderValues) -> None:
+        if self._multi_value:
             response["multiValueHeaders"] = fields
             return
         response["headers"] = headers = {}
@@ -63,18 +51,8 @@ class Alb(HttpEvent):
             if name.lower() != "set-cookie":
                 headers[name] = ", ".join(values)
                 continue
-            # A map holds a name once, and cookies can't be folded; but names that differ in case are different keys.
+            # A map has a name once, and cookies can't be joined; but names that differ in case are different keys.
             headers.update(zip(_spellings(name), values, strict=False))
-
-
-def bare_address(text: str) -> str:
-    """An address without blanks, brackets and port."""
-    text = text.strip()
-    host, colon, port = text.rpartition(":")
-    # An IPv6 address without brackets ends like a port, but has further colons.
-    if colon and port.isdigit() and (":" not in host or host.endswith("]")):
-        text = host
-    return text.strip("[]")
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which front an event comes from: API Gateway with either payload format, a function URL or a load balancer."""
+"""Which front a request event comes from: API Gateway with either payload format, a function URL or a load balancer."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 def parse_event(event: object) -> HttpEvent | None:
-    """A request's event of API Gateway, a function URL or a load balancer, behind one shape; None for anything else.
+    """The adapter of a request event of API Gateway, a function URL or a load balancer; None for any other event.
 
-    CloudFront's events are not among them: they have a module, and a function, of their own.
+    CloudFront's events are not among them: edge functions parse those with `edgecors.events.cloudfront`.
     """
     if not isinstance(event, dict):
         return None
     context = event.get("requestContext")
     if context is not None and not isinstance(context, dict):
         return None
-    # An authorizer gets the same event with the name of the method it is to decide about.
+    # An authorizer gets the same event together with the ARN of the method.
     if "methodArn" in event or "routeArn" in event:
         return None
     if event.get("version") == "2.0":

@@ -1,4 +1,4 @@
-"""Payload format 1.0: REST APIs, and HTTP APIs that were set to it.
+"""Payload format 1.0: REST APIs, and HTTP APIs that are set to it.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -6,18 +6,18 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 
 from __future__ import annotations
 
-from .http_event import HttpEvent, encode_path, read_parameters, without_stage
+from .http_event import HttpEvent, encode_path, remove_stage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .http_event import Fields
+    from .http_event import HeaderValues
 
 
 class ApiGatewayV1(HttpEvent):
-    """An event of format 1.0. The console's test has null for every map."""
+    """An event of format 1.0. The console's test invocation has null for every map."""
 
     __slots__ = ()
 
@@ -26,29 +26,12 @@ class ApiGatewayV1(HttpEvent):
         if event.get("version") == "1.0":
             # An HTTP API decodes the path and leaves the stage in it; a REST API does neither.
             stage = (event.get("requestContext") or {}).get("stage")
-            path = without_stage(encode_path(path, decoded=True), stage)
+            path = remove_stage(encode_path(path, decoded=True), stage)
         else:
             path = encode_path(path)
         super().__init__(event, event.get("httpMethod"), path, "https")
 
-    def query(self) -> str:
-        """The query, encoded again: the event holds decoded names and values only."""
-        from urllib.parse import quote
-
-        def encode(text: str) -> str:
-            return quote(text, safe="", errors="replace")
-
-        return "&".join(
-            encode(name) if value is None else f"{encode(name)}={encode(value)}"
-            for name, value in read_parameters(self.event)
-        )
-
-    def client(self) -> str | None:
-        """The viewer's address."""
-        address = (self.context.get("identity") or {}).get("sourceIp")
-        return str(address) if address else None
-
-    def _write(self, response: dict[str, Any], fields: Fields) -> None:
+    def _write_headers(self, response: dict[str, Any], fields: HeaderValues) -> None:
         # API Gateway merges the two maps.
         response["headers"] = {name: values[0] for name, values in fields.items() if len(values) == 1}
         repeated = {name: values for name, values in fields.items() if len(values) > 1}

@@ -1,8 +1,4 @@
-"""What the events of API Gateway, function URLs and load balancers have in common.
-
-Each of them is one class of one shape (`rest.Rest`, `http.Http`, `alb.Alb`): an event in; a `Request`, or the whole
-message for whoever passes it on, out; and back a decision or a response in the form that this front understands.
-"""
+"""What the adapters of API Gateway, function URLs and load balancers have in common."""
 
 from __future__ import annotations
 
@@ -21,59 +17,52 @@ if TYPE_CHECKING:
 
     from ..decision import Decision
 
-    Fields = dict[str, list[str]]
+    HeaderValues = dict[str, list[str]]
 
-LAMBDA_LIMIT = 6_291_556
-"""Bytes of JSON that a function may answer with: 6 MB, and what Lambda adds for its own envelope."""
-
-_AS_IT_IS: Mapping[str, str] = {}
-# Most paths are made of these alone, and are spelt the same whatever the front did to them.
+_LOWER_CASE: Mapping[str, str] = {}
+# Most paths consist of these characters and are the same whatever the front did to them.
 _PLAIN_PATH = ALPHANUMERIC + b"/-._~"
-# What no request line can hold, and what would begin the query or the fragment.
+# Characters that a request line can't have, and those that would start the query or the fragment.
 _NOT_IN_A_PATH = re.compile(r"[^!-~]|[#?]")
-_NOT_IN_A_QUERY = re.compile(r"[^!-~]|#")
-# Some fronts hand over a decoded path. What can't stand in an encoded one was encoded, so it is again. An escape that
-# looks whole stays as it is: there is no telling whether it was written so.
+# Some fronts decode the path. Characters that an encoded path can't have were encoded, so they are encoded again. An
+# escape that looks complete stays as it is: the event does not show whether the viewer sent it.
 _DECODED = re.compile(r"[^!$&'()*+,\-./0-9:;=@A-Z_a-z~%]|%(?![0-9A-Fa-f]{2})")
 
 
 class HttpEvent(ABC):
-    """One request's event.
+    """The event of one request.
 
-    ``method``, ``path`` (encoded, without the stage and without query; it begins with a slash), ``host`` and ``scheme``
-    (None where the event does not show them) are the viewer's. ``limit`` is the size in bytes, as JSON, of the largest
-    response that the front takes.
+    Attributes:
+        event: The event itself.
+        context: Its ``requestContext``.
+        method: The method.
+        path: The viewer's path, encoded, without stage and query; it starts with a slash.
+        host: The viewer's Host; None where the event does not show it.
+        scheme: The viewer's scheme; None where the event does not show it.
     """
 
-    __slots__ = ("_spelt", "_values", "context", "event", "host", "method", "path", "scheme")
-
-    limit = LAMBDA_LIMIT
+    __slots__ = ("_spelling", "_values", "context", "event", "host", "method", "path", "scheme")
 
     def __init__(self, event: Mapping[str, Any], method: object, path: str, scheme: str | None) -> None:
         self.event = event
         self.context: Mapping[str, Any] = event.get("requestContext") or {}
-        self._values, self._spelt = _readable(event)
+        self._values, self._spelling = _index_headers(event)
         self.method = str(method or "GET")
         self.path = path
         self.scheme = scheme
         self.host = self.value("host") or self.context.get("domainName")
 
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """All header fields as they came, repeated names repeated."""
-        return read_headers(self.event)
-
     def value(self, name: str) -> str | None:
-        """All values of the request's header with this lower-case name, joined; None when it is not there."""
-        found = self._values.get(self._spelt.get(name, name))
-        if type(found) is list and len(found) == 1:
-            found = found[0]
-        if found is None or type(found) is str:
-            return found
-        return ", ".join(map(str, _as_list(found))) if _as_list(found) else None
+        """All values of a request header, joined, by its lower-case name; None when it is missing."""
+        value = self._values.get(self._spelling.get(name, name))
+        if type(value) is list and len(value) == 1:
+            value = value[0]
+        if value is None or type(value) is str:
+            return value
+        return ", ".join(map(str, as_list(value))) if as_list(value) else None
 
     def request(self) -> Request:
-        """What the protocol needs of the request."""
+        """What the CORS protocol needs of the request."""
         value = self.value
         request = Request(self.method, self.path, self.host, self.scheme, value("origin"))
         request.fetch_site = value("sec-fetch-site")
@@ -83,104 +72,88 @@ class HttpEvent(ABC):
             request.private_network = value("access-control-request-private-network")
         return request
 
-    @abstractmethod
-    def query(self) -> str:
-        """The encoded query without its question mark; empty when there is none."""
-
-    def body(self) -> bytes:
-        """The request's body. Raises ValueError for broken base64."""
-        body = self.event.get("body")
-        if not body:
-            return b""
-        if self.event.get("isBase64Encoded"):
-            from binascii import a2b_base64
-
-            return a2b_base64(body, strict_mode=True)
-        return str(body).encode()
-
-    @abstractmethod
-    def client(self) -> str | None:
-        """The viewer's address as the front saw it; None where it is not told."""
-
-    def protocol(self) -> str:
-        """The version of HTTP that the viewer spoke: ``1.1``, ``2.0``."""
-        return version_of(self.context.get("protocol"))
-
     def generate_response(self, decision: Decision) -> dict[str, Any]:
-        """A response of our own."""
-        response = self._head(decision.status or 0)
-        self._add(response, _form(decision).headers)
+        """The response of a decision that has a status."""
+        response = self._start_response(decision.status or 0)
+        self._add_headers(response, _decision_headers(decision).headers)
         if decision.body is not None:
             response["body"] = decision.body
         return response
 
     def problem(self, status: int, title: str, detail: str) -> dict[str, Any]:
-        """An error of our own, as RFC 9457 has it."""
+        """An error as Problem Details (RFC 9457)."""
         import json
 
         body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
-        return self.reply(status, [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")], body)
+        headers = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")]
+        return self.write_response(status, headers, body)
 
-    def reply(self, status: int, headers: Iterable[tuple[str, str]], body: bytes | str | None = None) -> dict[str, Any]:
-        """A response in the front's form, repeated header fields kept apart as far as that form can.
+    def write_response(
+        self, status: int, headers: Iterable[tuple[str, str]], body: bytes | str | None = None
+    ) -> dict[str, Any]:
+        """A response in the front's format; repeated header fields stay separate where the format can do that.
 
-        Bytes that are no UTF-8 go as base64, all others as text: a REST API decodes only what it is told to.
+        Args:
+            status: The status.
+            headers: The header fields, repeated names repeated.
+            body: Bytes that are not UTF-8 are encoded as base64; everything else is sent as text, because a REST API
+                decodes base64 only for configured media types. None for a response without a body.
         """
         names: dict[str, str] = {}
-        fields: Fields = {}
+        fields: HeaderValues = {}
         for name, value in headers:
             fields.setdefault(names.setdefault(name.lower(), name), []).append(value)
-        response = self._head(status)
-        self._write(response, fields)
+        response = self._start_response(status)
+        self._write_headers(response, fields)
         if body is None:
             return response
-        response["body"], response["isBase64Encoded"] = _as_text(body)
+        response["body"], response["isBase64Encoded"] = _encode_body(body)
         return response
 
     def apply_to_response(self, response: Any, decision: Decision) -> Any:
-        """Put a decision on a handler's response: its CORS headers go, ours come, Vary is merged.
+        """Set a decision's headers on a handler's response instead of its own CORS headers, and merge Vary.
 
-        The response is copied as far as it is changed: handlers return constants. What is no response at all is left
-        to the front, which answers 502.
+        The response is copied as far as it is changed, because handlers return constants. A value that is not a
+        response is returned as it is; the front answers 502 to it.
         """
         if not decision.managed:
             return response
-        response = self._complete(response)
+        response = self._complete_response(response)
         if not isinstance(response, dict):
             return response
-        stamped = dict(response)
-        form = _form(decision)
+        result = dict(response)
+        decided = _decision_headers(decision)
         vary: list[str] = []
         for key in ("headers", "multiValueHeaders"):
             fields = response.get(key)
             if isinstance(fields, dict):
-                stamped[key] = _kept(fields, form.replaced, vary if decision.vary else None)
-        ours = form.headers
+                result[key] = _remaining_headers(fields, decided.replaced, vary if decision.vary else None)
+        headers = decided.headers
         if vary:
-            ours = {**ours, "Vary": merge_vary(vary, decision.vary) or ", ".join(vary)}
-        if ours:
-            self._add(stamped, ours)
-        return stamped
+            headers = {**headers, "Vary": merge_vary(vary, decision.vary) or ", ".join(vary)}
+        if headers:
+            self._add_headers(result, headers)
+        return result
 
-    def _head(self, status: int) -> dict[str, Any]:
-        """A response of our own without headers and body."""
+    def _start_response(self, status: int) -> dict[str, Any]:
+        """A response without headers and body."""
         return {"statusCode": status, "isBase64Encoded": False}
 
-    def _complete(self, response: Any) -> Any:
-        """The response in its long form, where the front knows a short one."""
+    def _complete_response(self, response: Any) -> Any:
+        """The response with a status code, where the front accepts responses without one."""
         return response
 
-    def _add(self, response: dict[str, Any], headers: Mapping[str, str]) -> None:
-        """Add single headers to a response that is ours to change."""
+    def _add_headers(self, response: dict[str, Any], headers: Mapping[str, str]) -> None:
+        """Add headers of one value each to a response, in place."""
         response["headers"] = {**(response.get("headers") or {}), **headers}
 
     @abstractmethod
-    def _write(self, response: dict[str, Any], fields: Fields) -> None:
-        """Put all header fields into a response of our own."""
+    def _write_headers(self, response: dict[str, Any], fields: HeaderValues) -> None:
+        """Put all header fields into a response that has none."""
 
 
-class _Form:
-    """A decision's headers by name, with Vary as it is where there is none yet; ``replaced`` are lower-case names."""
+class _DecisionHeaders:
+    """A decision's headers by name, Vary included; ``replaced`` are the lower-case names that a response loses."""
 
     __slots__ = ("headers", "replaced")
 
@@ -191,57 +164,58 @@ class _Form:
         self.replaced = frozenset((*decision.remove, *(name.lower() for name, _ in decision.headers)))
 
 
-def _form(decision: Decision) -> _Form:
-    form: _Form | None = decision.forms.get("api")
-    if form is None:
-        form = decision.forms["api"] = _Form(decision)
-    return form
+def _decision_headers(decision: Decision) -> _DecisionHeaders:
+    """Computed once for each decision."""
+    headers: _DecisionHeaders | None = decision.forms.get("http")
+    if headers is None:
+        headers = decision.forms["http"] = _DecisionHeaders(decision)
+    return headers
 
 
-def _kept(fields: dict[str, Any], replaced: frozenset[str], vary: list[str] | None) -> dict[str, Any]:
-    """The header fields that stay. Those of Vary go into the list, where one is given."""
-    kept = {}
+def _remaining_headers(fields: dict[str, Any], replaced: frozenset[str], vary: list[str] | None) -> dict[str, Any]:
+    """The header fields that stay in a response. Values of Vary are moved to ``vary``, unless it is None."""
+    remaining = {}
     for name, value in fields.items():
         lower = str(name).strip().lower()
         if vary is not None and lower == "vary":
-            vary.extend(map(str, _as_list(value)))
+            vary.extend(map(str, as_list(value)))
         elif not lower.startswith("access-control-") and lower not in replaced:
-            kept[name] = value
-    return kept
+            remaining[name] = value
+    return remaining
 
 
-def _readable(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-    """What the event holds of each header (a value or a list of them), and how a lower-case name is spelt there."""
-    single, several = event.get("headers"), event.get("multiValueHeaders")
-    # Nearly always one map says all, and says it once.
-    if not (single and several) or list(single) == list(several):
-        fields: Mapping[str, Any] = several or single or {}
+def _index_headers(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """The event's headers (a value or a list of values each), and how each lower-case name is spelled there."""
+    single, multi_value = event.get("headers"), event.get("multiValueHeaders")
+    # Nearly always one map has everything, each name once.
+    if not (single and multi_value) or list(single) == list(multi_value):
+        fields: Mapping[str, Any] = multi_value or single or {}
         names = "\n".join(fields)
         if names == names.lower():
-            return fields, _AS_IT_IS
-        spelt = _spelling(names)
-        if len(spelt) == len(fields):
-            return fields, spelt
-    # Otherwise all that is said of a name counts.
-    found: Fields = {}
+            return fields, _LOWER_CASE
+        spelling = _spelling(names)
+        if len(spelling) == len(fields):
+            return fields, spelling
+    # Otherwise every value of every spelling counts.
+    values: HeaderValues = {}
     for name, value in read_headers(event):
-        found.setdefault(name.lower(), []).append(value)
-    return found, _AS_IT_IS
+        values.setdefault(name.lower(), []).append(value)
+    return values, _LOWER_CASE
 
 
-# Browsers send but a few different sets of headers.
+# Browsers send only a few different sets of headers.
 @lru_cache(maxsize=128)
 def _spelling(names: str) -> Mapping[str, str]:
-    """Names, a line each, by the same in lower case. Of two that differ in case alone only one is there."""
+    """Names, one a line, by their lower-case form. Of two names that differ in case only one is there."""
     return {name.lower(): name for name in names.split("\n")}
 
 
 def read_headers(event: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """All header fields of an event. The map of single values only fills in names that the other does not have."""
+    """All header fields of an event. The map of single values only adds names that the other map does not have."""
     fields = [
         (name, str(value))
         for name, values in (event.get("multiValueHeaders") or {}).items()
-        for value in _as_list(values)
+        for value in as_list(values)
     ]
     known = {name.lower() for name, _ in fields}
     for name, value in (event.get("headers") or {}).items():
@@ -250,50 +224,42 @@ def read_headers(event: Mapping[str, Any]) -> list[tuple[str, str]]:
     return fields
 
 
-def read_parameters(event: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    """All query parameters of an event, in order; None for the value of one that is a name only."""
-    several = event.get("multiValueQueryStringParameters") or {}
-    found = [(name, value) for name, values in several.items() for value in (_as_list(values) or [None])]
-    for name, value in (event.get("queryStringParameters") or {}).items():
-        if name not in several:
-            found.append((name, value))
-    return [(str(name), None if value is None else str(value)) for name, value in found]
-
-
 def encode_path(path: object, *, decoded: bool = False) -> str:
-    """A path as it can stand in a request line, as near to what came as that allows; it begins with a slash."""
+    """A path for a request line, starting with a slash.
+
+    Args:
+        path: The path of the event.
+        decoded: Whether the front has decoded it.
+    """
     text = str(path or "/")
     if text[0] == "/" and consists_of(text, _PLAIN_PATH):
         return text
-    text = (_DECODED if decoded else _NOT_IN_A_PATH).sub(_escape, text)
+    text = (_DECODED if decoded else _NOT_IN_A_PATH).sub(escape, text)
     return text if text[0] == "/" else "/" + text
 
 
-def encode_query(query: object) -> str:
-    """A query as it can stand in a request line, as near to what came as that allows."""
-    return _NOT_IN_A_QUERY.sub(_escape, str(query or ""))
-
-
-def without_stage(path: str, stage: object) -> str:
-    """The path without the name of a stage that stands first in it."""
+def remove_stage(path: str, stage: object) -> str:
+    """The path without the stage's name at its start."""
     if not stage or stage == "$default":
         return path
     rest = path.removeprefix(f"/{stage}")
     return rest or "/" if rest[:1] in ("", "/") else path
 
 
-def version_of(protocol: object) -> str:
-    """The version in a protocol's name: ``1.1`` of ``HTTP/1.1``, which is also what stands for the unreadable."""
-    version = str(protocol or "").rpartition("/")[2]
-    return version if version and not version.strip("0123456789.") else "1.1"
+def escape(match: re.Match[str]) -> str:
+    """The matched text as percent escapes of its UTF-8 bytes."""
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
 
 
-def _escape(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
+def as_list(values: object) -> list[Any]:
+    """A list of the values that are not None; a single value becomes a list of one."""
+    if isinstance(values, (list, tuple)):
+        return [value for value in values if value is not None]
+    return [] if values is None else [values]
 
 
-def _as_text(body: bytes | str) -> tuple[str, bool]:
-    """A body as JSON can hold it, and whether that is base64."""
+def _encode_body(body: bytes | str) -> tuple[str, bool]:
+    """A body as text, and whether that is base64."""
     if isinstance(body, str):
         return body, False
     try:
@@ -302,9 +268,3 @@ def _as_text(body: bytes | str) -> tuple[str, bool]:
         from binascii import b2a_base64
 
         return b2a_base64(body, newline=False).decode(), True
-
-
-def _as_list(values: object) -> list[Any]:
-    if isinstance(values, (list, tuple)):
-        return [value for value in values if value is not None]
-    return [] if values is None else [values]

@@ -10,25 +10,25 @@ if TYPE_CHECKING:
 
 
 def merge_vary(values: Sequence[str], names: tuple[str, ...]) -> str | None:
-    """One Vary value that holds all that the existing values do, and the names; None when nothing is missing.
+    """One Vary value with all existing values and the names; None when nothing is missing.
 
-    ``*`` already varies on everything and stays alone.
+    ``*`` already means every header and stays alone.
     """
     if not values:
         return ", ".join(names) or None
-    standing = values[0] if len(values) == 1 else ", ".join(value for value in values if value.strip(" \t,"))
-    return _merged(standing, names)
+    existing = values[0] if len(values) == 1 else ", ".join(value for value in values if value.strip(" \t,"))
+    return _merge(existing, names)
 
 
-# A site's responses have but a few different values.
+# The responses of a site have only a few different values.
 @lru_cache(maxsize=64)
-def _merged(standing: str, names: tuple[str, ...]) -> str | None:
-    present = [name.strip(" \t") for name in standing.lower().split(",")]
+def _merge(existing: str, names: tuple[str, ...]) -> str | None:
+    present = [name.strip(" \t") for name in existing.lower().split(",")]
     missing = [name for name in names if name.lower() not in present]
     if "*" in present or not missing:
         return None
-    if not standing.isprintable():
-        # With a control character in it the value would be ours now, and the front answers 502. It names no header.
-        parts = [part.strip(" \t") for part in standing.split(",")]
-        standing = ", ".join(part for part in parts if part.isprintable())
-    return ", ".join([standing, *missing]) if standing.strip(" \t,") else ", ".join(missing)
+    if not existing.isprintable():
+        # A front answers 502 to a control character in a header that we set. Such a name is not a header's name.
+        parts = [part.strip(" \t") for part in existing.split(",")]
+        existing = ", ".join(part for part in parts if part.isprintable())
+    return ", ".join([existing, *missing]) if existing.strip(" \t,") else ", ".join(missing)

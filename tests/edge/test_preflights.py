@@ -1,0 +1,84 @@
+"""Preflights at CloudFront: which requests are answered, and what CloudFront accepts as a response."""
+
+from typing import Any
+
+import pytest
+
+from tests.edge.support import ORIGIN_REQUEST, SETUPS, VIEWER_REQUEST, Handlers, event, plain, preflight
+
+APP, EVIL = "https://app.example.com", "https://evil.example"
+RULE: dict[str, Any] = {"allow_origins": [APP, "https://*.example.org"], "allow_credentials": True}
+POLICY = {"version": 1, "rules": [RULE]}
+
+answering = pytest.mark.parametrize(("setup", "trigger"), [("viewer", VIEWER_REQUEST), ("origin", ORIGIN_REQUEST)])
+
+
+@answering
+@pytest.mark.parametrize("debug", [False, True])
+def test_allowed_preflight_response_has_no_body_key(setup: str, trigger: str, debug: bool) -> None:
+    """CloudFront answers 502 to the mere key."""
+    result = Handlers({"version": 1, "rules": [{**RULE, "debug": debug}]})(setup, preflight(trigger, APP))
+    assert result.keys() == {"status", "statusDescription", "headers"}
+    assert "content-length" not in result["headers"]
+
+
+@answering
+def test_preflight_response_status_is_a_string(setup: str, trigger: str) -> None:
+    assert Handlers(POLICY)(setup, preflight(trigger, APP))["status"] == "204"
+
+
+@answering
+def test_preflight_with_upper_case_header_keys_is_answered(setup: str, trigger: str) -> None:
+    original = preflight(trigger, APP)
+    request = original["Records"][0]["cf"]["request"]
+    request["headers"] = {name.title(): items for name, items in request["headers"].items()}
+    assert Handlers(POLICY, checked=False)(setup, original)["status"] == "204"
+
+
+@answering
+def test_options_request_that_is_not_a_preflight_goes_on(setup: str, trigger: str) -> None:
+    for original in (
+        event(trigger, method="OPTIONS", origin=APP),
+        event(trigger, method="OPTIONS", access_control_request_method="PUT"),
+        event(trigger, method="GET", origin=APP, access_control_request_method="PUT"),
+        event(trigger, method="options", origin=APP, access_control_request_method="PUT"),
+    ):
+        assert Handlers(POLICY)(setup, original) == original["Records"][0]["cf"]["request"]
+
+
+@answering
+def test_preflight_without_request_headers_is_answered(setup: str, trigger: str) -> None:
+    result = Handlers(POLICY)(setup, preflight(trigger, APP))
+    assert result["status"] == "204"
+    assert "access-control-allow-headers" not in result["headers"]
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_empty_origin_is_refused(setup: str) -> None:
+    """An empty list is no header; an empty value is a malformed origin."""
+    original = preflight(SETUPS[setup][0], APP)
+    original["Records"][0]["cf"]["request"]["headers"]["origin"] = []
+    assert Handlers(POLICY, checked=False)(setup, original) == original["Records"][0]["cf"]["request"]
+    assert Handlers(POLICY)(setup, preflight(SETUPS[setup][0], ""))["status"] == "403"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/../x", "/api/%2e%2e/x", "/API/x", "/api+x", "/api/%5cx", "/api/%00", "/api/%zz"]
+)
+def test_rule_is_not_matched_by_another_resource(path: str) -> None:
+    policy = {"version": 1, "rules": [{**RULE, "paths": ["/api/*"]}]}
+    original = preflight(VIEWER_REQUEST, APP, uri=path)
+    assert Handlers(policy)("viewer", original) == original["Records"][0]["cf"]["request"]
+
+
+def test_longest_preflight_response_fits_cloudfront_s_limit() -> None:
+    """CloudFront takes 20 KB of headers: the longest list that may be asked for, echoed, stays below."""
+    names = ",".join(f"x-{number:060}" for number in range(64))
+    original = preflight(VIEWER_REQUEST, APP, "M" * 60, access_control_request_headers=names)
+    assert Handlers({"version": 1, "rules": [{**RULE, "allow_methods": "*"}]})("viewer", original)["status"] == "204"
+
+
+@answering
+def test_request_header_names_on_several_lines_are_joined(setup: str, trigger: str) -> None:
+    result = Handlers(POLICY)(setup, preflight(trigger, APP, access_control_request_headers=["x-a", "", " X-B ,x-c"]))
+    assert plain(result)["access-control-allow-headers"] == "x-a, x-b, x-c"
