@@ -457,13 +457,13 @@ def _grants(event: Any, answer: Any, meant: generate.Document | None, summary: S
         if value == UPSTREAM or value in _standing(event):
             continue  # not managed, or shadow
         summary.counts["grants"] += 1
-        rules = meant["rules"] if meant else []
+        grants = [grant for rule in (meant["rules"] if meant else []) for grant in rule.get("grants", [rule])]
         if value == "*":
-            if not any(rule["allow_origins"] in ("*", ["*"]) for rule in rules):
+            if not any(grant["allow_origins"] in ("*", ["*"]) for grant in grants):
                 yield "granted * that no rule allows"
         elif value not in asked or not any(
-            isinstance(rule["allow_origins"], list) and origins.matches_any(rule["allow_origins"], value)
-            for rule in rules
+            isinstance(grant["allow_origins"], list) and origins.matches_any(grant["allow_origins"], value)
+            for grant in grants
         ):
             yield f"granted {value!r}"
 

@@ -62,13 +62,29 @@ def test_empty_origin_is_refused(setup: str) -> None:
     assert Handlers(POLICY)(setup, preflight(SETUPS[setup][0], ""))["status"] == "403"
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/../x", "/api/%2e%2e/x", "/API/x", "/api+x", "/api/%5cx", "/api/%00", "/api/%zz"]
-)
+@pytest.mark.parametrize("path", ["/api/../x", "/api/%2e%2e/x", "/API/x", "/api+x", "/x/%61pi/y"])
 def test_rule_is_not_matched_by_another_resource(path: str) -> None:
     policy = {"version": 1, "rules": [{**RULE, "paths": ["/api/*"]}]}
     original = preflight(VIEWER_REQUEST, APP, uri=path)
     assert Handlers(policy)("viewer", original) == original["Records"][0]["cf"]["request"]
+
+
+@pytest.mark.parametrize("path", ["/api/%5cx", "/api/%00", "/api/%zz", "/api/%2f", "/%61pi/x", "/x/../api/y"])
+def test_rule_is_matched_by_every_reading_of_its_resource(path: str) -> None:
+    policy = {"version": 1, "rules": [{**RULE, "paths": ["/api/*"]}]}
+    assert Handlers(policy)("viewer", preflight(VIEWER_REQUEST, APP, uri=path))["status"] == "204"
+
+
+@pytest.mark.parametrize(
+    "path", ["/x/..%2fapi/y", "/api%2fx", "//api/x", "/api;v=1/x", "/x/..;/api/y", "/x/..%5capi/y"]
+)
+def test_ambiguous_resource_is_refused(path: str) -> None:
+    policy = {"version": 1, "rules": [{**RULE, "paths": ["/api/*"]}]}
+    handlers = Handlers(policy)
+    result = handlers("viewer", preflight(VIEWER_REQUEST, APP, uri=path))
+    assert (result["status"], plain(result)["cache-control"]) == ("403", "no-store")
+    assert "access-control-allow-origin" not in result["headers"]
+    assert handlers.reasons() == ["resource-ambiguous"]
 
 
 def test_longest_preflight_response_fits_cloudfront_s_limit() -> None:

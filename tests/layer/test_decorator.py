@@ -355,8 +355,9 @@ def test_fake_store_restores_the_shared_store() -> None:
             assert shared.store is store
             policy = store.get("shop")
             assert policy is not None
-            assert policy.rules[0].origins is not None
-            assert list(policy.rules[0].origins) == [APP]
+            origins = policy.rules[0].grants[0].allow_origins
+            assert origins is not None
+            assert origins.match(APP) == APP
         assert shared.replace_store(before) is None
     finally:
         shared.replace_store(before)
