@@ -49,18 +49,18 @@ class Account:
     @cached_property
     def ssm(self) -> SSMClient:
         """Parameter Store."""
-        client: SSMClient = self._client("ssm")
+        client: SSMClient = self.client("ssm")
         return client
 
     @cached_property
     def cloudfront(self) -> CloudFrontClient:
         """CloudFront, for response headers policies."""
-        client: CloudFrontClient = self._client("cloudfront")
+        client: CloudFrontClient = self.client("cloudfront")
         return client
 
     def logs(self, region: str) -> CloudWatchLogsClient:
         """CloudWatch Logs of a Region."""
-        client: CloudWatchLogsClient = self._client("logs", region)
+        client: CloudWatchLogsClient = self.client("logs", region)
         return client
 
     def regions(self) -> list[str]:
@@ -73,7 +73,8 @@ class Account:
         partition: str = self.session.get_partition_for_region(self.region)
         return partition
 
-    def _client(self, service: str, region: str | None = None) -> Any:
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A client of any service, in this Region unless another one is named."""
         from botocore.config import Config
 
         config = Config(retries={"mode": "standard", "total_max_attempts": 5}, user_agent_extra="edgecors")

@@ -86,5 +86,20 @@ GUARD_CODES: Mapping[str, str] = {
 }
 """Codes that only the guard reports, as only it looks at a whole account."""
 
-CODES: Mapping[str, str] = {**LINTER_CODES, **GUARD_CODES, **LIBRARY_CODES}
+IMPORT_CODES: Mapping[str, str] = {
+    "import-no-origins": "a part of the source from which no origin could be read; it gives no policy",
+    "import-wildcard-with-credentials": "the source allows every origin with credentials; it gives no policy",
+    "import-unresolved": "a variable or an intrinsic function whose value the source does not contain",
+    "import-origin": "an origin that was left out",
+    "import-value": "a value that was left out, because it could not be read or no policy can have it",
+    "import-unread-key": "a key of the source that was not read",
+    "import-narrower": "a place where the policy allows less than the source",
+    "import-simple-requests": "a place where pages may read more responses than before, which no policy can prevent",
+    "import-default": "a setting that the source leaves out and its platform fills in",
+    "import-elsewhere": "a setting that has nothing to do with CORS and stays where it is",
+    "import-not-permitted": "a service of the account that could not be read",
+}
+"""Codes that only `edgecors import` reports; their locations are places of the source."""
+
+CODES: Mapping[str, str] = {**LINTER_CODES, **GUARD_CODES, **IMPORT_CODES, **LIBRARY_CODES}
 """Every code with its meaning. Where the linter widens a code of the library, the library's meaning counts."""

@@ -1,5 +1,10 @@
-"""Policies out of other CORS configurations, and a list of what could not be carried over. Never wider than before."""
+"""Policies from other CORS configurations. A policy never allows what its source did not.
 
-from edgecors_admin.importing.formats import FORMATS, Imported, import_text
+One module a format reads a source into `rules.SourceRule`; `builder` makes policies from these; `report` collects
+what could not be carried over.
+"""
 
-__all__ = ["FORMATS", "Imported", "import_text"]
+from edgecors_admin.importing.account import import_account
+from edgecors_admin.importing.importer import FORMATS, Imported, ImportedSite, import_text
+
+__all__ = ["FORMATS", "Imported", "ImportedSite", "import_account", "import_text"]

@@ -1,132 +1,301 @@
-"""Puts one rule together out of foreign settings, and keeps account of what has no counterpart."""
+"""Source rules to policies. A policy never allows what the source did not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from edgecors.findings import Finding
 from edgecors.document import PolicyError, load_policy
-from edgecors.findings import ERROR
-from edgecors.origin import parse_pattern
 
+from edgecors_admin.browser import SAFELISTED_METHODS
+from edgecors_admin.errors import UsageError
+from edgecors_admin.importing.report import Report, shown
+from edgecors_admin.importing.rules import Resource, SourceRule
 from edgecors_admin.lint import CHROMIUM_MAX_AGE
 
-MOST_MAX_AGE = 86400
+_ENTRY = re.compile(r"^rules\[(\d+)\](?:\.grants\[(\d+)\])?\.([a-z_]+)(?:\[(\d+)\])?")
+MAX_ORIGINS = 10_000
+MAX_PATTERNS = 1_000
+_MANY = 1000
+"""How many names ``*`` counts for, when two settings are compared."""
 
 
-@dataclass
-class Rule:
-    """A rule in the making. ``lost`` are sentences about what could not be carried over, ``advice`` about what is
-    left to do in the other system.
+@dataclass(frozen=True)
+class _Capability:
+    """What one origin may do."""
+
+    methods: tuple[str, ...] | None
+    headers: tuple[str, ...] | None
+    expose: tuple[str, ...] | None
+    credentials: bool
+    max_age: int
+
+    def fields(self, origins: list[str] | str) -> dict[str, Any]:
+        """The fields of a grant; defaults are left out."""
+        data: dict[str, Any] = {"allow_origins": origins}
+        data["allow_methods"] = "*" if self.methods is None else list(self.methods)
+        data["allow_headers"] = "*" if self.headers is None else list(self.headers)
+        if self.expose != ():
+            data["expose_headers"] = "*" if self.expose is None else list(self.expose)
+        if self.credentials and origins != "*":
+            data["allow_credentials"] = True
+        if self.max_age != CHROMIUM_MAX_AGE:
+            data["max_age"] = self.max_age
+        return data
+
+
+def build_policy(resource: Resource, report: Report) -> dict[str, Any] | None:
+    """The policy of a resource as a document; None if nothing is left that a policy can have."""
+    by_path: dict[str, list[SourceRule]] = {}
+    _check_size(resource)
+    for rule in resource.rules:
+        for path in rule.paths or ("/*",):
+            by_path.setdefault(_glob(path), []).append(rule)
+    rules = _closed_rules(by_path, resource.uncovered, report) if by_path else []
+    for path, source_rules in sorted(by_path.items(), key=lambda item: ("*" in item[0], -len(item[0]))):
+        grants = build_grants(source_rules, report)
+        same = next((rule for rule in rules if rule["grants"] == grants), None)
+        if same is not None and ("*" not in path or same is rules[-1]):
+            same["paths"].append(path)
+        else:
+            rules.append({"paths": [path], "grants": grants})
+    document = {"version": 1, "rules": [_written(rule) for rule in rules]}
+    return _accepted(document, resource, report)
+
+
+def _check_size(resource: Resource) -> None:
+    """Comparing origins with patterns takes time that grows with both. Raises `UsageError`."""
+    origins = [origin for rule in resource.rules for origin in rule.origins or ()]
+    patterns = sum("*" in origin for origin in origins)
+    if len(origins) > MAX_ORIGINS or patterns > MAX_PATTERNS:
+        raise UsageError(
+            f"{resource.kind} {shown(resource.name)} has {len(origins)} origins, {patterns} of them with a *. "
+            f"At most {MAX_ORIGINS} and {MAX_PATTERNS} can be imported."
+        )
+
+
+def _glob(path: str) -> str:
+    """A path of API Gateway as a glob: ``/items/{id}`` is ``/items/*``."""
+    return re.sub(r"\{[^}]*\}", "*", path) if path.startswith("/") else "/" + re.sub(r"\{[^}]*\}", "*", path)
+
+
+def _closed_rules(by_path: Iterable[str], uncovered: Iterable[str], report: Report) -> list[dict[str, Any]]:
+    """A rule for paths without CORS that a ``*`` of another path would cover."""
+    globs = [path for path in by_path if "*" in path]
+    closed = [
+        path
+        for path in dict.fromkeys(map(_glob, uncovered))
+        if path not in by_path and any(_covers(glob, path) for glob in globs)
+    ]
+    if not closed:
+        return []
+    message = f"{', '.join(closed[:5])} has no CORS settings but lies below another path that has"
+    report.warn("import-narrower", "", message, "The first rule keeps it closed; the upstream's own headers go.")
+    return [{"paths": closed, "grants": [{"allow_origins": []}]}]
+
+
+def _written(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule as it is written: without paths if it has all, and without grants if it has one."""
+    paths = {} if rule["paths"] == ["/*"] else {"paths": rule["paths"]}
+    grants = rule["grants"]
+    return {**paths, **grants[0]} if len(grants) == 1 else {**paths, "grants": grants}
+
+
+def build_grants(rules: Sequence[SourceRule], report: Report) -> list[dict[str, Any]]:
+    """The grants that allow what these rules of one path allow together, or less.
+
+    The platform allows a request if any of the rules has its origin, method and headers; in a policy the first grant
+    that has the origin decides. So each pattern gets the best of what the rules that cover it allow, and a pattern
+    that lies within another one comes first.
     """
+    coverages = [_Coverage(rule) for rule in rules]
+    capabilities: dict[tuple[int, ...], _Capability] = {}
+    groups: dict[_Capability, list[str]] = {}
+    for pattern in dict.fromkeys(pattern for rule in rules for pattern in rule.origins or ()):
+        covering = tuple(index for index, coverage in enumerate(coverages) if coverage.has(pattern))
+        if covering not in capabilities:
+            capabilities[covering] = _best([rules[index] for index in covering], pattern, report)
+        groups.setdefault(capabilities[covering], []).append(pattern)
+    everyone = [rule for rule in rules if rule.origins is None]
+    best = _best(everyone, "every other origin", report) if everyone else None
+    if best is not None and list(groups) == [best]:
+        groups.clear()  # The listed origins may do no more than all others.
+    grants = [capability.fields(patterns) for capability, patterns in _ordered(groups)]
+    if best is not None:
+        grants.append(best.fields("*"))
+    return grants
 
-    fields: dict[str, Any] = field(default_factory=dict)
-    lost: list[str] = field(default_factory=list)
-    advice: list[str] = field(default_factory=list)
 
-    def origins(self, values: Iterable[str], *, both_schemes: bool = False) -> None:
-        """Origins as the other system writes them; with ``both_schemes`` a name without scheme stands for both."""
-        entries: list[str] = []
-        values = list(values)
-        if "*" in values:
-            self.fields["allow_origins"] = "*"
-            self.lost += [f"origin {value}: '*' allows everyone already" for value in values if value != "*"]
-            return
-        for value in values:
-            text = value
-            if "://" not in text and text != "null" and both_schemes:
-                text = f"https://{value}"
-                self.lost.append(f"origin {value}: carried over for https; add http://{value} if pages still need it")
-            pattern, findings = parse_pattern(text)
-            if pattern is None:
-                wrong = next(f for f in findings if f.severity == ERROR)
-                self.lost.append(f"origin {value}: {wrong.message}. {wrong.remedy}")
-                continue
-            if pattern.kind == "label":
-                self.lost.append(f"origin {value}: here the * stands for letters, digits and hyphens, never for a dot")
-            if pattern.text not in entries:
-                entries.append(pattern.text)
-        self.fields["allow_origins"] = entries
+class _Coverage:
+    """Which patterns a rule allows whole."""
 
-    def methods(self, values: Iterable[str]) -> None:
-        """Methods; ``*`` and ``ALL`` are everything."""
-        names = list(dict.fromkeys(values))
-        if "*" in names or "ALL" in names:
-            self.fields["allow_methods"] = "*"
+    def __init__(self, rule: SourceRule) -> None:
+        self._everyone = rule.origins is None
+        self._origins = frozenset(rule.origins or ())
+        self._wild = [origin for origin in rule.origins or () if "*" in origin]
+
+    def has(self, pattern: str) -> bool:
+        return self._everyone or pattern in self._origins or any(_covers(wild, pattern) for wild in self._wild)
+
+
+def _covers(glob: str, text: str) -> bool:
+    """Whether a text with at most one ``*`` matches all that another one does, ``*`` being any characters."""
+    if glob == text:
+        return True
+    prefix, star, suffix = glob.partition("*")
+    return bool(star) and len(text) > len(prefix) + len(suffix) and text.startswith(prefix) and text.endswith(suffix)
+
+
+def _ordered(groups: dict[_Capability, list[str]]) -> list[tuple[_Capability, list[str]]]:
+    """Groups in the order of grants; exact origins and patterns are split where they would decide for others."""
+    if len(groups) == 1:
+        return list(groups.items())
+    exact = [(capability, [p for p in patterns if "*" not in p]) for capability, patterns in groups.items()]
+    wild = [(capability, pattern) for capability, patterns in groups.items() for pattern in patterns if "*" in pattern]
+    wild.sort(key=lambda pair: -len(pair[1]))
+    ordered = [(capability, patterns) for capability, patterns in exact if patterns]
+    for capability, pattern in wild:
+        others = (p for other, patterns in groups.items() if other != capability for p in patterns)
+        same = next((patterns for other, patterns in ordered if other == capability), None)
+        if same is not None and not any(_covers(pattern, other) for other in others):
+            same.append(pattern)
         else:
-            # Preflights are always answered; nobody lists OPTIONS to let pages send it.
-            self.fields["allow_methods"] = [name for name in names if name != "OPTIONS"]
+            ordered.append((capability, [pattern]))
+    return ordered
 
-    def headers(self, values: Iterable[str]) -> None:
-        """Request headers; those with a ``*`` inside can't be carried over."""
-        self.fields["allow_headers"] = self._names(values, "request header")
 
-    def expose(self, values: Iterable[str]) -> None:
-        """Response headers."""
-        if names := self._names(values, "exposed header"):
-            self.fields["expose_headers"] = names
+def _best(rules: Sequence[SourceRule], who: str, report: Report) -> _Capability:
+    """One list of methods and one of headers, of which every combination is allowed by one of the rules."""
+    choices = []
+    for headers in dict.fromkeys(rule.headers for rule in rules):
+        parts = [rule for rule in rules if _includes(rule.headers, headers)]
+        choices.append((_union([rule.methods for rule in parts]), headers))
+    methods, headers = max(choices, key=lambda choice: _rank(choice, rules))
+    for rule in rules:
+        if not _contains((methods, headers), rule):
+            message = (
+                f"for {shown(who)} this rule also allows {_words(rule.methods)} with {_words(rule.headers) or 'no'} "
+                f"headers; a grant has one list of methods and one of headers, {_words(methods)} with "
+                f"{_words(headers) or 'no'} headers"
+            )
+            report.warn("import-narrower", rule.location, message)
+    exposed = [rule.expose for rule in rules]
+    expose = _intersection(exposed)
+    for rule in rules:
+        if rule.expose != expose and (rule.expose is None or set(rule.expose) - set(expose or ())):
+            message = (
+                f"for {shown(who)} only response headers that all rules expose are exposed: {_words(expose) or 'none'}"
+            )
+            report.warn("import-narrower", rule.location, message)
+    credentials = any(rule.credentials for rule in rules if rule.origins is not None)
+    return _Capability(methods, headers, expose, credentials, min(rule.max_age for rule in rules))
 
-    def _names(self, values: Iterable[str], what: str) -> list[str] | str:
-        names = list(dict.fromkeys(value.lower() for value in values))
-        if "*" in names:
-            return "*"
-        self.lost += [f"{what} {name}: a * inside a name has no counterpart" for name in names if "*" in name]
-        return [name for name in names if "*" not in name]
 
-    def max_age(self, seconds: object) -> None:
-        """Seconds; a negative number switches keeping off."""
-        if isinstance(seconds, bool) or not isinstance(seconds, int):
-            if seconds is not None:
-                self.lost.append(f"max age {seconds!r} is no number")
-            return
-        age = min(max(seconds, 0), MOST_MAX_AGE)
-        if seconds > MOST_MAX_AGE:
-            self.lost.append(f"max age {seconds}: no browser keeps an answer for longer than {MOST_MAX_AGE} s")
-        if age != CHROMIUM_MAX_AGE:
-            self.fields["max_age"] = age
+def _rank(
+    choice: tuple[tuple[str, ...] | None, tuple[str, ...] | None], rules: Sequence[SourceRule]
+) -> tuple[int, ...]:
+    """Better is what keeps more whole rules, those with listed origins first, and then what has more names."""
+    methods, headers = choice
+    whole = [rule for rule in rules if _contains(choice, rule)]
+    listed = sum(rule.origins is not None for rule in whole)
+    size = (_MANY if methods is None else len(methods)) * (_MANY if headers is None else len(headers) + 1)
+    return (listed, len(whole), size)
 
-    def credentials(self, allowed: object) -> None:
-        """Whether credentials are allowed."""
-        if allowed is True or (isinstance(allowed, str) and allowed.lower() == "true"):
-            self.fields["allow_credentials"] = True
 
-    def finish(self) -> dict[str, Any]:
-        """The policy. What the parser rejects is taken out again and reported, so that it is never wider."""
-        self.fields.setdefault("allow_origins", [])
-        self._without_unsafe()
-        for _ in range(100):
-            policy = {"version": 1, "rules": [self.fields]}
-            try:
-                load_policy(_text(policy))
-            except PolicyError as error:
-                self._drop(error)
-            else:
-                return policy
-        raise AssertionError("a rule of defaults is always accepted")
+def _contains(choice: tuple[tuple[str, ...] | None, tuple[str, ...] | None], rule: SourceRule) -> bool:
+    """Whether all that a rule allows is in a choice. What browsers send without asking always is."""
+    methods, headers = choice
+    if rule.headers == () and rule.methods is not None and set(rule.methods) <= set(SAFELISTED_METHODS):
+        return True
+    return _includes(methods, rule.methods) and _includes(headers, rule.headers)
 
-    def _without_unsafe(self) -> None:
-        """`*` and exposed `*` do not go with credentials; the origins matter more than the cookies."""
-        if self.fields.get("allow_credentials"):
-            if self.fields["allow_origins"] == "*":
-                del self.fields["allow_credentials"]
-                self.lost.append("credentials: not for everyone; list the origins that may send cookies")
-            elif self.fields.get("expose_headers") == "*":
-                del self.fields["expose_headers"]
-                self.lost.append("exposed headers *: with credentials browsers want them by name")
 
-    def _drop(self, error: PolicyError) -> None:
-        """Take out the first thing that is rejected."""
-        first = error.errors[0]
-        field_name, _, rest = first.location.removeprefix("rules[0].").partition("[")
-        self.lost.append(f"{field_name.replace('_', ' ')}: {first.message}. {first.remedy}")
-        if rest and isinstance(self.fields.get(field_name), list):
-            del self.fields[field_name][int(rest.rstrip("]"))]
+def _includes(outer: tuple[str, ...] | None, inner: tuple[str, ...] | None) -> bool:
+    return outer is None or (inner is not None and set(inner) <= set(outer))
+
+
+def _union(values: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    if any(value is None for value in values):
+        return None
+    return tuple(dict.fromkeys(name for value in values for name in value or ()))
+
+
+def _intersection(values: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    lists = [value for value in values if value is not None]
+    if not lists:
+        return None
+    return tuple(name for name in lists[0] if all(name in other for other in lists))
+
+
+def _words(names: tuple[str, ...] | None) -> str:
+    if names is None:
+        return "all"
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def _accepted(document: dict[str, Any], resource: Resource, report: Report) -> dict[str, Any] | None:
+    """The document without what the library or the linter refuses; each refusal is reported."""
+    for _ in range(10):
+        document["rules"] = [rule for rule in map(_without_empty, document["rules"]) if rule]
+        if not any(_origins_of(rule) for rule in document["rules"]):
+            return None
+        errors = _errors(document)
+        if not errors:
+            return document
+        _drop(document, errors, resource, report)
+    raise AssertionError(f"a policy of defaults is refused: {errors}")
+
+
+def _errors(document: dict[str, Any]) -> list[Finding]:
+    from edgecors_admin.lint import has_errors, lint
+
+    text = json.dumps(document)
+    try:
+        load_policy(text)
+    except PolicyError as error:
+        return list(error.errors)
+    findings = lint(text)
+    return [finding for finding in findings if has_errors([finding])]
+
+
+def _drop(document: dict[str, Any], errors: Iterable[Finding], resource: Resource, report: Report) -> None:
+    """Remove each entry, or the whole field, that an error is about."""
+    removed: dict[tuple[int, str], tuple[dict[str, Any], set[int] | None]] = {}
+    for error in errors:
+        match = _ENTRY.match(error.location)
+        if match is None:
+            raise AssertionError(f"an import wrote a document that is refused: {error}")
+        rule_index, grant_index, name, entry_index = match.groups()
+        target = document["rules"][int(rule_index)]
+        target = target if grant_index is None else target["grants"][int(grant_index)]
+        report.skip("import-value", f"{resource.name}: {name}", error.message, error.remedy)
+        _, indices = removed.get((id(target), name), (target, set()))
+        if entry_index is None or indices is None or not isinstance(target.get(name), list):
+            removed[id(target), name] = (target, None)
         else:
-            del self.fields[field_name]
+            removed[id(target), name] = (target, indices | {int(entry_index)})
+    for (_, name), (target, indices) in removed.items():
+        if indices is not None:
+            target[name] = [entry for index, entry in enumerate(target[name]) if index not in indices]
+        elif name == "allow_origins":
+            target[name] = []
+        else:
+            del target[name]
 
 
-def _text(policy: dict[str, Any]) -> str:
-    import json
+def _without_empty(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule without grants that allow nobody; empty if none is left. A rule that was closed on purpose stays."""
+    if "grants" not in rule:
+        return rule
+    grants = [grant for grant in rule["grants"] if grant["allow_origins"]]
+    if not grants:
+        return {}
+    return _written({"paths": rule.get("paths", ["/*"]), "grants": grants})
 
-    return json.dumps(policy)
+
+def _origins_of(rule: dict[str, Any]) -> bool:
+    return any(grant["allow_origins"] for grant in rule.get("grants", [rule]))

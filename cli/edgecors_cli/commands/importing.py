@@ -1,20 +1,23 @@
-"""``import``: a policy out of another CORS configuration."""
+"""``import``: policies from other CORS configurations, or from what an AWS account has."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from edgecors.findings import REPAIRED
+from edgecors.findings import REPAIRED, Finding
 from edgecors_admin.errors import UsageError
-from edgecors_admin.importing import FORMATS, import_text
-from edgecors_admin.lint import lint
+from edgecors_admin.importing import FORMATS, Imported, import_account, import_text
+from edgecors_admin.lint import is_clean, lint
 
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import as_json, console, findings, line
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def register(app: typer.Typer) -> None:
@@ -24,37 +27,89 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     context: Context,
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What the AWS CLI prints, a template's part, or XML.")],
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE|-", help="A template, a part of one, or what a cloud's CLI printed.")
+    ] = None,
+    from_aws: Annotated[
+        bool, typer.Option("--from-aws", help="Read the account's own settings instead of a file.")
+    ] = False,
     format: Annotated[
         str | None, typer.Option(metavar="FORMAT", help=f"One of {', '.join(FORMATS)}; recognised if left out.")
     ] = None,
+    resource: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Read only this resource of a template or an account.")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(metavar="SITE", help="Print a file for plan and apply, with the policy of this site.")
+    ] = None,
 ) -> None:
-    """A policy out of S3 CORS rules, an HTTP API, a CloudFront response headers policy, or serverless.yml.
+    """Make a policy from the CORS settings of S3, API Gateway, Lambda, CloudFront, a template or another cloud.
 
-    The policy goes to standard output, what could not be carried over to standard error. Writes nothing to AWS.
+    Reads S3 rules (JSON, XML), CloudFormation, SAM and CDK templates, serverless.yml, Terraform, OpenAPI, function
+    URLs, response headers policies, Google Cloud Storage and Azure. The policy goes to standard output (several: a
+    file for plan and apply), what could not be carried over to standard error. The policy never allows what the
+    source did not. Writes nothing to AWS.
     """
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} can't be read: {error}") from None
-    found = import_text(text, format)
-    problems = [f for f in lint(json.dumps(found.policy)) if f.severity != REPAIRED]
+    if from_aws == (file is not None):
+        raise UsageError("Name a file (- for standard input), or use --from-aws.")
+    if from_aws and format is not None:
+        raise UsageError("--format is for files; leave it out with --from-aws.")
+    imported = (
+        import_text(_read(file), format, resource) if file is not None else import_account(context.account, resource)
+    )
+    document = imported.document(site)
+    problems = [*imported.findings, *_lint(imported)]
     if context.json:
         as_json(
             {
-                "format": found.format,
-                "policy": found.policy,
-                "not_carried_over": found.lost,
-                "left_to_do": found.advice,
-                "findings": [f.as_dict() for f in problems],
+                "format": imported.format,
+                "document": document,
+                "sites": {site.name: site.policy for site in imported.sites},
+                "findings": [finding.as_dict() for finding in problems],
+                "next_steps": imported.next_steps,
             }
         )
     else:
-        print(json.dumps(found.policy, indent=2, ensure_ascii=False))
-        err = console(error=True)
-        for sentence in found.lost:
-            line(err, ("not carried over: ", "yellow"), sentence)
-        for sentence in found.advice:
-            line(err, ("left to do: ", "cyan"), sentence)
-        findings(err, problems)
-    context.found(found.lost)
+        if document is not None:
+            print(json.dumps(document, indent=2, ensure_ascii=False))
+        _report(console(error=True), imported, problems)
+    context.found(document is None or not is_clean(problems))
+
+
+def _read(file: str) -> str:
+    """The text of a file or of standard input. Raises `UsageError`."""
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not UTF-8 text.") from None
+    except OSError as error:
+        raise UsageError(f"{file} can't be read: {error.strerror or error}.") from None
+
+
+def _lint(imported: Imported) -> list[Finding]:
+    """What the linter says of each policy; with several, the location starts with the name of the site."""
+    several = len(imported.policies) > 1
+    problems = []
+    for name, policy in imported.policies.items():
+        for finding in lint(json.dumps(policy)):
+            location = f"sites.{name}.{finding.location}" if several else finding.location
+            if finding.severity != REPAIRED:
+                problems.append(Finding(finding.severity, finding.code, location, finding.message, finding.remedy))
+    return problems
+
+
+def _report(err: Console, imported: Imported, problems: list[Finding]) -> None:
+    findings(err, problems)
+    for site in imported.sites:
+        if site.policy is None:
+            line(err, ("not imported: ", "bold red"), f"{site.kind} {site.resource}")
+    if len(imported.policies) > 1:
+        names = ", ".join(imported.policies)
+        line(
+            err,
+            ("next: ", "cyan"),
+            f"Rename the sites ({names}) to your distribution ids or site names, then run plan.",
+        )
+    for sentence in imported.next_steps:
+        line(err, ("next: ", "cyan"), sentence)

@@ -1,0 +1,229 @@
+"""From a text to policies: recognise the format, read it, build, and list what was not read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgecors.findings import Finding
+from edgecors.policy import is_name
+
+from edgecors_admin.errors import UsageError
+from edgecors_admin.importing import (
+    api_cors,
+    cloudformation,
+    openapi,
+    response_headers,
+    s3,
+    serverless,
+    storage,
+    terraform,
+)
+from edgecors_admin.importing.builder import build_policy
+from edgecors_admin.importing.documents import Document, read_text
+from edgecors_admin.importing.formats import Format
+from edgecors_admin.importing.report import Report
+from edgecors_admin.importing.rules import Resource
+from edgecors_admin.importing.sections import Value, folded
+from edgecors_admin.importing.unsupported import describe_unsupported
+
+_ORDER = (
+    terraform.FORMAT,
+    serverless.FORMAT,
+    openapi.FORMAT,
+    response_headers.FORMAT,
+    api_cors.FUNCTION_URLS,
+    cloudformation.FORMAT,
+    storage.AZURE,
+    storage.GOOGLE,
+    s3.FORMAT,
+    api_cors.HTTP_APIS,
+)
+"""The formats in the order in which they are tried."""
+
+FORMATS: Mapping[str, Format] = {form.name: form for form in _ORDER}
+"""Each format by its name."""
+
+_ABOUT_CORS = re.compile(r"cors|accesscontrolallow|alloworigin|allowedorigin")
+_SEPARATOR = re.compile(r"[.\[]")
+_NOT_SETTINGS = ("Parameters", "Outputs", "Metadata", "Mappings", "Conditions", "Description", "variable", "output")
+MAX_WALKED = 200_000
+
+
+@dataclass(frozen=True)
+class ImportedSite:
+    """One resource of the source and its policy; None if there is none."""
+
+    name: str
+    resource: str
+    kind: str
+    policy: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of a source.
+
+    Attributes:
+        format: the format's name.
+        sites: every resource with CORS settings.
+        findings: what could not be carried over, and what to know.
+        next_steps: sentences about what is left to do.
+    """
+
+    format: str
+    sites: tuple[ImportedSite, ...]
+    findings: tuple[Finding, ...]
+    next_steps: tuple[str, ...]
+
+    @property
+    def policies(self) -> dict[str, dict[str, Any]]:
+        """The policies by the name of their site."""
+        return {site.name: site.policy for site in self.sites if site.policy is not None}
+
+    def document(self, site: str | None = None) -> dict[str, Any] | None:
+        """What to write: a policy if there is one, a bundle if there are several; None if there is none.
+
+        Args:
+            site: make a bundle that has the one policy under this name.
+
+        Raises:
+            UsageError: there are several policies, or the name can't be one.
+        """
+        policies = self.policies
+        if site is not None:
+            if not is_name(site):
+                raise UsageError(f"{site!r} can't be the name of a site: use letters, digits, _ . and - only.")
+            if len(policies) > 1:
+                names = ", ".join(policies)
+                raise UsageError(f"The source has several policies ({names}). Choose one with --resource NAME.")
+            return {"sites": {site: next(iter(policies.values()))}} if policies else None
+        if len(policies) > 1:
+            return {"sites": policies}
+        return next(iter(policies.values()), None)
+
+
+def import_text(text: str, form: str | None = None, resource: str | None = None) -> Imported:
+    """Read a CORS configuration of another system.
+
+    Args:
+        text: what a command printed, a template, a part of one.
+        form: a name of `FORMATS`; recognised if None.
+        resource: read only the resource of this name.
+
+    Raises:
+        UsageError: the text can't be read, is of no known format, or has no CORS settings.
+    """
+    document = read_text(text)
+    source = _format(document, form)
+    report = Report()
+    report.hint = source.hint
+    value = Value(document.data, "", report)
+    resources = source.read(value)
+    _report_unread(value)
+    return finish(source.name, resources, report, resource)
+
+
+def finish(name: str, resources: list[Resource], report: Report, only: str | None = None) -> Imported:
+    """Build the policies of the resources that were read.
+
+    Raises:
+        UsageError: there is no resource, or none of that name.
+    """
+    if only is not None:
+        names = ", ".join(resource.name for resource in resources)
+        resources = [resource for resource in resources if resource.name == only]
+        if not resources:
+            raise UsageError(f"The source has no resource {only!r}. It has: {names or 'none'}.")
+    if not resources and not report.findings:
+        raise UsageError(
+            f"The input was read as {FORMATS[name].title if name in FORMATS else name}: no CORS settings there."
+        )
+    sites: list[ImportedSite] = []
+    used: set[str] = set()
+    for resource in resources:
+        policy = build_policy(resource, report) if resource.rules else None
+        site = _site_name(resource.name, used)
+        sites.append(ImportedSite(site, resource.name, resource.kind, policy))
+    steps = (resource.next_step for resource, site in zip(resources, sites, strict=True) if site.policy is not None)
+    return Imported(name, tuple(sites), report.findings, tuple(dict.fromkeys(step for step in steps if step)))
+
+
+def _format(document: Document, name: str | None) -> Format:
+    """The format of a document. Raises `UsageError`."""
+    if name is not None and name not in FORMATS:
+        raise UsageError(f"There is no format {name!r}. Choose one of {', '.join(FORMATS)}.")
+    candidates = [form for form in _ORDER if _recognises(form, document)]
+    if name is not None:
+        form = FORMATS[name]
+        if form not in candidates:
+            raise UsageError(f"The input is not {form.title}.")
+        return form
+    if candidates:
+        return candidates[0]
+    if (sentence := describe_unsupported(document.text)) is not None:
+        raise UsageError(sentence)
+    if isinstance(document.data, UsageError):
+        raise document.data
+    _refuse_policies(document.data)
+    titles = "; ".join(form.title for form in _ORDER)
+    raise UsageError(f"The format was not recognised. These are read: {titles}.")
+
+
+def _recognises(form: Format, document: Document) -> bool:
+    if document.syntax == "text" or (document.syntax == "xml" and form is not s3.FORMAT):
+        return False
+    return form.recognise(document)
+
+
+def _refuse_policies(data: Any) -> None:
+    if isinstance(data, dict) and ("rules" in data or "sites" in data):
+        raise UsageError("This is a policy of edgecors already. Use edgecors plan or apply.")
+
+
+def _site_name(name: str, used: set[str]) -> str:
+    """A name that can be a site's, and that no other resource has."""
+    base = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:200] or "site"
+    candidate, number = base, 2
+    while candidate in used:
+        candidate, number = f"{base}-{number}", number + 1
+    used.add(candidate)
+    return candidate
+
+
+def _report_unread(value: Value) -> None:
+    """List keys about CORS that no reader looked at."""
+    if not isinstance(value.data, dict | list):
+        return
+    read = value.report.locations
+    around = {outer for location in read for outer in _ancestors(location)}
+    for count, child in enumerate(_walk(value)):
+        if count > MAX_WALKED:
+            return
+        key = child.location.rpartition(".")[2].partition("[")[0]
+        if _ABOUT_CORS.search(folded(key)) and not (child.location in around or read & set(_ancestors(child.location))):
+            value.report.warn("import-unread-key", child.location, "is about CORS, perhaps, and was not read")
+
+
+def _ancestors(location: str) -> list[str]:
+    """A location and all that it lies in."""
+    ends = [match.start() for match in _SEPARATOR.finditer(location)]
+    return [location, *(location[:end] for end in ends if end)]
+
+
+def _walk(value: Value) -> Iterator[Value]:
+    """The values of all keys, from the outside in; settings that only describe others are left out."""
+    stack = [value]
+    while stack:
+        current = stack.pop()
+        children = current.members() if isinstance(current.data, dict) else []
+        if isinstance(current.data, list):
+            stack += [item for item in current.items() if isinstance(item.data, dict | list)]
+        for key, child in reversed(children):
+            if current is value and key in _NOT_SETTINGS:
+                continue
+            yield child
+            if isinstance(child.data, dict | list):
+                stack.append(child)

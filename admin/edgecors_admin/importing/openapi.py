@@ -1,0 +1,43 @@
+"""OpenAPI documents of API Gateway: ``x-amazon-apigateway-cors``, and OPTIONS operations with static headers."""
+
+from __future__ import annotations
+
+from edgecors_admin.importing import api_cors, rest_api
+from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.formats import Format
+from edgecors_admin.importing.rules import Resource
+from edgecors_admin.importing.sections import Value
+
+CORS = "x-amazon-apigateway-cors"
+_INTEGRATION = "x-amazon-apigateway-integration"
+
+
+def recognise(document: Document) -> bool:
+    """A document with a version of OpenAPI, or the extension alone."""
+    return isinstance(document.data, dict) and bool({"openapi", "swagger", CORS} & set(document.data))
+
+
+def read(value: Value) -> list[Resource]:
+    """The API of the document."""
+    title = value.get("info", "title")
+    return read_api(value, title.data if title is not None and isinstance(title.data, str) else "api")
+
+
+def read_api(value: Value, name: str) -> list[Resource]:
+    """The API of a document, which may stand in a template."""
+    if (cors := value.get(CORS)) is not None:
+        return [api_cors.read_api(cors, name)]
+    resource = Resource(name, "REST API", next_step=rest_api.NEXT_STEP)
+    paths = value.get("paths")
+    has_settings = False
+    for path, operations in paths.members() if paths is not None else []:
+        responses = operations.get("options", _INTEGRATION, "responses")
+        for _, response in responses.members() if responses is not None else []:
+            if (parameters := response.get("responseParameters")) is not None:
+                has_settings = True
+                rule = rest_api.read_static_headers(parameters, path, response.get("responseTemplates"))
+                resource.rules += [rule] if rule is not None else []
+    return [resource] if has_settings else []
+
+
+FORMAT = Format("openapi", "an OpenAPI document with x-amazon-apigateway-cors", recognise, read)

@@ -1,0 +1,78 @@
+"""What an import reports: findings with a location in the source, bounded in number and size."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from edgecors.findings import ERROR, NOTE, SKIPPED, WARNING, Finding
+
+MAX_FINDINGS_OF_ONE_CODE = 20
+MAX_SHOWN = 80
+"""Characters of a value or a location of the source that stand in a finding."""
+
+
+class Report:
+    """Collects findings; at most 20 of one code, the others are counted.
+
+    ``hint`` says how the variables of this format get their values, such as "Run serverless print". ``locations`` are
+    the places of the source that were read.
+    """
+
+    def __init__(self) -> None:
+        self.hint = ""
+        self.locations: set[str] = set()
+        self._findings: list[Finding] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def error(self, code: str, location: str, message: str, remedy: str = "") -> None:
+        """Something that gives no policy."""
+        self._add(ERROR, code, location, message, remedy)
+
+    def skip(self, code: str, location: str, message: str, remedy: str = "") -> None:
+        """A value that was left out."""
+        self._add(SKIPPED, code, location, message, remedy)
+
+    def warn(self, code: str, location: str, message: str, remedy: str = "") -> None:
+        """Something to look at."""
+        self._add(WARNING, code, location, message, remedy)
+
+    def note(self, code: str, location: str, message: str, remedy: str = "") -> None:
+        """Something worth knowing."""
+        self._add(NOTE, code, location, message, remedy)
+
+    def unresolved(self, location: str, text: str) -> None:
+        """A variable or an intrinsic function."""
+        self.skip("import-unresolved", location, f"{shown(text)} has no value here", self.hint)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, then one for each code that has too many."""
+        more = [
+            Finding(severity, "more-findings", "", f"{count - MAX_FINDINGS_OF_ONE_CODE} more of {code}")
+            for (severity, code), count in self._counts.items()
+            if count > MAX_FINDINGS_OF_ONE_CODE
+        ]
+        return (*self._findings, *more)
+
+    def _add(self, severity: str, code: str, location: str, message: str, remedy: str) -> None:
+        finding = Finding(severity, code, shortened(location), message, remedy)
+        if finding in self._findings:
+            return
+        self._counts[severity, code] += 1
+        if self._counts[severity, code] <= MAX_FINDINGS_OF_ONE_CODE:
+            self._findings.append(finding)
+
+
+def shown(value: object) -> str:
+    """A value of the source as it can stand in a message: quoted, on one line, ASCII, at most 80 characters."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return shortened(ascii(value[: MAX_SHOWN + 1] if isinstance(value, str) else value))
+
+
+def shortened(text: str) -> str:
+    """Text of at most 80 ASCII characters without control characters."""
+    text = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text[: MAX_SHOWN * 2])
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."

@@ -1,0 +1,102 @@
+"""API Gateway REST APIs: SAM's ``Cors``, and OPTIONS methods that answer with static headers.
+
+A static header holds one origin; header values stand in single quotes.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
+"""
+
+from __future__ import annotations
+
+from edgecors_admin.importing.report import shown
+from edgecors_admin.importing.rules import (
+    Matching,
+    Origins,
+    Resource,
+    Settings,
+    SourceRule,
+    is_usable,
+    read_credentials,
+    to_origins,
+    usable,
+)
+from edgecors_admin.importing.sections import Text, Value
+
+KEYS = ("AllowOrigin", "AllowMethods", "AllowHeaders", "ExposeHeaders", "AllowCredentials", "MaxAge")
+NEXT_STEP = "Remove the REST API's own CORS settings, and let OPTIONS requests reach the service."
+_PREFIX = "method.response.header."
+_HEADERS = {
+    "access-control-allow-origin": "origin",
+    "access-control-allow-methods": "methods",
+    "access-control-allow-headers": "headers",
+    "access-control-expose-headers": "exposed",
+    "access-control-allow-credentials": "credentials",
+    "access-control-max-age": "max_age",
+}
+
+
+def read_sam_cors(value: Value, name: str) -> Resource:
+    """``Cors`` of ``AWS::Serverless::Api``: a quoted origin, or an object."""
+    resource = Resource(name, "REST API", next_step=NEXT_STEP)
+    report = value.report
+    report.locations.add(value.location)
+    if isinstance(value.data, str):
+        origins = _static_origin(value)
+        if is_usable(report, value.location, origins, False):
+            _note_methods(value)
+            resource.rules.append(Settings().rule(value.location, origins))
+        return resource
+    section = value.section()
+    if section is None:
+        return resource
+    origins = _static_origin(section.take("AllowOrigin"))
+    settings = Settings(
+        methods=section.take("AllowMethods"),
+        headers=section.take("AllowHeaders"),
+        exposed=section.take("ExposeHeaders"),
+        max_age=section.take("MaxAge"),
+    )
+    credentials = read_credentials(section.take("AllowCredentials"))
+    if usable(section, origins, credentials, KEYS):
+        if settings.methods is None:
+            _note_methods(value)
+        resource.rules.append(settings.rule(value.location, origins, credentials))
+    return resource
+
+
+def _note_methods(value: Value) -> None:
+    message = "SAM lists the methods of each path; the policy has those that browsers send without asking"
+    value.report.warn("import-narrower", value.location, message, "Add the methods that your pages use.")
+
+
+def _static_origin(value: Value | None) -> Origins:
+    """The origin of a static header, without its single quotes."""
+    if value is None:
+        return Origins(())
+    texts = value.texts(split=False)
+    for text in texts:
+        if not (text.text.startswith("'") and text.text.endswith("'")) and text.text != "*":
+            message = f"{shown(text.text)} has no single quotes around it, which API Gateway refuses"
+            value.report.note("import-default", text.location, message)
+    return to_origins((Text(t.text.strip("'"), t.location) for t in texts), Matching.EXACT, value.report)
+
+
+def read_static_headers(parameters: Value, path: str, templates: Value | None = None) -> SourceRule | None:
+    """The rule of one path's OPTIONS method: ``method.response.header.*`` with quoted values. None without CORS."""
+    values: dict[str, Value] = {}
+    parameters.report.locations.add(parameters.location)
+    for key, value in parameters.members():
+        name = key.lower().removeprefix(_PREFIX)
+        if name in _HEADERS:
+            values[_HEADERS[name]] = value
+    if "origin" not in values:
+        return None
+    report = parameters.report
+    for key, template in templates.members() if templates is not None else []:
+        if "allow-origin" in str(template.data).lower():
+            message = f"the response template for {shown(key)} sets the origin by a program, which was not read"
+            report.warn("import-unread-key", template.location, message, "Add its origins by hand.")
+    origins = _static_origin(values["origin"])
+    credentials = read_credentials(values.get("credentials"))
+    if not is_usable(report, parameters.location, origins, credentials):
+        return None
+    settings = Settings(values.get("methods"), values.get("headers"), values.get("exposed"), values.get("max_age"))
+    return settings.rule(parameters.location, origins, credentials, paths=(path,))

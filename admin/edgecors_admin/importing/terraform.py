@@ -1,0 +1,143 @@
+"""Terraform: state, ``terraform show -json`` of a state or a plan, and configuration in HCL or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from edgecors_admin.importing import api_cors, response_headers, s3, storage
+from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.formats import Format
+from edgecors_admin.importing.rules import Resource
+from edgecors_admin.importing.sections import Value
+
+HINT = "Run terraform show -json and import its output, which has the values."
+
+
+def recognise(document: Document) -> bool:
+    """A file of Terraform, or what ``terraform show -json`` prints."""
+    data = document.data
+    if document.syntax == "hcl":
+        return True
+    if not isinstance(data, dict):
+        return False
+    if "terraform_version" in data or "planned_values" in data or isinstance(data.get("resource"), dict | list):
+        return True
+    return "values" in data and "format_version" in data
+
+
+def read(value: Value) -> list[Resource]:
+    """Every resource with CORS settings."""
+    results: list[Resource] = []
+    for kind, name, attributes in _resources(value):
+        reader = _READERS.get(kind)
+        if reader is not None and isinstance(attributes.data, dict):
+            resource = reader(attributes, name)
+            results += [resource] if resource is not None else []
+    _report_unknown(value)
+    return results
+
+
+def _resources(value: Value) -> Iterator[tuple[str, str, Value]]:
+    """The type, the name and the attributes of every resource, in all of Terraform's forms."""
+    state = value.get("resources")
+    for resource in state.items() if state is not None else []:
+        instances = resource.get("instances")
+        kind, name = _text(resource, "type"), _text(resource, "name")
+        for instance in instances.items() if instances is not None else []:
+            if (attributes := instance.get("attributes")) is not None:
+                yield kind, name, attributes
+    root = value.get("planned_values", "root_module") or value.get("values", "root_module")
+    if root is not None:
+        yield from _module(root, 0)
+    blocks = value.get("resource")
+    for part in blocks.items() if blocks is not None else []:
+        for kind, named in part.members():
+            for group in named.items():
+                for name, bodies in group.members():
+                    for body in bodies.items():
+                        yield kind, name, body
+
+
+def _module(module: Value, depth: int) -> Iterator[tuple[str, str, Value]]:
+    resources, children = module.get("resources"), module.get("child_modules")
+    for resource in resources.items() if resources is not None else []:
+        if (values := resource.get("values")) is not None:
+            yield _text(resource, "type"), _text(resource, "address") or _text(resource, "name"), values
+    for child in children.items() if children is not None else []:
+        yield from _module(child, depth + 1)
+
+
+def _text(value: Value, key: str) -> str:
+    text = value.data.get(key) if isinstance(value.data, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def _block(attributes: Value, *keys: str) -> Value | None:
+    """A block that may stand once: a list of one, or the block itself. None if it is missing or empty."""
+    value = attributes.get(*keys)
+    if value is None or value.data in ([], {}, ""):
+        return None
+    return value.items()[0] if isinstance(value.data, list) and len(value.data) == 1 else value
+
+
+def _api(attributes: Value, name: str) -> Resource | None:
+    cors = _block(attributes, "cors_configuration")
+    return api_cors.read_api(cors, name) if cors is not None else None
+
+
+def _url(attributes: Value, name: str) -> Resource | None:
+    cors = _block(attributes, "cors")
+    return api_cors.read_api(cors, name, api_cors.FUNCTION_URL) if cors is not None else None
+
+
+def _bucket(attributes: Value, name: str) -> Resource | None:
+    rules = attributes.get("cors_rule")
+    return s3.read_bucket(rules, name) if rules is not None and rules.data != [] else None
+
+
+def _headers_policy(attributes: Value, name: str) -> Resource | None:
+    return response_headers.read_config(attributes, name) if _block(attributes, "cors_config") is not None else None
+
+
+def _google_bucket(attributes: Value, name: str) -> Resource | None:
+    rules = attributes.get("cors")
+    return storage.read_google_bucket(rules, name) if rules is not None and rules.data != [] else None
+
+
+def _azure_storage(attributes: Value, name: str) -> Resource | None:
+    properties = _block(attributes, "blob_properties")
+    rules = properties.get("cors_rule") if properties is not None else None
+    return storage.read_azure_storage(rules, name) if rules is not None and rules.data != [] else None
+
+
+_READERS: Mapping[str, Callable[[Value, str], Resource | None]] = {
+    "aws_apigatewayv2_api": _api,
+    "aws_lambda_function_url": _url,
+    "aws_s3_bucket": _bucket,
+    "aws_s3_bucket_cors_configuration": _bucket,
+    "aws_cloudfront_response_headers_policy": _headers_policy,
+    "google_storage_bucket": _google_bucket,
+    "azurerm_storage_account": _azure_storage,
+}
+
+
+def _report_unknown(value: Value) -> None:
+    """Values of a plan that are known only after it is applied."""
+    changes = value.get("resource_changes")
+    for change in changes.items() if changes is not None else []:
+        unknown = change.get("change", "after_unknown")
+        if unknown is None or _text(change, "type") not in _READERS:
+            continue
+        for key, child in unknown.members():
+            if "cors" in key and _any_true(child.data, 0):
+                value.report.unresolved(f"{_text(change, 'address')}.{key}", "a value known after apply")
+
+
+def _any_true(data: Any, depth: int) -> bool:
+    if isinstance(data, dict | list):
+        return any(_any_true(item, depth + 1) for item in (data.values() if isinstance(data, dict) else data))
+    return data is True
+
+
+FORMAT = Format("terraform", "Terraform (HCL, state, terraform show -json)", recognise, read, HINT)
