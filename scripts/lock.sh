@@ -12,7 +12,7 @@ compile() {
     echo "$output"
 }
 
-compile dev --extra local pyproject.toml requirements/dev.in
+compile dev --extra local --extra terraform pyproject.toml requirements/dev.in
 # The SAM CLI pins much of what it uses: it lives apart.
 compile sam requirements/sam.in
 # What goes into artifacts is the version that was tested.

@@ -40,7 +40,7 @@ def import_account(account: Account, resource: str | None = None) -> Imported:
             report.warn("import-not-permitted", title, str(error))
     if len(errors) == len(_SERVICES):
         raise errors[0]
-    return finish("aws", [r for r in resources if r.rules or r.next_step or r.kind], report, resource)
+    return finish("aws", resources, report, resource)
 
 
 def _pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
@@ -60,8 +60,12 @@ def _rest_apis(account: Account, report: Report) -> Iterator[Resource]:
     for api in _pages(client, "get_rest_apis", "items"):
         resource = Resource(api["name"], "REST API", next_step=rest_api.NEXT_STEP)
         has_settings = False
+        uncovered: list[str] = []
         for path in _pages(client, "get_resources", "items", restApiId=api["id"], embed=["methods"]):
-            responses = path.get("resourceMethods", {}).get("OPTIONS", {}).get("methodIntegration", {})
+            methods = path.get("resourceMethods", {})
+            responses = methods.get("OPTIONS", {}).get("methodIntegration", {})
+            if methods and not responses:
+                uncovered.append(path["path"])
             for response in responses.get("integrationResponses", {}).values():
                 location = f"REST API {api['name']} {path['path']}"
                 parameters = Value(response.get("responseParameters") or {}, location, report)
@@ -69,6 +73,7 @@ def _rest_apis(account: Account, report: Report) -> Iterator[Resource]:
                 has_settings = has_settings or any("allow-origin" in key.lower() for key in parameters.data)
                 rule = rest_api.read_static_headers(parameters, path["path"], templates)
                 resource.rules += [rule] if rule is not None else []
+        resource.uncovered = tuple(uncovered)
         if has_settings:
             yield resource
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgecors.findings import Finding
 from edgecors.document import PolicyError, load_policy
+from edgecors.fetch import SAFELISTED_METHODS
+from edgecors.findings import Finding
 
-from edgecors_admin.browser import SAFELISTED_METHODS
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing.report import Report, shown
 from edgecors_admin.importing.rules import Resource, SourceRule
@@ -55,6 +55,9 @@ def build_policy(resource: Resource, report: Report) -> dict[str, Any] | None:
     for rule in resource.rules:
         for path in rule.paths or ("/*",):
             by_path.setdefault(_glob(path), []).append(rule)
+            if "{" in path and not path.endswith("+}"):
+                message = f"{shown(path)} became {shown(_glob(path))}, which matches longer paths, too"
+                report.note("import-default", rule.location, message)
     rules = _closed_rules(by_path, resource.uncovered, report) if by_path else []
     for path, source_rules in sorted(by_path.items(), key=lambda item: ("*" in item[0], -len(item[0]))):
         grants = build_grants(source_rules, report)
@@ -187,9 +190,8 @@ def _best(rules: Sequence[SourceRule], who: str, report: Report) -> _Capability:
     expose = _intersection(exposed)
     for rule in rules:
         if rule.expose != expose and (rule.expose is None or set(rule.expose) - set(expose or ())):
-            message = (
-                f"for {shown(who)} only response headers that all rules expose are exposed: {_words(expose) or 'none'}"
-            )
+            lost = tuple(name for name in rule.expose or ("*",) if name not in (expose or ()))
+            message = f"for {shown(who)} this rule also exposes {_words(lost)}, which another rule for it does not"
             report.warn("import-narrower", rule.location, message)
     credentials = any(rule.credentials for rule in rules if rule.origins is not None)
     return _Capability(methods, headers, expose, credentials, min(rule.max_age for rule in rules))
@@ -209,7 +211,7 @@ def _rank(
 def _contains(choice: tuple[tuple[str, ...] | None, tuple[str, ...] | None], rule: SourceRule) -> bool:
     """Whether all that a rule allows is in a choice. What browsers send without asking always is."""
     methods, headers = choice
-    if rule.headers == () and rule.methods is not None and set(rule.methods) <= set(SAFELISTED_METHODS):
+    if rule.headers == () and rule.methods is not None and set(rule.methods) <= SAFELISTED_METHODS:
         return True
     return _includes(methods, rule.methods) and _includes(headers, rule.headers)
 
@@ -242,6 +244,8 @@ def _accepted(document: dict[str, Any], resource: Resource, report: Report) -> d
     for _ in range(10):
         document["rules"] = [rule for rule in map(_without_empty, document["rules"]) if rule]
         if not any(_origins_of(rule) for rule in document["rules"]):
+            message = "no origin is left that a policy can have, so nothing was imported from it"
+            report.error("import-no-origins", resource.rules[0].location, message)
             return None
         errors = _errors(document)
         if not errors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import api_cors, openapi, response_headers, rest_api, s3
 from edgecors_admin.importing.documents import Document, read_text
 from edgecors_admin.importing.formats import Format
@@ -15,6 +16,8 @@ HINT = (
     "Import what is deployed (edgecors import --from-aws), or write the value in. "
     "aws cloudformation get-template --template-stage Processed shows a template after its transforms."
 )
+Paths = Mapping[str, tuple[str, str]]
+"""The API and the path of resources of REST APIs, by logical id."""
 _REST_IMPLICIT, _HTTP_IMPLICIT = "ServerlessRestApi", "ServerlessHttpApi"
 
 
@@ -45,7 +48,10 @@ def read(value: Value) -> list[Resource]:
     """Every resource with CORS settings."""
     if (body := value.get("TemplateBody")) is not None:
         if isinstance(body.data, str):
-            body = Value(read_text(body.data).data, "", value.report)
+            document = read_text(body.data)
+            if isinstance(document.data, UsageError):
+                raise document.data
+            body = Value(document.data, "", value.report)
         return read(body)
     if _is_resource(value.data):
         return _read_resource(value, "resource", value, {})
@@ -57,7 +63,7 @@ def read(value: Value) -> list[Resource]:
     for name, resource in resources.members():
         if _is_resource(resource.data):
             results += _read_resource(resource, name, value, paths)
-    return _merged_rest_apis(results) + _implicit_apis(value, resources)
+    return _merged_rest_apis(results, paths) + _implicit_apis(value, resources)
 
 
 def _read_part(value: Value) -> list[Resource]:
@@ -75,7 +81,7 @@ def _read_part(value: Value) -> list[Resource]:
     return [api_cors.read_api(cors, "http-api")]
 
 
-def _read_resource(value: Value, name: str, template: Value, paths: Mapping[str, str]) -> list[Resource]:
+def _read_resource(value: Value, name: str, template: Value, paths: Paths) -> list[Resource]:
     """The resource, if it is of a type with CORS settings and has some."""
     if value.data["Type"] == "AWS::ApiGateway::Method":
         return _read_method(value, paths)
@@ -164,14 +170,14 @@ def _implicit_apis(template: Value, resources: Value) -> list[Resource]:
     return results
 
 
-def _read_method(value: Value, paths: Mapping[str, str]) -> list[Resource]:
+def _read_method(value: Value, paths: Paths) -> list[Resource]:
     """An OPTIONS method with static headers, which is how CDK and serverless write CORS."""
     properties = value.get("Properties")
     if properties is None or properties.data.get("HttpMethod") != "OPTIONS":
         return []
     api, resource_id = properties.data.get("RestApiId"), properties.data.get("ResourceId")
     name = _target(api) or "rest-api"
-    path = paths.get(_target(resource_id) or "", "/")
+    _, path = paths.get(_target(resource_id) or "", ("", "/"))
     responses = properties.get("Integration", "IntegrationResponses")
     resource = Resource(name, "REST API", next_step=rest_api.NEXT_STEP)
     for response in responses.items() if responses is not None else []:
@@ -181,25 +187,31 @@ def _read_method(value: Value, paths: Mapping[str, str]) -> list[Resource]:
     return [resource]
 
 
-def _merged_rest_apis(resources: list[Resource]) -> list[Resource]:
-    """One resource for all OPTIONS methods of an API."""
+def _merged_rest_apis(resources: list[Resource], paths: Paths) -> list[Resource]:
+    """One resource for all OPTIONS methods of an API, with the paths of the API that have none."""
     merged: dict[tuple[str, str], Resource] = {}
     for resource in resources:
         first = merged.setdefault((resource.kind, resource.name), resource)
         if first is not resource:
             first.rules += resource.rules
+    for resource in merged.values():
+        covered = {path for rule in resource.rules for path in rule.paths}
+        resource.uncovered += tuple(p for api, p in paths.values() if api == resource.name and p not in covered)
     return list(merged.values())
 
 
-def _rest_paths(resources: Value) -> dict[str, str]:
-    """The path of every ``AWS::ApiGateway::Resource`` by logical id."""
+def _rest_paths(resources: Value) -> Paths:
+    """The API and the path of every ``AWS::ApiGateway::Resource`` by logical id."""
     parts: dict[str, tuple[str | None, str]] = {}
+    apis: dict[str, str] = {}
     for name, resource in resources.members():
-        if isinstance(resource.data, dict) and resource.data.get("Type") == "AWS::ApiGateway::Resource":
-            properties = resource.data.get("Properties")
-            if isinstance(properties, dict):
-                parts[name] = (_target(properties.get("ParentId")), str(properties.get("PathPart")))
-    return {name: _path(name, parts) for name in parts}
+        properties = resource.get("Properties")
+        if properties is None or resource.data.get("Type") != "AWS::ApiGateway::Resource":
+            continue
+        if isinstance(properties.data, dict):
+            parts[name] = (_target(properties.data.get("ParentId")), str(properties.data.get("PathPart")))
+            apis[name] = _target(properties.data.get("RestApiId")) or ""
+    return {name: (apis[name], _path(name, parts)) for name in parts}
 
 
 def _path(name: str | None, parts: Mapping[str, tuple[str | None, str]]) -> str:

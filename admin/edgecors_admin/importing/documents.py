@@ -39,17 +39,29 @@ class Document:
     data: Any = None
 
 
+class _SyntaxError(UsageError):
+    """Not valid in the syntax that the text starts like; it may be something that is recognised by name only."""
+
+
 def read_text(text: str) -> Document:
     """Read a source in whatever syntax it is.
 
     Raises:
-        UsageError: the text is empty, too large, or not valid in the syntax it starts like.
+        UsageError: the text is empty, too large or nested too deep. A text that is not valid in the syntax that it
+            starts like is a document of syntax ``text`` with the error as its data.
     """
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise UsageError("The input is empty.")
     if len(text) > MAX_TEXT:
         raise UsageError(f"The input is larger than {MAX_TEXT // 1024 // 1024} MiB. Import the part about CORS alone.")
+    try:
+        return _read(text)
+    except _SyntaxError as error:
+        return Document("text", text, error)
+
+
+def _read(text: str) -> Document:
     start = text.lstrip()[:1]
     if start == "<":
         return Document("xml", text, _read_xml(text))
@@ -57,10 +69,7 @@ def read_text(text: str) -> Document:
         return Document("json", text, read_json(text))
     if _HCL.search(text):
         return Document("hcl", text, _read_hcl(text))
-    try:
-        data = read_yaml(text)
-    except _YamlSyntaxError as error:
-        return Document("text", text, error)
+    data = read_yaml(text)
     return Document("yaml", text, data) if isinstance(data, dict | list) else Document("text", text)
 
 
@@ -75,7 +84,7 @@ def read_json(text: str) -> Any:
         return json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         line = text.splitlines()[error.lineno - 1] if text.splitlines()[error.lineno - 1 :] else ""
-        raise UsageError(
+        raise _SyntaxError(
             f"The input starts like JSON but is not valid JSON: {error.msg} at line {error.lineno}, column "
             f"{error.colno}: {shown(line.strip())}"
         ) from None
@@ -88,10 +97,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise UsageError(f"The key {shown(key)} stands twice in one object. Remove one of the two.")
         data[key] = value
     return data
-
-
-class _YamlSyntaxError(UsageError):
-    """Not YAML, and perhaps not meant to be."""
 
 
 def read_yaml(text: str) -> Any:
@@ -110,7 +115,7 @@ def read_yaml(text: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "a character that YAML does not allow"
-        raise _YamlSyntaxError(f"The input is not valid YAML: {shortened(problem)}{where}.") from None
+        raise _SyntaxError(f"The input is not valid YAML: {shortened(problem)}{where}.") from None
 
 
 def _check_yaml_depth(events: Any) -> None:
@@ -239,7 +244,7 @@ def _read_xml(text: str) -> ElementTree.Element:
         parser.feed(text)
         root: ElementTree.Element = parser.close()
     except ElementTree.ParseError as error:
-        raise UsageError(f"The input starts like XML but is not valid XML: {error}.") from None
+        raise _SyntaxError(f"The input starts like XML but is not valid XML: {error}.") from None
     return root
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edgecors.allowlist import is_name
 from edgecors.findings import Finding
-from edgecors.policy import is_name
 
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import (
@@ -194,36 +194,41 @@ def _site_name(name: str, used: set[str]) -> str:
 
 
 def _report_unread(value: Value) -> None:
-    """List keys about CORS that no reader looked at."""
+    """List keys about CORS that no reader looked at: the outermost of each place."""
     if not isinstance(value.data, dict | list):
         return
     read = value.report.locations
     around = {outer for location in read for outer in _ancestors(location)}
-    for count, child in enumerate(_walk(value)):
-        if count > MAX_WALKED:
+    stack = [value]
+    for _ in range(MAX_WALKED):
+        if not stack:
             return
-        key = child.location.rpartition(".")[2].partition("[")[0]
-        if _ABOUT_CORS.search(folded(key)) and not (child.location in around or read & set(_ancestors(child.location))):
-            value.report.warn("import-unread-key", child.location, "is about CORS, perhaps, and was not read")
+        current = stack.pop()
+        if current.location and not read.isdisjoint(_ancestors(current.location)):
+            continue
+        key = _last_key(current.location)
+        if _ABOUT_CORS.search(folded(key)) and current.location not in around and _has_content(current.data):
+            value.report.warn("import-unread-key", current.location, "is about CORS, perhaps, and was not read")
+            continue
+        children = current.items() if isinstance(current.data, list) else []
+        children += [child for name, child in current.members() if current is not value or name not in _NOT_SETTINGS]
+        stack += [child for child in reversed(children) if isinstance(child.data, dict | list) or child.data]
+
+
+def _last_key(location: str) -> str:
+    """The last key of a location; nothing for the item of a list, or the type of a Terraform resource."""
+    key = location.rpartition(".")[2]
+    return "" if key.endswith("]") or key.startswith(("aws_", "google_", "azurerm_")) else key
+
+
+def _has_content(data: Any) -> bool:
+    """Whether anything but empty values and false is there."""
+    if isinstance(data, dict | list):
+        return any(map(_has_content, data.values() if isinstance(data, dict) else data))
+    return bool(data)
 
 
 def _ancestors(location: str) -> list[str]:
     """A location and all that it lies in."""
     ends = [match.start() for match in _SEPARATOR.finditer(location)]
     return [location, *(location[:end] for end in ends if end)]
-
-
-def _walk(value: Value) -> Iterator[Value]:
-    """The values of all keys, from the outside in; settings that only describe others are left out."""
-    stack = [value]
-    while stack:
-        current = stack.pop()
-        children = current.members() if isinstance(current.data, dict) else []
-        if isinstance(current.data, list):
-            stack += [item for item in current.items() if isinstance(item.data, dict | list)]
-        for key, child in reversed(children):
-            if current is value and key in _NOT_SETTINGS:
-                continue
-            yield child
-            if isinstance(child.data, dict | list):
-                stack.append(child)

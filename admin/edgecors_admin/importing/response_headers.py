@@ -44,7 +44,8 @@ def read(value: Value) -> list[Resource]:
     for policy in listed.items() if listed is not None else [value]:
         inner = policy.get("ResponseHeadersPolicy") or policy
         config = inner.get("ResponseHeadersPolicyConfig") or inner
-        resource = read_config(config, "response-headers-policy")
+        name = config.data.get("Name") if isinstance(config.data, dict) else None
+        resource = read_config(config, name if isinstance(name, str) and name else "response-headers-policy")
         resources += [resource] if resource is not None else []
     return resources
 
@@ -56,10 +57,9 @@ def read_config(config: Value, name: str) -> Resource | None:
         return None
     if len(items := cors.items()) == 1:
         cors = items[0]
-    own = config.data.get("Name")
-    resource = Resource(own if isinstance(own, str) and own else name, "response headers policy", next_step=_NEXT_STEP)
+    resource = Resource(name, "response headers policy", next_step=_NEXT_STEP)
     for other in _OTHER_SECTIONS:
-        if config.data.get(other):
+        if config.data.get(other) not in (None, [], {}, [{"items": []}]):
             message = "is not about CORS and stays in the response headers policy"
             config.report.note("import-elsewhere", config.child(other).location, message)
     section = cors.section()

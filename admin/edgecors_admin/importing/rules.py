@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from edgecors.characters import is_token
+from edgecors.fetch import SAFELISTED_RESPONSE_HEADERS, is_forbidden_method
 from edgecors.findings import ERROR, REPAIRED
 from edgecors.origin import Pattern, parse_pattern
 
-from edgecors_admin.browser import SAFELISTED_METHODS
 from edgecors_admin.importing.report import Report, shown
 from edgecors_admin.importing.sections import Section, Text, Value
+from edgecors_admin.public_suffixes import open_to_registrants
 
 MAX_MAX_AGE = 86400
 BROWSERS_MAX_AGE = 5
@@ -24,7 +25,8 @@ BROWSERS_MAX_AGE = 5
 
 ALL_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 """What API Gateway's ANY stands for."""
-_FORBIDDEN_METHODS = frozenset(("CONNECT", "TRACE", "TRACK"))
+SIMPLE_METHODS = ("GET", "HEAD", "POST")
+"""What browsers send without asking: https://fetch.spec.whatwg.org/#cors-safelisted-method"""
 
 _KNOWN_REQUEST_HEADERS = (
     *("accept", "accept-language", "authorization", "cache-control", "content-disposition", "content-encoding"),
@@ -129,12 +131,12 @@ def to_origins(texts: Iterable[Text], matching: Matching, report: Report) -> Ori
 
 def _to_patterns(entry: Text, matching: Matching, report: Report) -> list[str]:
     pattern, findings = parse_pattern(entry.text)
-    if pattern is None:
+    if pattern is None or _is_careless(pattern):
         texts, message = _approximate(entry.text, matching)
         if texts:
             report.warn("import-narrower", entry.location, f"{shown(entry.text)} {message}")
             return texts
-        if message:
+        if message or pattern is not None:
             report.skip("import-origin", entry.location, f"{shown(entry.text)} {message}", _schemes(entry.text))
             return []
         error = next(finding for finding in findings if finding.severity == ERROR)
@@ -149,6 +151,11 @@ def _to_patterns(entry: Text, matching: Matching, report: Report) -> list[str]:
         message = f"{shown(entry.text)} matches names with a dot there, too; a policy's * here is letters, digits and -"
         report.warn("import-narrower", entry.location, message)
     return [pattern.text]
+
+
+def _is_careless(pattern: Pattern) -> bool:
+    """Whether a pattern such as ``https://*example.com`` matches sites of strangers, such as ``evilexample.com``."""
+    return pattern.kind == "label" and pattern.host.startswith("*") and open_to_registrants(pattern) is not None
 
 
 def _refusal(pattern: Pattern, matching: Matching, *, repaired: bool) -> str:
@@ -215,14 +222,14 @@ def to_methods(texts: Iterable[Text], report: Report) -> tuple[str, ...] | None:
             methods += ALL_METHODS
         elif name == "OPTIONS":
             continue  # Preflights are always answered; nobody lists OPTIONS to let pages send it.
-        elif name.upper() in _FORBIDDEN_METHODS or not is_token(name):
+        elif is_forbidden_method(name) or not is_token(name):
             report.skip("import-value", text.location, f"{shown(name)} is not a method that pages can send")
         elif name != name.upper() and name.upper() in ALL_METHODS:
             message = f"{shown(name)} never matched: methods are compared with regard to case"
             report.skip("import-value", text.location, message, f"Add {name.upper()} by hand if you want it.")
         else:
             methods.append(name)
-    return tuple(dict.fromkeys(methods or SAFELISTED_METHODS))
+    return tuple(dict.fromkeys(methods or SIMPLE_METHODS))
 
 
 def read_headers(value: Value) -> tuple[str, ...] | None:
@@ -255,7 +262,7 @@ def _expand(name: str, location: str, report: Report) -> list[str]:
 
 
 def read_exposed(value: Value | None) -> tuple[str, ...] | None:
-    """Response header names."""
+    """Response header names, without those that every page may read anyway."""
     if value is None:
         return ()
     names: list[str] = []
@@ -263,13 +270,16 @@ def read_exposed(value: Value | None) -> tuple[str, ...] | None:
         name = text.text.strip("'\" ").lower()
         if name == "*":
             return None
-        if _is_name(name, text, value.report):
+        if "*" in name:
+            message = f"{shown(name)}: a policy has no * inside a header name, so it was left out"
+            value.report.warn("import-narrower", text.location, message, "Add the names that your pages read.")
+        elif _is_name(name, text, value.report) and name not in SAFELISTED_RESPONSE_HEADERS:
             names.append(name)
     return tuple(dict.fromkeys(names))
 
 
 def _is_name(name: str, text: Text, report: Report) -> bool:
-    if not is_token(name) or "*" in name:
+    if not is_token(name):
         report.skip("import-value", text.location, f"{shown(name)} is not a header name")
         return False
     return True
@@ -306,7 +316,7 @@ class Settings:
         origins: Origins,
         credentials: bool = False,
         *,
-        methods: tuple[str, ...] | None = SAFELISTED_METHODS,
+        methods: tuple[str, ...] | None = SIMPLE_METHODS,
         headers: tuple[str, ...] | None = (),
         paths: tuple[str, ...] = (),
     ) -> SourceRule:

@@ -23,7 +23,6 @@ from edgecors_admin.importing.sections import Section, Value, folded
 
 KEYS = ("AllowedOrigins", "AllowedMethods", "AllowedHeaders", "ExposeHeaders", "MaxAgeSeconds", "ID")
 _RULE_LISTS = ("CORSRules", "CorsRules", "CORSRule", "cors_rule", "cors_rules")
-_SIMPLE = ("GET", "HEAD")
 
 
 def recognise(document: Document) -> bool:
@@ -91,7 +90,7 @@ def read_rule(section: Section) -> SourceRule | None:
 
 def _note_simple_requests(resource: Resource, report: Report) -> None:
     """S3 compares the method of actual requests too; Fetch and every CORS service do so in preflights only."""
-    open_rules = [rule for rule in resource.rules if rule.methods is None or set(_SIMPLE) & set(rule.methods)]
+    open_rules = [rule for rule in resource.rules if rule.methods is None or "GET" in rule.methods]
     if any(rule.origins is None for rule in open_rules):
         return
     for rule in resource.rules:

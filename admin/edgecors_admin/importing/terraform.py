@@ -35,6 +35,9 @@ def read(value: Value) -> list[Resource]:
             resource = reader(attributes, name)
             results += [resource] if resource is not None else []
     _report_unknown(value)
+    _report_dynamic(value)
+    # These repeat planned_values, or are the configuration without values.
+    value.report.locations.update(("resource_changes", "prior_state", "configuration", "relevant_attributes"))
     return results
 
 
@@ -130,14 +133,35 @@ def _report_unknown(value: Value) -> None:
         if unknown is None or _text(change, "type") not in _READERS:
             continue
         for key, child in unknown.members():
-            if "cors" in key and _any_true(child.data, 0):
-                value.report.unresolved(f"{_text(change, 'address')}.{key}", "a value known after apply")
+            if "cors" in key and _any_true(child.data):
+                location = f"{_text(change, 'address')}.{key}"
+                message = "has a value that is known only after terraform apply"
+                value.report.skip("import-unresolved", location, message, "Import terraform show -json after it.")
 
 
-def _any_true(data: Any, depth: int) -> bool:
+def _any_true(data: Any) -> bool:
     if isinstance(data, dict | list):
-        return any(_any_true(item, depth + 1) for item in (data.values() if isinstance(data, dict) else data))
+        return any(map(_any_true, data.values() if isinstance(data, dict) else data))
     return data is True
+
+
+def _report_dynamic(value: Value) -> None:
+    """Blocks that Terraform generates, and arguments of modules: only Terraform knows what becomes of them."""
+    for kind, name, body in _resources(value):
+        dynamic = body.get("dynamic") if kind in _READERS else None
+        for block in dynamic.items() if dynamic is not None else []:
+            for key, generated in block.members():
+                if "cors" in key:
+                    value.report.locations.add(generated.location)
+                    value.report.unresolved(f"{kind}.{name}", f'dynamic "{key}"')
+    modules = value.get("module")
+    for part in modules.items() if modules is not None else []:
+        for _, bodies in part.members():
+            for body in bodies.items():
+                for key, argument in body.members():
+                    if "cors" in key:
+                        value.report.locations.add(argument.location)
+                        value.report.unresolved(argument.location, f"the module's argument {key}")
 
 
 FORMAT = Format("terraform", "Terraform (HCL, state, terraform show -json)", recognise, read, HINT)
