@@ -1,6 +1,8 @@
-"""The guard's function: "Parameter Store Change" events of the home Region, and its own queue of invalidations to come.
+"""The guard's Lambda function.
 
-``EDGECORS_*`` say what to do (see ``edgecors_guard.settings``), ``POWERTOOLS_*`` how to log and count.
+It handles "Parameter Store Change" events of the home Region, its own queue of second invalidations, and a schedule's
+``{"edgecors": "check-regions"}``. ``EDGECORS_*`` variables are its settings (see ``edgecors_guard.settings``),
+``POWERTOOLS_*`` variables configure logs and metrics.
 """
 
 from __future__ import annotations
@@ -24,19 +26,19 @@ _metrics = Metrics(
     namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "edgecors"),
     service=os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE),
 )
-_guard = Guard(_settings, Clients(_settings.region), _logger, _metrics)
+_guard = Guard(_settings, Clients(_settings.region, _settings.root), _logger, _metrics)
 
 
 @_logger.inject_lambda_context(clear_state=True)
 @_metrics.log_metrics
 def handler(event: dict[str, Any], context: object) -> None:
-    """Deals with one event. What it raises brings the event back, and in the end into the dead-letter queue."""
+    """Handle one event. An exception makes Lambda deliver the event again, and finally to the dead-letter queue."""
     _metrics.add_metric(name="Events", unit="Count", value=1)
     if "Records" in event:
         _guard.invalidate_later([Later.from_json(record.body) for record in SQSEvent(event).records])
         return
     change = read_change(EventBridgeEvent(event), _settings.root, _settings.region)
     if isinstance(change, Change):
-        _guard.changed(change)
+        _guard.handle_change(change)
     else:
         _logger.info("nothing to do", reason=change)

@@ -1,4 +1,4 @@
-"""The built guard in Lambda's runtime: a sample event from events/guard/ leads to what it should."""
+"""The built guard in Lambda's runtime, called with the sample events of events/guard/."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.artifact
 
 EVENTS = Path(__file__).resolve().parents[2] / "events" / "guard"
 
-# What GuardRole in template.yaml allows, and nothing else.
+# The permissions of GuardRole in template.yaml.
 ALLOWED = {
     "Effect": "Allow",
     "Action": [
@@ -33,9 +33,9 @@ ALLOWED = {
 
 @pytest.fixture
 def world(parameter_store: ParameterStoreServer) -> Iterator[World]:
-    made = World(parameter_store)
-    yield made
-    made.close()
+    account = World(parameter_store)
+    yield account
+    account.close()
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def function(world: World, runtime_emulator: Path, built: Path) -> Iterator[Lamb
         "EDGECORS_AUTO_REVERT": "true",
         "EDGECORS_TOPIC_ARN": world.topic,
         "EDGECORS_EDGE_SETUP": "viewer",
-        "EDGECORS_DISTRIBUTION_ID": "E2EXAMPLE1234",
+        "EDGECORS_DISTRIBUTION_IDS": "E2EXAMPLE1234",
         "EDGECORS_INVALIDATION_QUEUE_URL": "",
         "POWERTOOLS_SERVICE_NAME": "edgecors-guard",
         "POWERTOOLS_METRICS_NAMESPACE": "edgecors",
@@ -62,7 +62,7 @@ def sample(name: str) -> Any:
     return json.loads((EVENTS / f"{name}.json").read_text())
 
 
-def metrics(log: str) -> dict[str, float]:
+def metrics_in(log: str) -> dict[str, float]:
     """The sums of the metric records in a log."""
     sums: dict[str, float] = {}
     for line in log.splitlines():
@@ -77,36 +77,36 @@ def metrics(log: str) -> dict[str, float]:
     return sums
 
 
-def test_a_bad_edit_is_put_back_with_no_more_than_the_role_allows(world: World, function: LambdaRuntime) -> None:
+def test_guard_invalid_edit_is_reverted_with_the_permissions_of_its_role(world: World, function: LambdaRuntime) -> None:
     world.put(SHOP, GOOD)
     assert function.invoke(sample("create")) is None
     assert world.everywhere(SHOP) == [GOOD] * 3
     world.put(SHOP, BAD)
     assert function.invoke(sample("update")) is None
     assert world.everywhere(SHOP) == [GOOD] * 3
-    assert world.subjects() == ["edgecors put back: shop"]
+    assert world.subjects() == ["edgecors reverted: shop"]
     world.delete(SHOP)
     function.invoke(sample("delete"))
     assert world.everywhere(SHOP) == [None] * 3
-    assert metrics(function.log) == {"Events": 3, "Replicated": 4, "InvalidPolicy": 1, "Reverted": 1}
+    assert metrics_in(function.log) == {"Events": 3, "Replicated": 4, "InvalidPolicy": 1, "Reverted": 1}
 
 
-def test_events_of_other_regions_do_nothing(world: World, function: LambdaRuntime) -> None:
+def test_guard_event_of_another_region_does_nothing(world: World, function: LambdaRuntime) -> None:
     world.put(SHOP, GOOD)
     function.invoke(sample("create") | {"region": "eu-west-1"})
     assert world.everywhere(SHOP) == [GOOD, None, None]
-    assert "not of the home Region" in function.log
+    assert "not in the home Region" in function.log
 
 
-def test_what_is_unfinished_comes_again(world: World, function: LambdaRuntime) -> None:
+def test_guard_failing_part_fails_the_invocation(world: World, function: LambdaRuntime) -> None:
     world.put(SHOP, "*")
     world.sns.delete_topic(TopicArn=world.topic)
     with pytest.raises(FunctionError) as raised:
         function.invoke(sample("create"))
     assert raised.value.payload["errorType"] == "Unfinished"
     assert world.everywhere(SHOP) == ["*"] * 3
-    assert metrics(function.log)["WidenedPolicy"] == 1
+    assert metrics_in(function.log)["WidenedPolicy"] == 1
 
 
-def test_an_invalidation_from_the_queue_is_nothing_in_the_viewer_set_up(function: LambdaRuntime) -> None:
+def test_guard_queued_invalidation_does_nothing_in_the_viewer_setup(function: LambdaRuntime) -> None:
     assert function.invoke(sample("invalidate-later")) is None

@@ -10,9 +10,9 @@ from tests.support.parameter_store import ParameterStoreServer
 
 @pytest.fixture
 def world(parameter_store: ParameterStoreServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """An empty world, with this process's AWS variables leading there."""
+    """An empty account, which this process's AWS variables point to."""
     for name, value in parameter_store.environment().items():
         monkeypatch.setenv(name, value)
-    made = World(parameter_store)
-    yield made
-    made.close()
+    account = World(parameter_store)
+    yield account
+    account.close()

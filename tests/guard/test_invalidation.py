@@ -1,4 +1,4 @@
-"""In the origin set-up the distribution's cache is emptied: once for each write, and once more when it is settled."""
+"""In the origin set-up a change invalidates each affected distribution's cache: at once, and again later."""
 
 import json
 
@@ -6,93 +6,135 @@ import pytest
 
 from functions.guard.edgecors_guard.guard import Guard, Unfinished
 from functions.guard.edgecors_guard.invalidation import Later
-from tests.guard.world import BAD, DISTRIBUTION, GOOD, LATER, PARTNERS, ROOT, SHOP, World, counted
+from tests.guard.world import BAD, DISTRIBUTION, GOOD, LATER, PARTNERS, ROOT, SHOP, STAGING, World, metrics_of
 
 SITE = f"{ROOT}/sites/{DISTRIBUTION}"
+ALIAS = f"{ROOT}/aliases/{STAGING}"
+OTHERS = f"{ROOT}/lists/others"
 
 
 @pytest.fixture
 def guard(world: World) -> Guard:
-    return world.guard(distribution=DISTRIBUTION, replicas=())
+    return world.guard(distributions=(DISTRIBUTION, STAGING), invalidates=True, replicas=())
 
 
-def test_each_write_empties_the_cache_once_however_often_its_event_comes(world: World, guard: Guard) -> None:
+def test_invalidation_repeated_event_invalidates_once(world: World, guard: Guard) -> None:
     first = world.put(SITE, GOOD)
     for _ in range(3):
-        guard.changed(first)
-    assert len(world.cloudfront.accepted) == 1
+        guard.handle_change(first)
+    assert world.cloudfront.counts == {DISTRIBUTION: 1}
     second = world.put(SITE, "https://other.example.com")
-    # Both events find the second version: one invalidation.
-    guard.changed(first)
-    guard.changed(second)
-    assert len(world.cloudfront.accepted) == 2
+    # Both events see the second version: one invalidation.
+    guard.handle_change(first)
+    guard.handle_change(second)
+    assert world.cloudfront.counts == {DISTRIBUTION: 2}
 
 
-def test_made_again_after_a_deletion_it_counts_from_one_again_and_is_still_another_write(
-    world: World, guard: Guard
-) -> None:
+def test_invalidation_parameter_created_again_invalidates_again(world: World, guard: Guard) -> None:
+    """Version numbers start at 1 again, but it is another write."""
     for _ in range(2):
-        guard.changed(world.put(SITE, GOOD))
-        guard.changed(world.delete(SITE))
-    assert world.ssm().get_parameters(Names=[SITE])["InvalidParameters"] == [SITE]
-    # Two writes; the deletions count as one where both happen within a second.
-    assert len(world.cloudfront.accepted) in (3, 4)
+        guard.handle_change(world.put(SITE, GOOD))
+        guard.handle_change(world.delete(SITE))
+    # Two writes; deletions within one second count as one.
+    assert world.cloudfront.counts[DISTRIBUTION] in (3, 4)
 
 
-def test_lists_count_where_the_distributions_policy_uses_them(world: World, guard: Guard) -> None:
+@pytest.mark.parametrize(
+    ("changed", "invalidated"),
+    [
+        pytest.param(SITE, {DISTRIBUTION: 1}, id="a distribution's own site"),
+        pytest.param(SHOP, {STAGING: 1}, id="a site that an alias names"),
+        pytest.param(ALIAS, {STAGING: 1}, id="an alias"),
+        pytest.param(PARTNERS, {DISTRIBUTION: 1, STAGING: 1}, id="a list that two policies use"),
+        pytest.param(OTHERS, {STAGING: 1}, id="a list used through an alias"),
+        pytest.param(f"{ROOT}/lists/unused", {}, id="a list that no distribution uses"),
+        pytest.param(f"{ROOT}/sites/unused", {}, id="a site without a distribution"),
+        pytest.param(f"{ROOT}/aliases/unused", {}, id="an alias without a distribution"),
+    ],
+)
+@pytest.mark.parametrize("operation", ["write", "delete"])
+def test_invalidation_change_invalidates_affected_distributions(
+    world: World, guard: Guard, operation: str, changed: str, invalidated: dict[str, int]
+) -> None:
     world.put(SITE, "@partners")
-    world.put(SHOP, "@others")
-    guard.changed(world.put(PARTNERS, GOOD))
-    assert len(world.cloudfront.accepted) == 1
-    guard.changed(world.put(f"{ROOT}/lists/others", GOOD))
-    guard.changed(world.put(SHOP, GOOD))
-    assert len(world.cloudfront.accepted) == 1
-    guard.changed(world.delete(PARTNERS))
-    assert len(world.cloudfront.accepted) == 2
+    world.put(SHOP, "@others @partners")
+    world.put(ALIAS, "shop")
+    world.put(f"{ROOT}/sites/unused", "@unused")
+    event = world.put(changed, world.value(changed) or GOOD.removeprefix("https://"))
+    if "lists" in changed:
+        event = world.put(changed, GOOD)
+    if operation == "delete":
+        event = world.delete(changed)
+    guard.handle_change(event)
+    assert world.cloudfront.counts == invalidated
 
 
-def test_nothing_for_an_invalid_value(world: World, guard: Guard) -> None:
-    guard.changed(world.put(SITE, BAD))
-    assert world.cloudfront.accepted == []
+def test_invalidation_unreadable_site_counts_as_user_of_the_list(world: World, guard: Guard) -> None:
+    """An invalidation too many costs little; one too few leaves revoked origins in the cache."""
+    world.put(SITE, GOOD, Type="SecureString")
+    world.lock(SITE)
+    guard.handle_change(world.put(PARTNERS, GOOD))
+    assert world.cloudfront.counts == {DISTRIBUTION: 1}
+    assert "sites not examined" in world.log
 
 
-def test_nothing_in_the_viewer_set_up(world: World) -> None:
-    world.guard(distribution="", later=LATER).changed(world.put(SITE, GOOD))
-    assert (world.cloudfront.accepted, world.later.waiting) == ([], [])
+def test_invalidation_invalid_value_invalidates_nothing(world: World, guard: Guard) -> None:
+    guard.handle_change(world.put(SITE, BAD))
+    assert world.cloudfront.counts == {}
 
 
-def test_too_many_at_once_are_tried_again(world: World, guard: Guard) -> None:
+def test_invalidation_viewer_setup_invalidates_nothing(world: World) -> None:
+    guard = world.guard(distributions=(DISTRIBUTION,), later=LATER)
+    guard.handle_change(world.put(SITE, GOOD))
+    guard.invalidate_later([Later(DISTRIBUTION, "reference", world.now)])
+    assert (world.cloudfront.counts, world.later.messages) == ({}, [])
+
+
+def test_invalidation_too_many_in_progress_is_tried_again(world: World, guard: Guard) -> None:
     world.cloudfront.busy = True
     event = world.put(SITE, GOOD)
-    with pytest.raises(Unfinished, match=r"invalidate: .*TooManyInvalidationsInProgress"):
-        guard.changed(event)
+    with pytest.raises(Unfinished, match=f"invalidate {DISTRIBUTION}: .*TooManyInvalidationsInProgress"):
+        guard.handle_change(event)
     world.cloudfront.busy = False
-    guard.changed(event)
-    assert len(world.cloudfront.accepted) == 1
+    guard.handle_change(event)
+    assert world.cloudfront.counts == {DISTRIBUTION: 1}
 
 
-def test_once_more_when_no_function_can_hold_the_policy_before(world: World) -> None:
-    guard = world.guard(distribution=DISTRIBUTION, replicas=(), later=LATER)
-    slow = '{"version": 1, "refresh_seconds": 1800, "rules": [{"allow_origins": ["https://app.example.com"]}]}'
+def test_invalidation_second_comes_when_no_function_has_the_old_policy(world: World) -> None:
+    guard = world.guard(distributions=(DISTRIBUTION,), invalidates=True, replicas=(), later=LATER)
+    slow = '{"version": 1, "refresh_seconds": 900, "rules": [{"allow_origins": ["https://app.example.com"]}]}'
     world.put(SITE, slow)
-    guard.changed(world.put(SITE, GOOD))
-    [first] = world.cloudfront.accepted
-    [(message, delay)] = world.later.waiting
+    guard.handle_change(world.put(SITE, GOOD))
+    [first] = world.cloudfront.references[DISTRIBUTION]
+    [(message, delay)] = world.later.messages
     assert delay == 900
-    assert json.loads(message) == {"reference": f"{first}-later", "due": world.now + 1805}
-    # A message can wait for 15 minutes at most, so it goes back until its time has come.
+    expected = {"distribution": DISTRIBUTION, "reference": f"{first}-later", "due": world.now + 2 * 900 + 5}
+    assert json.loads(message) == expected
+    # SQS delays a message by at most 15 minutes, so it goes back until it is due.
     world.now += 900
     guard.invalidate_later([Later.from_json(message)])
-    assert world.later.waiting[1:] == [(message, 900)]
-    assert len(world.cloudfront.accepted) == 1
+    assert world.later.messages[1:] == [(message, 900)]
+    assert world.cloudfront.counts == {DISTRIBUTION: 1}
     world.now += 905
     guard.invalidate_later([Later.from_json(message)])
-    assert len(world.later.waiting) == 2
-    assert world.cloudfront.accepted == [first, f"{first}-later"]
-    assert counted(guard)["Invalidations"] == 2
+    assert len(world.later.messages) == 2
+    assert world.cloudfront.references == {DISTRIBUTION: [first, f"{first}-later"]}
+    assert metrics_of(guard)["Invalidations"] == 2
 
 
-def test_several_that_are_due_are_one(world: World) -> None:
-    guard = world.guard(distribution=DISTRIBUTION, later=LATER)
-    guard.invalidate_later([Later(f"r{number}", world.now - number) for number in range(5)])
-    assert world.cloudfront.accepted == ["r0"]
+def test_invalidation_second_after_alias_change_waits_for_both_sites(world: World) -> None:
+    guard = world.guard(distributions=(STAGING,), invalidates=True, replicas=(), later=LATER)
+    slow = '{"version": 1, "refresh_seconds": 300, "rules": [{"allow_origins": ["https://app.example.com"]}]}'
+    world.put(SHOP, slow)
+    world.put(f"{ROOT}/sites/new", GOOD)
+    world.put(ALIAS, "shop")
+    guard.handle_change(world.put(ALIAS, "new"))
+    [(message, _)] = world.later.messages
+    assert json.loads(message)["due"] == world.now + 2 * 300 + 5
+
+
+def test_invalidation_due_messages_are_merged_per_distribution(world: World) -> None:
+    guard = world.guard(distributions=(DISTRIBUTION, STAGING), invalidates=True, later=LATER)
+    messages = [Later(DISTRIBUTION, f"r{number}", world.now - number) for number in range(5)]
+    guard.invalidate_later([*messages, Later(STAGING, "s", world.now)])
+    assert world.cloudfront.references == {DISTRIBUTION: ["r0"], STAGING: ["s"]}

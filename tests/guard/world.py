@@ -1,4 +1,4 @@
-"""A small world for the guard: Parameter Store in three Regions, a topic that somebody reads, a distribution."""
+"""An AWS account around the guard: Parameter Store in three Regions, a topic with a subscriber, distributions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
@@ -20,12 +20,14 @@ from functions.guard.edgecors_guard.settings import Settings
 from tests.support.parameter_store import CONFIG, ParameterStoreServer
 
 if TYPE_CHECKING:
+    from edgecors_admin.parameter_store import Kind
     from mypy_boto3_ssm import SSMClient
 
 HOME = "us-east-1"
 REPLICAS = ("eu-west-1", "ap-southeast-2")
 ROOT = "/edgecors"
 DISTRIBUTION = "E2EXAMPLE1234"
+STAGING = "E3EXAMPLE5678"
 SHOP = f"{ROOT}/sites/shop"
 PARTNERS = f"{ROOT}/lists/partners"
 
@@ -36,44 +38,54 @@ BAD = '{"version": 1, "rules": [{"allow_origins": "*", "allow_credentials": true
 
 
 @dataclass
-class CloudFront:
-    """Stands in for what moto lacks: one invalidation for each reference, and a limit of those that run."""
+class CloudFrontDouble:
+    """CloudFront's invalidations, which moto lacks: one for each reference, and a limit of those in progress.
 
-    accepted: list[str] = field(default_factory=list)
+    Attributes:
+        references: the references accepted so far, by distribution.
+        busy: whether a distribution has too many invalidations in progress.
+    """
+
+    references: dict[str, list[str]] = field(default_factory=dict)
     busy: bool = False
 
     def create_invalidation(self, DistributionId: str, InvalidationBatch: dict[str, Any]) -> dict[str, Any]:
-        assert DistributionId == DISTRIBUTION
         assert InvalidationBatch["Paths"] == {"Quantity": 1, "Items": ["/*"]}
         if self.busy:
             code = "TooManyInvalidationsInProgress"
             raise ClientError({"Error": {"Code": code, "Message": "later"}}, "CreateInvalidation")
-        reference = InvalidationBatch["CallerReference"]
-        if reference not in self.accepted:
-            self.accepted.append(reference)
+        references = self.references.setdefault(DistributionId, [])
+        if InvalidationBatch["CallerReference"] not in references:
+            references.append(InvalidationBatch["CallerReference"])
         return {}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of invalidations of each distribution."""
+        return {distribution: len(references) for distribution, references in self.references.items()}
 
 
 @dataclass
-class Queue:
-    """Stands in for SQS, whose delays moto keeps in real time."""
+class QueueDouble:
+    """SQS with the delays that moto would wait for in real time."""
 
-    waiting: list[tuple[str, int]] = field(default_factory=list)
+    messages: list[tuple[str, int]] = field(default_factory=list)
 
     def send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int) -> None:
         assert QueueUrl == LATER
         assert 0 <= DelaySeconds <= 900
-        self.waiting.append((MessageBody, DelaySeconds))
+        self.messages.append((MessageBody, DelaySeconds))
 
 
 class World:
-    """Everything around one guard. Its Regions are empty to begin with."""
+    """Everything around one guard. Its Regions are empty at first."""
 
     def __init__(self, store: ParameterStoreServer) -> None:
         self.store = store
         self.now = datetime.now(UTC).timestamp()
-        self.cloudfront = CloudFront()
-        self.later = Queue()
+        self.cloudfront = CloudFrontDouble()
+        self.later = QueueDouble()
+        self.locked: set[str] = set()
         self._log = io.StringIO()
         self._guards = 0
         self._ssm: dict[str, SSMClient] = {}
@@ -96,64 +108,85 @@ class World:
 
     def guard(self, **settings: Any) -> Guard:
         """A guard in an execution environment of its own."""
-        given = {"region": HOME, "replicas": REPLICAS, "topic": self.topic, **settings}
-        clients = Clients(HOME)
+        values = {"region": HOME, "replicas": REPLICAS, "topic": self.topic, **settings}
+        clients = Clients(HOME, ROOT)
         clients.cloudfront = self.cloudfront  # type: ignore[assignment]
         clients.sqs = self.later
-        # Powertools hands out one logger a name, with the stream that the first one was given.
+        clients._session.events.register("after-call.ssm", self._refuse_locked)
+        # Powertools returns the same logger for the same name, with the stream of its first use.
         self._guards += 1
         logger = Logger(service=f"edgecors-guard-{id(self)}-{self._guards}", stream=self._log)
         metrics = Metrics(namespace="edgecors", service="edgecors-guard")
         metrics.clear_metrics()
-        return Guard(Settings(**given), clients, logger, metrics, clock=lambda: self.now)
+        return Guard(Settings(**values), clients, logger, metrics, clock=lambda: self.now)
+
+    def lock(self, name: str) -> None:
+        """Encrypt a parameter with a key that guards may not use. Reads that decrypt it then fail as a whole."""
+        assert (self.parameter(name) or {}).get("Type") == "SecureString"
+        self.locked.add(name)
+
+    def _refuse_locked(self, parsed: dict[str, Any], model: Any, **_: object) -> None:
+        # moto keeps no keys; what it did not decrypt starts with kms:.
+        items = [*parsed.get("Parameters", ()), *([parsed["Parameter"]] if "Parameter" in parsed else ())]
+        if any(item["Name"] in self.locked and not item["Value"].startswith("kms:") for item in items):
+            error = {"Error": {"Code": "AccessDeniedException", "Message": "The ciphertext refers to a key"}}
+            raise ClientError(error, model.name)  # type: ignore[arg-type]
 
     def ssm(self, region: str = HOME) -> SSMClient:
+        """A client that may do everything in a Region."""
         if region not in self._ssm:
             self._ssm[region] = self.store.client_in(region)
         return self._ssm[region]
 
-    def put(self, name: str, value: str, **more: Any) -> Change:
-        """What somebody writes, and the event of it."""
-        given = {"Type": "String", "Overwrite": True, **more}
-        if "Overwrite" in given and "Type" not in more and self.value(name) is not None:
-            del given["Type"]  # as the console does: a change keeps the type
-        self.ssm().put_parameter(Name=name, Value=value, **given)
+    def put(self, name: str, value: str, **fields: Any) -> Change:
+        """Write a parameter at home, as a person does; the event of this write."""
+        request = {"Type": "String", "Overwrite": True, **fields}
+        if "Type" not in fields and self.value(name) is not None:
+            del request["Type"]  # as in the console: a change keeps the type
+        self.ssm().put_parameter(Name=name, Value=value, **request)
         return self.event(name)
 
     def delete(self, name: str) -> Change:
+        """Delete a parameter at home; the event of it."""
         self.ssm().delete_parameter(Name=name)
         return self.event(name)
 
     def event(self, name: str, *, age: timedelta = timedelta()) -> Change:
-        kind, short = name.removeprefix(f"{ROOT}/").split("/")
-        return Change(name, kind, short, datetime.now(UTC).replace(microsecond=0) - age)
+        """An event about a parameter, of this age."""
+        kind, short_name = name.removeprefix(f"{ROOT}/").split("/")
+        time = datetime.now(UTC).replace(microsecond=0) - age
+        return Change(name, cast("Kind", kind), short_name, time)
 
     def parameter(self, name: str, region: str = HOME) -> dict[str, Any] | None:
-        found = self.ssm(region).get_parameters(Names=[name], WithDecryption=True)["Parameters"]
-        return dict(found[0]) if found else None
+        """A parameter as GetParameters returns it."""
+        parameters = self.ssm(region).get_parameters(Names=[name], WithDecryption=True)["Parameters"]
+        return dict(parameters[0]) if parameters else None
 
     def value(self, name: str, region: str = HOME) -> str | None:
-        found = self.parameter(name, region)
-        return None if found is None else str(found["Value"])
+        """A parameter's value; None for a missing one."""
+        parameter = self.parameter(name, region)
+        return None if parameter is None else str(parameter["Value"])
 
     def everywhere(self, name: str) -> list[str | None]:
-        """The home Region's value, and that of each replica."""
+        """A parameter's value in the home Region and in each replica."""
         return [self.value(name, region) for region in (HOME, *REPLICAS)]
 
     def history(self, name: str, region: str = HOME) -> list[tuple[int, str]]:
-        answer = self.ssm(region).get_parameter_history(Name=name, WithDecryption=True)
-        return [(version["Version"], version["Value"]) for version in answer["Parameters"]]
+        """The numbers and values of a parameter's versions."""
+        response = self.ssm(region).get_parameter_history(Name=name, WithDecryption=True)
+        return [(version["Version"], version["Value"]) for version in response["Parameters"]]
 
     def notices(self) -> list[tuple[str, str]]:
-        """Subject and text of what was published since the last look, in no certain order."""
+        """Subject and text of what was published since the last call, in no particular order."""
         return [(body["Subject"], body["Message"]) for body in map(json.loads, self._receive())]
 
     def subjects(self) -> list[str]:
+        """The subjects of what was published since the last call, sorted."""
         return sorted(subject for subject, _ in self.notices())
 
     @property
     def log(self) -> str:
-        """All that the guards have logged so far."""
+        """Everything that the guards have logged so far."""
         return self._log.getvalue()
 
     def _receive(self) -> Iterator[str]:
@@ -162,22 +195,23 @@ class World:
                 self.sqs.delete_message(QueueUrl=self._inbox, ReceiptHandle=message["ReceiptHandle"])
                 yield message["Body"]
 
-    def reset_after_restore(self) -> None:
-        """Empties everything."""
+    def clear(self) -> None:
+        """Delete all parameters, notices and invalidations."""
         for region in (HOME, *REPLICAS):
             client = self.ssm(region)
             pages = client.get_paginator("get_parameters_by_path").paginate(Path=ROOT, Recursive=True)
             for name in [parameter["Name"] for page in pages for parameter in page["Parameters"]]:
                 client.delete_parameter(Name=name)
         self.notices()
-        self.cloudfront.accepted.clear()
+        self.cloudfront.references.clear()
 
     def close(self) -> None:
-        self.reset_after_restore()
+        """Delete everything, the topic and its subscriber too."""
+        self.clear()
         self.sns.delete_topic(TopicArn=self.topic)
         self.sqs.delete_queue(QueueUrl=self._inbox)
 
 
-def counted(guard: Guard) -> dict[str, float]:
-    """The metrics so far, each with its sum."""
+def metrics_of(guard: Guard) -> dict[str, float]:
+    """The sum of each metric that a guard has counted so far."""
     return {name: sum(metric["Value"]) for name, metric in guard._metrics.provider.metric_set.items()}

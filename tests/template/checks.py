@@ -427,7 +427,7 @@ GUARD_VARIABLES: Final = {
     "EDGECORS_AUTO_REVERT",
     "EDGECORS_TOPIC_ARN",
     "EDGECORS_EDGE_SETUP",
-    "EDGECORS_DISTRIBUTION_ID",
+    "EDGECORS_DISTRIBUTION_IDS",
     "EDGECORS_INVALIDATION_QUEUE_URL",
     "POWERTOOLS_SERVICE_NAME",
     "POWERTOOLS_METRICS_NAMESPACE",
@@ -456,7 +456,7 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
     wanted = {
         "EDGECORS_REPLICA_REGIONS": "eu-west-1,eu-west-2",
         "EDGECORS_EDGE_SETUP": "origin",
-        "EDGECORS_DISTRIBUTION_ID": Pointer("Distribution"),
+        "EDGECORS_DISTRIBUTION_IDS": Pointer("Distribution"),
         "EDGECORS_INVALIDATION_QUEUE_URL": Pointer("GuardInvalidations"),
     }
     for name, value in wanted.items():

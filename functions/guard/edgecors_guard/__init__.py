@@ -1,1 +1,1 @@
-"""The guard: what happens after somebody has changed an allowlist. One concept a module; ``guard`` has the order."""
+"""The guard: checks, copies and reverts allowlists after a change, and watches the edge's Regions."""

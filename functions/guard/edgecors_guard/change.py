@@ -1,21 +1,21 @@
-"""Which parameter an event is about. Nothing else of an event counts: it may be late, repeated or overtaken."""
+"""The parameter that an event is about. Nothing else of an event is used: it may be late, repeated or reordered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from edgecors.allowlist import is_name
+from edgecors_admin.parameter_store import Kind
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 
-SITES = "sites"
-LISTS = "lists"
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 SLACK = timedelta(seconds=60)
-"""How much later than the change itself an event's time may be. Events tell whole seconds, Parameter Store less."""
+"""By how much an event's time may be later than the change. Events have whole seconds, Parameter Store fractions."""
 
 
 @dataclass(frozen=True)
@@ -24,38 +24,39 @@ class Change:
 
     Attributes:
         name: the parameter's full name.
-        kind: ``sites`` or ``lists``.
-        short: the site's or the list's name.
-        time: when it happened, as the event says; None when it does not.
+        kind: ``sites``, ``lists`` or ``aliases``.
+        short_name: the name of the site, list or alias.
+        time: when it happened, according to the event; None where the event does not say.
     """
 
     name: str
-    kind: str
-    short: str
+    kind: Kind
+    short_name: str
     time: datetime | None = None
 
-    def reports(self, modified: datetime) -> bool:
-        """Whether the event can be about a version of this date, or one before it that was seen too late."""
-        return self.time is None or modified >= self.time - SLACK
+    def may_be_about(self, modified: datetime | None) -> bool:
+        """Whether the event can be about a version of this date, or about an earlier version that was replaced."""
+        return self.time is None or modified is None or modified >= self.time - SLACK
 
-    def precedes(self, modified: datetime) -> bool:
-        """Whether the event is surely about something before a version of this date."""
-        return self.time is not None and self.time < modified.replace(microsecond=0)
+    def is_before(self, modified: datetime | None) -> bool:
+        """Whether the event is certainly about something before a version of this date."""
+        return self.time is not None and modified is not None and self.time < modified.replace(microsecond=0)
 
 
 def read_change(event: EventBridgeEvent, root: str, region: str) -> Change | str:
-    """What the event is about, or why it is none of the guard's business."""
+    """The change that an event reports, or the reason why the guard ignores the event."""
     if event.source != "aws.ssm" or event.detail_type != "Parameter Store Change":
-        return "not a change of a parameter"
+        return "not a parameter change"
     if event.region != region:
-        return "not of the home Region"
+        return "not in the home Region"
     name = str(event.detail.get("name", ""))
     if not name.startswith(f"{root}/"):
         return "not below the root"
-    kind, _, short = name[len(root) + 1 :].partition("/")
-    if kind not in (SITES, LISTS) or not is_name(short):
-        return "neither a site nor a list"
-    return Change(name, kind, short, _time(event.get("time")))
+    folder, _, short_name = name[len(root) + 1 :].partition("/")
+    kind = next((kind for kind in KINDS if kind == folder), None)
+    if kind is None or not is_name(short_name):
+        return "not a site, list or alias"
+    return Change(name, kind, short_name, _time(event.get("time")))
 
 
 def _time(text: object) -> datetime | None:

@@ -1,39 +1,45 @@
-"""What is done about a change, in which order, and what happens when a part of it fails.
+"""The guard's work after a change, its order, and what happens when a part of it fails.
 
-The state of the home Region decides, never the order of events: whatever an event says, the parameter is read as it is
-now, everything is made to agree with that, and then it is read again; somebody may have changed it meanwhile. Each step
-changes nothing where all agrees already, so repeated, late and reordered events lead to the same outcome.
+The home Region's state decides, never the order of events: whatever an event says, the guard reads the parameter as it
+is now, makes everything else agree with it, and reads it again, as somebody may have changed it meanwhile. No step
+changes anything that agrees already, so repeated, late and reordered events lead to the same result.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from edgecors_admin.account import aws_errors
+from edgecors_admin.errors import AwsError
 
 from . import invalidation, notice, replicas, revert
-from .change import LISTS, SITES, Change
+from .home import History, HomeParameters, ListUsers, site_of_alias
 from .invalidation import Later
-from .parameters import History, Home, Version
-from .review import Found, Review, opened, review, users_of
+from .review import ParameterFinding, Review, opened_to_everyone, review, together
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
+    from edgecors_admin.parameter_store import Stored
 
+    from .change import Change
     from .clients import Clients
     from .notice import Notice
     from .settings import Settings
 
 ROUNDS = 5
-"""How often a parameter may change under the guard's hands before it leaves the rest to a later try."""
-_MOST_TOLD = 1000
+"""How often a parameter may change during the guard's work before the guard leaves the rest to a later attempt."""
+_MAX_REMEMBERED = 1000
 
 
 class Unfinished(Exception):
-    """Something has to be tried again. Everything else was done; each part says on its own what failed."""
+    """Parts of the work failed and have to be tried again; all other parts were done.
+
+    Attributes:
+        failures: what failed, and why.
+    """
 
     def __init__(self, failures: list[str]) -> None:
         self.failures = tuple(failures)
@@ -41,7 +47,7 @@ class Unfinished(Exception):
 
 
 class Guard:
-    """The guard of one home Region. One for each execution environment; it is used by one event at a time."""
+    """The guard of one home Region. Each execution environment has one, and handles one event at a time."""
 
     def __init__(
         self,
@@ -52,69 +58,79 @@ class Guard:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._settings = settings
-        self._clients = clients
-        self._log = logger
+        self.settings = settings
+        self.clients = clients
+        self.log = logger
         self._metrics = metrics
         self._clock = clock
-        # Only to spare people repetitions: another environment would not know of it.
-        self._told: set[tuple[object, ...]] = set()
+        # Only saves people repeated notices: other execution environments do not know of it.
+        self._published: set[tuple[object, ...]] = set()
 
-    def changed(self, change: Change) -> None:
-        """Makes everything agree with a parameter that may have changed.
+    def handle_change(self, change: Change) -> None:
+        """Make everything agree with a parameter that may have changed.
 
         Raises:
             Unfinished: a part failed; the event has to come again.
-            ClientError, BotoCoreError: the home Region could not be read; the same.
+            AwsError: the parameter could not be read; likewise.
         """
-        _Run(self, change).run()
+        _ChangeRun(self, change).run()
 
-    def invalidate_later(self, waiting: list[Later]) -> None:
-        """Does the invalidations that are due, as one, and lets the others wait on. Raises as `changed` does."""
+    def invalidate_later(self, messages: list[Later]) -> None:
+        """Do the second invalidations that are due, one for each distribution, and put the others back.
+
+        Raises:
+            AwsError: a request failed; the messages have to come again.
+        """
         now = self._clock()
-        for later in waiting:
+        due: dict[str, Later] = {}
+        for later in sorted(messages, key=lambda later: later.due):
             if later.due > now:
-                invalidation.send(self._clients.sqs, self._settings.later, later, now)
-        due = [later for later in waiting if later.due <= now]
-        if due and self._settings.distribution:
-            self.invalidate(max(due, key=lambda later: later.due).reference)
+                invalidation.send(self.clients.sqs, self.settings.later, later, now)
+            elif self.settings.invalidates:
+                due[later.distribution] = later
+        for later in due.values():
+            self.invalidate(later.distribution, later.reference)
 
-    def invalidate(self, reference: str) -> None:
-        """Empties the distribution's cache."""
-        invalidation.invalidate(self._clients.cloudfront, self._settings.distribution, reference)
+    def invalidate(self, distribution: str, reference: str) -> None:
+        """Invalidate a distribution's cache. Raises `AwsError`."""
+        invalidation.invalidate(self.clients.cloudfront, distribution, reference)
         self.count("Invalidations")
-        self._log.info("distribution invalidated", distribution=self._settings.distribution, reference=reference)
+        self.log.info("distribution invalidated", distribution=distribution, reference=reference)
 
-    def invalidate_after(self, seconds: int, reference: str) -> None:
-        """Empties the distribution's cache once more when that time is over."""
+    def invalidate_after(self, seconds: int, distribution: str, reference: str) -> None:
+        """Invalidate a distribution's cache once more after some seconds. Raises `AwsError`."""
         now = self._clock()
-        later = Later(reference, now + seconds + invalidation.MARGIN)
-        invalidation.send(self._clients.sqs, self._settings.later, later, now)
+        invalidation.send(self.clients.sqs, self.settings.later, Later(distribution, reference, now + seconds), now)
 
-    def count(self, name: str, value: int = 1) -> None:
-        """Adds to a metric."""
+    def home(self) -> HomeParameters:
+        """The home Region's parameters, to be read anew."""
+        return HomeParameters(self.clients.parameters(self.settings.region), self._clock)
+
+    def count(self, name: str, value: float = 1) -> None:
+        """Add to a metric."""
         self._metrics.add_metric(name=name, unit="Count", value=value)
 
-    def tell(self, told: Notice, about: Version | None) -> None:
-        """Publishes a notice, unless just this was published about this version by this execution environment."""
-        key = (told, about and about.name, about and about.number, about and about.modified)
-        if not self._settings.topic or key in self._told:
+    def publish(self, message: Notice, version: Stored | None) -> None:
+        """Publish a notice once for each version and execution environment. Raises `AwsError`."""
+        key = (message, version and (version.name, version.version, version.modified))
+        if not self.settings.topic or key in self._published:
             return
-        self._clients.sns.publish(TopicArn=self._settings.topic, Subject=told.subject, Message=told.text)
-        if len(self._told) >= _MOST_TOLD:
-            self._told.clear()
-        self._told.add(key)
+        with aws_errors():
+            self.clients.sns.publish(TopicArn=self.settings.topic, Subject=message.subject, Message=message.text)
+        if len(self._published) >= _MAX_REMEMBERED:
+            self._published.clear()
+        self._published.add(key)
 
 
-class _Run:
-    """One event's work."""
+class _ChangeRun:
+    """The work for one event."""
 
     def __init__(self, guard: Guard, change: Change) -> None:
         self._guard = guard
-        self._settings = guard._settings
-        self._clients = guard._clients
-        self._log = guard._log
+        self._settings = guard.settings
+        self._log = guard.log
         self._change = change
+        self._parameters = guard.clients.parameters(guard.settings.region)
         self._failures: list[str] = []
         self._reverted = False
         self._secret = False
@@ -122,12 +138,12 @@ class _Run:
     def run(self) -> None:
         name = self._change.name
         for _ in range(ROUNDS):
-            home = Home(self._clients.ssm(self._settings.region), self._settings.root)
+            home = self._guard.home()
             history = home.history(name)
             if history is None:
-                self._gone(home)
+                self._handle_deletion(home)
             else:
-                self._is(history, home)
+                self._handle_value(history, home)
             now = home.current(name)
             if now is None if history is None else history.current.is_same_write(now):
                 break
@@ -137,151 +153,187 @@ class _Run:
         if self._failures:
             raise Unfinished(self._failures)
 
-    def _is(self, history: History, home: Home) -> None:
+    def _handle_value(self, history: History, home: HomeParameters) -> None:
         current, change = history.current, self._change
         self._secret = current.secret
-        if (covered := revert.overtaken(history)) is not None:
+        if (replaced := revert.overtaken(history)) is not None:
             with self._part("give back an overtaken write"):
-                revert.give_back(self._clients.ssm(self._settings.region), covered, current)
-                self._log.warning("gave back an overtaken write", parameter=change.name, version=covered.number)
+                revert.give_back(self._parameters, replaced, current)
+                self._log.warning("gave back an overtaken write", parameter=change.name, version=replaced.version)
             return
-        found = review(change.kind, current, home)
-        self._say(current, found)
-        if not found.valid:
+        result = review(change.kind, current)
+        self._log_review(current, result)
+        if not result.valid:
             self._guard.count("InvalidPolicy")
-            self._invalid(history, found, home)
+            self._handle_invalid(history, result)
             return
         self._copy(current)
-        self._invalidate(history, home, found)
-        self._tell_of_valid(history, found, home)
+        users = self._users(home)
+        self._invalidate(history, home, users)
+        self._report_valid(history, result, home, users)
 
-    def _say(self, current: Version, found: Review) -> None:
-        about = {"parameter": current.name, "version": current.number, "type": current.type}
-        for kind, level in ((found.errors, "error"), (found.skipped, "warning"), (found.others, "info")):
-            if kind:
-                getattr(self._log, level)("findings", extra={**about, "findings": [str(one) for one in kind]})
-        if found.valid:
+    def _log_review(self, current: Stored, result: Review) -> None:
+        about = {"parameter": current.name, "version": current.version, "type": current.type}
+        for findings, level in ((result.errors, "error"), (result.skipped, "warning"), (result.others, "info")):
+            if findings:
+                getattr(self._log, level)("findings", extra={**about, "findings": [str(one) for one in findings]})
+        if result.valid:
             self._log.info("valid", extra=about)
 
-    # ------------------------------------------------------------------------------------------------- invalid
+    # ------------------------------------------------------------------------------------------------ invalid values
 
-    def _invalid(self, history: History, found: Review, home: Home) -> None:
+    def _handle_invalid(self, history: History, result: Review) -> None:
         current = history.current
-        good = revert.last_good(self._change.kind, history, home)
+        good = revert.last_good(self._change.kind, history)
         why = self._why_it_stays(history, good)
         if good is not None and not why:
             failures = len(self._failures)
-            with self._part(f"put version {good.number} back"):
-                if revert.put_back(self._clients.ssm(self._settings.region), current, good):
+            with self._part(f"write version {good.version} again"):
+                if revert.put_back(self._parameters, current, good):
                     self._reverted = True
                     self._guard.count("Reverted")
-                    self._log.warning("put back", parameter=current.name, version=current.number, good=good.number)
+                    self._log.warning("reverted", parameter=current.name, version=current.version, good=good.version)
             if len(self._failures) == failures:
-                # The next round finds it, or what else was written; it does and tells what there is to do and tell.
+                # The next round sees the good version, or what else was written, and copies and reports it.
                 return
-            why = f"Version {good.number} could not be put back; that is tried again."
+            why = f"Version {good.version} could not be written again; the guard will try once more."
         self._copy(good)
-        with self._part("tell"):
-            told = notice.invalid(self._change, current, found.errors, notice.what_was_left(self._change, why))
-            self._guard.tell(told, current)
+        with self._part("publish"):
+            end = notice.why_invalid_stays(self._change, why)
+            self._guard.publish(notice.invalid(self._change, current, result.errors, end), current)
 
-    def _why_it_stays(self, history: History, good: Version | None) -> str:
-        """Why an invalid value is not taken away; empty when it is."""
+    def _why_it_stays(self, history: History, good: Stored | None) -> str:
+        """Why an invalid value is not reverted; empty where it is."""
         if not self._settings.auto_revert:
-            return "It stays, as AutoRevert is off."
-        if revert.own_mark(history.current) is not None:
-            return "It stays, as the guard put it back itself and something else has changed since."
-        if revert.was_put_back(history):
-            return "It stays: the same value was taken away once, and was then written again."
-        return "" if good is not None else "It stays, as no good version is kept in the history."
+            return "It stays, because AutoRevert is off."
+        if revert.own_mark(history) is not None:
+            return "It stays, because the guard itself wrote it and edgecors has changed since."
+        if revert.was_reverted_before(history):
+            return "It stays, because the guard reverted the same value before, and somebody wrote it again."
+        return "" if good is not None else "It stays, because the history has no valid version."
 
-    # --------------------------------------------------------------------------------------------------- valid
+    # -------------------------------------------------------------------------------------------------- valid values
 
-    def _copy(self, good: Version | None) -> None:
-        """Makes the replicas hold this version, or nothing."""
+    def _copy(self, good: Stored | None) -> None:
+        """Make the replicas have this version; or nothing, for None."""
         name = self._change.name
         for region in self._settings.replicas:
-            client = self._clients.ssm(region)
+            replica = self._guard.clients.parameters(region)
             with self._part(f"copy to {region}", count="ReplicationFailures"):
-                if replicas.remove(client, name) if good is None else replicas.copy(client, good):
+                if replica.delete(name) if good is None else replicas.copy_to(replica, good):
                     self._guard.count("Replicated")
-                    self._log.info("replicated", parameter=name, version=good and good.number, replica=region)
+                    self._log.info("replicated", parameter=name, version=good and good.version, replica=region)
 
-    def _invalidate(self, history: History | None, home: Home, found: Review | None) -> None:
-        """Empties the cache of the distribution whose policy this is, or whose policy uses this list."""
-        change, site = self._change, self._settings.distribution
-        if not site:
-            return
-        if change.kind == SITES:
-            concerned = change.short == site
-            # A function may hold this policy or the one before it.
-            held = [] if history is None else [history.current, *history.earlier[-1:]]
-        else:
-            users = found.users if found is not None else users_of(change.short, home)
-            held = [user for user in users if user.short == site]
-            concerned = bool(held)
-        if not concerned:
-            return
-        event = change.time.isoformat() if change.time else ""
-        reference = invalidation.reference(change.name, history.current if history else None, event)
-        with self._part("invalidate"):
-            self._guard.invalidate(reference)
-        if self._settings.later:
-            with self._part("queue the second invalidation"):
-                self._guard.invalidate_after(invalidation.refresh_seconds(held), f"{reference}-later")
+    def _users(self, home: HomeParameters) -> ListUsers:
+        """The sites that use the changed list; none for other parameters."""
+        if self._change.kind == "lists":
+            with self._part("find the sites that use the list"):
+                users = home.users_of(self._change.short_name)
+                if users.unknown:
+                    self._log.warning("sites not examined", list=self._change.short_name, sites=users.unknown)
+                return users
+        return ListUsers()
 
-    def _tell_of_valid(self, history: History, found: Review, home: Home) -> None:
+    def _invalidate(self, history: History | None, home: HomeParameters, users: ListUsers) -> None:
+        """Invalidate the cache of each distribution whose responses depend on the changed parameter."""
+        if not self._settings.invalidates or not self._settings.distributions:
+            return
+        with self._part("find the distributions"):
+            replaced = self._replaced_policies(history, home, users)
+            event = self._change.time.isoformat() if self._change.time else ""
+            reference = invalidation.reference_of(self._change.name, history.current if history else None, event)
+            for distribution in self._affected_distributions(home, users):
+                with self._part(f"invalidate {distribution}"):
+                    self._guard.invalidate(distribution, reference)
+                if self._settings.later:
+                    with self._part(f"queue the second invalidation of {distribution}"):
+                        seconds = invalidation.seconds_until_replaced(replaced)
+                        self._guard.invalidate_after(seconds, distribution, f"{reference}-later")
+
+    def _affected_distributions(self, home: HomeParameters, users: ListUsers) -> Iterator[str]:
+        change = self._change
+        if change.kind == "aliases":
+            yield from (id_ for id_ in self._settings.distributions if id_ == change.short_name)
+            return
+        sites = {change.short_name}
+        if change.kind == "lists":
+            # An invalidation too many costs little, one too few leaves revoked origins in the cache.
+            sites = {*users.unknown, *(site.short_name for site in users.sites)}
+        aliases = home.aliases()
+        for distribution in self._settings.distributions:
+            if not sites.isdisjoint((distribution, aliases.get(distribution, ""))):
+                yield distribution
+
+    def _replaced_policies(self, history: History | None, home: HomeParameters, users: ListUsers) -> Iterable[Stored]:
+        """The policies that functions may still use."""
+        if self._change.kind == "lists":
+            return users.sites
+        versions = [] if history is None else [history.current, *history.earlier[-1:]]
+        if self._change.kind == "sites":
+            return versions
+        sites = home.readable("sites", map(site_of_alias, versions))
+        return [site for site in sites.values() if site is not None]
+
+    def _report_valid(self, history: History, result: Review, home: HomeParameters, users: ListUsers) -> None:
         current, change = history.current, self._change
-        mark = revert.own_mark(current)
+        mark = revert.own_mark(history)
         if mark is not None:
-            if self._reverted or change.precedes(current.modified):
-                with self._part("tell"):
-                    bad = history.version(mark.bad)
-                    errors = review(change.kind, bad, home).errors if bad is not None else ()
-                    told = notice.reverted(change, mark.bad, mark.good, mark.written, errors)
-                    self._guard.tell(told, current)
+            if self._reverted or change.is_before(current.modified):
+                self._report_revert(history, mark)
             return
-        if found.skipped:
-            self._guard.count("SkippedEntries", len(found.skipped))
-            with self._part("tell"):
-                self._guard.tell(notice.skipped(change, current, found.skipped), current)
-        if change.kind == SITES and (opening := opened(history)) is not None:
-            self._opened(*opening)
+        if result.skipped:
+            self._guard.count("SkippedEntries", len(result.skipped))
+            with self._part("publish"):
+                self._guard.publish(notice.skipped(change, current, result.skipped), current)
+        if findings := tuple(together(change.kind, current, home, users.sites)):
+            self._guard.count("WrongTogether", len(findings))
+            self._log.warning("wrong together", parameter=current.name, findings=[str(one) for one in findings])
+            with self._part("publish"):
+                self._guard.publish(notice.together(change, current, findings), current)
+        if change.kind == "sites" and (opening := opened_to_everyone(history)) is not None:
+            self._report_opening(*opening)
 
-    def _opened(self, at: Version, found: tuple[Found, ...]) -> None:
-        if not self._change.reports(at.modified):
-            return  # an older change, whose own event told it
+    def _report_revert(self, history: History, mark: revert.Mark) -> None:
+        bad = history.version(mark.bad)
+        errors = review(self._change.kind, bad).errors if bad is not None else ()
+        with self._part("publish"):
+            message = notice.reverted(self._change, mark.bad, mark.good, mark.written, errors)
+            self._guard.publish(message, history.current)
+
+    def _report_opening(self, version: Stored, findings: tuple[ParameterFinding, ...]) -> None:
+        if not self._change.may_be_about(version.modified):
+            return  # an older change, which its own event reported
         self._guard.count("WidenedPolicy")
-        self._log.warning("open to everyone", parameter=at.name, version=at.number, findings=[str(f) for f in found])
-        with self._part("tell"):
-            self._guard.tell(notice.widened(self._change, at, found), at)
+        texts = [str(one) for one in findings]
+        self._log.warning("open to everyone", parameter=version.name, version=version.version, findings=texts)
+        with self._part("publish"):
+            self._guard.publish(notice.opened(self._change, version, findings), version)
 
-    # ---------------------------------------------------------------------------------------------------- gone
+    # ----------------------------------------------------------------------------------------------------- deletions
 
-    def _gone(self, home: Home) -> None:
+    def _handle_deletion(self, home: HomeParameters) -> None:
         change = self._change
         self._log.info("deleted", parameter=change.name)
         self._copy(None)
-        self._invalidate(None, home, None)
-        if change.kind == LISTS and (users := users_of(change.short, home)):
-            with self._part("tell"):
-                self._guard.tell(notice.list_gone(change, users), None)
+        users = self._users(home)
+        self._invalidate(None, home, users)
+        with self._part("publish"):
+            if users.sites:
+                sites = [site.short_name for site in users.sites]
+                self._guard.publish(notice.list_deleted(change, sites), None)
+            if change.kind == "sites":
+                aliases = sorted(name for name, site in home.aliases().items() if site == change.short_name)
+                if aliases:
+                    self._guard.publish(notice.site_deleted(change, aliases), None)
 
     @contextmanager
     def _part(self, what: str, *, count: str = "") -> Iterator[None]:
-        """A part of the work that may fail without taking the rest along."""
+        """A part of the work that may fail without keeping the other parts from being done."""
         try:
             yield
-        except (ClientError, BotoCoreError) as error:
-            words = _code(error) if self._secret else str(error)
+        except AwsError as error:
+            words = error.summary if self._secret else f"{error} ({error.summary})"
             self._failures.append(f"{what}: {words}")
             self._log.error("failed", parameter=self._change.name, part=what, error=words)
             if count:
                 self._guard.count(count)
-
-
-def _code(error: ClientError | BotoCoreError) -> str:
-    """What failed without the service's own words, which may quote the value."""
-    if isinstance(error, ClientError):
-        return f"{error.operation_name}: {error.response['Error']['Code']}"
-    return type(error).__name__

@@ -1,8 +1,8 @@
-"""CloudFront's cache in the ``origin`` set-up, where responses are kept with their CORS headers.
+"""CloudFront's cache in the origin set-up, where responses are cached with their CORS headers.
 
-Edge functions hold a policy for ``refresh_seconds``, so a cache that is emptied when a list changes fills with old
-answers again. It is therefore emptied twice: at once, and when nobody holds the old policy any more. The second time
-waits in a queue.
+Edge functions use a policy for up to two refresh times, so a cache that is invalidated right after a change fills with
+old responses again. It is therefore invalidated twice: at once, and when no function has the old policy any more. The
+second invalidation waits in a queue.
 """
 
 from __future__ import annotations
@@ -15,50 +15,58 @@ from typing import TYPE_CHECKING, Any
 
 from edgecors.document import PolicyError, load_policy
 from edgecors.fields import DEFAULT_REFRESH_SECONDS
-
-from .parameters import Version
+from edgecors_admin.account import aws_errors
 
 if TYPE_CHECKING:
+    from edgecors_admin.parameter_store import Stored
     from mypy_boto3_cloudfront import CloudFrontClient
 
-EVERYTHING = "/*"
-MOST_DELAY = 900
+MAX_DELAY = 900
 """Seconds that a message can wait in an SQS queue."""
+REFRESHES = 2
+"""A container sees a change within two refresh times."""
 MARGIN = 5
-"""Seconds for the read itself, which comes when a policy is due."""
+"""Seconds for the read itself, which starts when a policy is due."""
 
 
 @dataclass(frozen=True)
 class Later:
-    """An invalidation that is still to come: its reference, and the time (seconds since 1970) when it is due."""
+    """A second invalidation: the distribution, its reference, and the time (seconds since 1970) when it is due."""
 
+    distribution: str
     reference: str
     due: float
 
     def to_json(self) -> str:
         """The message for the queue."""
-        return json.dumps({"reference": self.reference, "due": self.due})
+        return json.dumps({"distribution": self.distribution, "reference": self.reference, "due": self.due})
 
     @classmethod
     def from_json(cls, text: str) -> Later:
-        """The message of the queue. Raises ValueError, KeyError or TypeError for what is none."""
+        """Read a message of the queue.
+
+        Raises:
+            ValueError, KeyError, TypeError: the message is not an invalidation.
+        """
         message = json.loads(text)
-        return cls(str(message["reference"]), float(message["due"]))
+        return cls(str(message["distribution"]), str(message["reference"]), float(message["due"]))
 
 
-def reference(name: str, version: Version | None, event: str) -> str:
-    """What CloudFront tells a repeated request by: the same for the same write, however often its event comes.
+def reference_of(name: str, version: Stored | None, event: str) -> str:
+    """The caller reference of an invalidation: the same for the same write, however often its event comes.
 
-    Numbers start again for a parameter that was deleted and made again, hence the date. A deletion has neither, so
-    there the event's time is taken.
+    Version numbers start again for a parameter that was deleted and created again, hence the date. A deletion has
+    neither, so the event's time is used.
     """
-    about = f"deleted {event}" if version is None else f"{version.number} {version.modified.isoformat()}"
-    return "edgecors-" + hashlib.sha256(f"{name} {about}".encode()).hexdigest()[:40]
+    modified = version.modified.isoformat() if version is not None and version.modified is not None else ""
+    write = f"deleted {event}" if version is None else f"{version.version} {modified}"
+    return "edgecors-" + hashlib.sha256(f"{name} {write}".encode()).hexdigest()[:40]
 
 
-def refresh_seconds(versions: Iterable[Version]) -> int:
-    """The longest time that one of these policies may be held by a function."""
-    return max((_refresh_seconds(version.value) for version in versions), default=DEFAULT_REFRESH_SECONDS)
+def seconds_until_replaced(policies: Iterable[Stored]) -> int:
+    """The longest time for which a function may still use one of these policies."""
+    longest = max((_refresh_seconds(policy.value) for policy in policies), default=DEFAULT_REFRESH_SECONDS)
+    return REFRESHES * longest + MARGIN
 
 
 def _refresh_seconds(text: str) -> int:
@@ -69,13 +77,15 @@ def _refresh_seconds(text: str) -> int:
 
 
 def invalidate(client: CloudFrontClient, distribution: str, reference: str) -> None:
-    """Empties a distribution's cache; one that was emptied with the same reference is left as it is."""
-    paths: Any = {"Quantity": 1, "Items": [EVERYTHING]}
+    """Invalidate a distribution's whole cache; CloudFront ignores a reference that it has seen before."""
+    paths: Any = {"Quantity": 1, "Items": ["/*"]}
     batch: Any = {"Paths": paths, "CallerReference": reference}
-    client.create_invalidation(DistributionId=distribution, InvalidationBatch=batch)
+    with aws_errors():
+        client.create_invalidation(DistributionId=distribution, InvalidationBatch=batch)
 
 
 def send(client: Any, queue: str, later: Later, now: float) -> None:
-    """Puts an invalidation into the queue, or back into it, until it is due."""
-    delay = min(MOST_DELAY, max(0, round(later.due - now)))
-    client.send_message(QueueUrl=queue, MessageBody=later.to_json(), DelaySeconds=delay)
+    """Put a second invalidation into the queue, or back into it, until it is due."""
+    delay = min(MAX_DELAY, max(0, round(later.due - now)))
+    with aws_errors():
+        client.send_message(QueueUrl=queue, MessageBody=later.to_json(), DelaySeconds=delay)

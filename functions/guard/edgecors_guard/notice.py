@@ -1,17 +1,22 @@
-"""What people are told, in words that say what to do."""
+"""The notices that people get, with what they can do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .change import LISTS, Change
-from .parameters import Version
-from .review import Found
+if TYPE_CHECKING:
+    from edgecors_admin.parameter_store import Stored
 
-_MOST_SUBJECT = 100
-_MOST_FOUND = 20
-_MOST_NAMED = 20
+    from .change import Change
+    from .review import ParameterFinding
+
+_MAX_SUBJECT = 100
+_MAX_FINDINGS = 20
+_MAX_NAMES = 20
+_MAX_LINE = 1000
+"""Characters of one finding: SNS takes messages of at most 256 KB."""
 
 
 @dataclass(frozen=True)
@@ -22,55 +27,81 @@ class Notice:
     text: str
 
 
-def invalid(change: Change, version: Version, errors: tuple[Found, ...], done: str) -> Notice:
-    """An invalid value, and what was done about it."""
-    return _notice(f"invalid: {change.short}", f"Version {version.number} of {change.name} is invalid:", errors, done)
-
-
-def reverted(change: Change, bad: int, good: int, written: int, errors: tuple[Found, ...]) -> Notice:
-    """An invalid value that is gone again."""
-    head = f"Version {bad} of {change.name} was invalid, and version {good} was put back as version {written}."
-    head += " What was wrong:" if errors else f" Version {bad} is not kept any more."
-    done = (
-        f"Version {bad} is still in the parameter's history. Should you write the same value once more, it is left as "
-        "it is; other Regions keep the good one."
+def invalid(change: Change, version: Stored, errors: tuple[ParameterFinding, ...], end: str) -> Notice:
+    """An invalid value that stays, and why."""
+    return _notice(
+        f"invalid: {change.short_name}", f"Version {version.version} of {change.name} is invalid:", errors, end
     )
-    return _notice(f"put back: {change.short}", head, errors, done)
 
 
-def skipped(change: Change, version: Version, found: tuple[Found, ...]) -> Notice:
-    """Entries that are left out of a value that is good otherwise."""
-    head = f"Version {version.number} of {change.name} is in use, but for entries that are left out:"
-    return _notice(f"entries skipped: {change.short}", head, found, "Correct or remove these entries.")
+def reverted(change: Change, bad: int, good: int, written: int, errors: tuple[ParameterFinding, ...]) -> Notice:
+    """An invalid value that was replaced by the last good version."""
+    head = f"Version {bad} of {change.name} was invalid. The guard wrote version {good} again, as version {written}."
+    head += " The errors were:" if errors else f" Parameter Store no longer has version {bad}."
+    end = (
+        f"Version {bad} is still in the parameter's history. If you write the same value once more, the guard leaves"
+        " it; other Regions keep the good version."
+    )
+    return _notice(f"reverted: {change.short_name}", head, errors, end)
 
 
-def widened(change: Change, version: Version, found: tuple[Found, ...]) -> Notice:
-    """A site that is open to everyone now."""
-    head = f"Version {version.number} of {change.name} opens it to everyone:"
-    done = f"If that was not meant: edgecors history {change.short}, then edgecors rollback {change.short} VERSION."
-    return _notice(f"open to everyone: {change.short}", head, found, done)
+def skipped(change: Change, version: Stored, findings: tuple[ParameterFinding, ...]) -> Notice:
+    """Entries that are skipped in a value that is valid otherwise."""
+    head = f"Version {version.version} of {change.name} is in use without these entries:"
+    return _notice(f"entries skipped: {change.short_name}", head, findings, "Correct or remove these entries.")
 
 
-def list_gone(change: Change, users: Iterable[Version]) -> Notice:
-    """A list that was deleted though policies name it."""
-    sites = [site.short for site in users]
-    named = ", ".join(sites[:_MOST_NAMED]) + (" ..." if len(sites) > _MOST_NAMED else "")
-    head = f"{change.name} was deleted, but policies still name @{change.short}: {named}. It allows nobody there."
-    return _notice(f"list deleted: {change.short}", head, (), "Create it again, or take it out of these policies.")
+def together(change: Change, version: Stored, findings: tuple[ParameterFinding, ...]) -> Notice:
+    """A value that is valid, but wrong together with other parameters."""
+    head = f"Version {version.version} of {change.name} is in use. Together with other parameters:"
+    end = "Nothing was reverted, as these parameters may have different owners. Correct one of them."
+    return _notice(f"check together: {change.short_name}", head, findings, end)
 
 
-def _notice(subject: str, head: str, found: tuple[Found, ...], end: str) -> Notice:
-    lines = [head, *(f"  - {one}" for one in found[:_MOST_FOUND])]
-    if len(found) > _MOST_FOUND:
-        lines.append(f"  - and {len(found) - _MOST_FOUND} more")
-    return Notice(f"edgecors {subject}"[:_MOST_SUBJECT], "\n".join((*lines, "", end)))
+def opened(change: Change, version: Stored, findings: tuple[ParameterFinding, ...]) -> Notice:
+    """A site that is now open to everyone."""
+    head = f"Version {version.version} of {change.name} opens the site to everyone:"
+    name = change.short_name
+    end = f"If this was not intended: edgecors history {name}, then edgecors rollback {name} VERSION."
+    return _notice(f"open to everyone: {name}", head, findings, end)
 
 
-def what_was_left(change: Change, why: str) -> str:
+def list_deleted(change: Change, sites: Iterable[str]) -> Notice:
+    """A list that was deleted although policies use it."""
+    head = (
+        f"{change.name} was deleted, but policies still use @{change.short_name}: {_join(sites)}."
+        " The list allows nobody there."
+    )
+    end = "Create the list again, or remove it from these policies."
+    return _notice(f"list deleted: {change.short_name}", head, (), end)
+
+
+def site_deleted(change: Change, aliases: Iterable[str]) -> Notice:
+    """A site that was deleted although aliases name it."""
+    head = f"{change.name} was deleted, but aliases still name it: {_join(aliases)}. Nobody is allowed there."
+    end = "Create the site again, or change these aliases."
+    return _notice(f"site deleted: {change.short_name}", head, (), end)
+
+
+def _join(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:_MAX_NAMES]) + (" ..." if len(listed) > _MAX_NAMES else "")
+
+
+def _notice(subject: str, head: str, findings: tuple[ParameterFinding, ...], end: str) -> Notice:
+    lines = [head, *(f"  - {finding}"[:_MAX_LINE] for finding in findings[:_MAX_FINDINGS])]
+    if len(findings) > _MAX_FINDINGS:
+        lines.append(f"  - and {len(findings) - _MAX_FINDINGS} more")
+    return Notice(f"edgecors {subject}"[:_MAX_SUBJECT], "\n".join((*lines, "", end)))
+
+
+def why_invalid_stays(change: Change, why: str) -> str:
     """The end of a notice about an invalid value that stays."""
-    name = f"@{change.short}" if change.kind == LISTS else change.short
-    return (
-        f"{why} Replicas in other Regions hold the last good version. Functions that have a good version go on with "
-        f"it, new ones may have none.\n"
-        f"What to do: edgecors lint {name}, edgecors history {name}, edgecors rollback {name} VERSION."
+    text = (
+        f"{why} Replicas in other Regions have the last good version. Functions that have loaded a good version go on"
+        " with it; new ones may have none.\n"
     )
+    if change.kind == "aliases":
+        return f"{text}What to do: write the name of a site."
+    name = f"@{change.short_name}" if change.kind == "lists" else change.short_name
+    return f"{text}What to do: edgecors lint {name}, edgecors history {name}, edgecors rollback {name} VERSION."

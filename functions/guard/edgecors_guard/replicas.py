@@ -1,51 +1,43 @@
-"""Copies of a parameter in other Regions."""
+"""Copies of parameters in other Regions."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from .parameters import Version, is_missing, read, read_history, write
-
 if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
+    from edgecors_admin.parameter_store import Parameters, Stored
 
 _DEFAULT_KEYS = ("", "alias/aws/ssm")
 
 
-def copy(client: SSMClient, home: Version) -> bool:
-    """Makes a Region's copy like the home Region's parameter; False when it is already."""
-    there = read(client, home.name)
-    if there is not None and (there.value, there.type) == (home.value, home.type):
+def is_copy(copy: Stored | None, home: Stored | None) -> bool:
+    """Whether a Region's parameter has the home parameter's value and type, or is missing like it."""
+    if copy is None or home is None:
+        return copy is home
+    return (copy.value, copy.type) == (home.value, home.type)
+
+
+def copy_to(replica: Parameters, home: Stored) -> bool:
+    """Make a Region's copy like the home Region's parameter; False where it is already."""
+    copy = replica.get(home.name)
+    if is_copy(copy, home):
         return False
     tier = home.tier
-    if there is not None and there.type != home.type:
-        # The type of a parameter can't be changed.
-        remove(client, home.name)
-    elif there is not None and "Advanced" in {v.tier for v in read_history(client, home.name)}:
-        # Nor can the advanced tier be left again.
+    if copy is not None and copy.type != home.type:
+        # Parameter Store can't change the type of a parameter.
+        replica.delete(home.name)
+    elif copy is not None and "Advanced" in {version.tier for version in replica.history(home.name)}:
+        # Parameter Store refuses the way back from the advanced tier.
         tier = "Advanced"
-    write(client, _in_another_region(home), value=home.value, tier=tier, description=home.description)
+    replica.write_version(_for_another_region(home), tier=tier, description=home.description)
     return True
 
 
-def remove(client: SSMClient, name: str) -> bool:
-    """Deletes a Region's copy; False when there is none."""
-    try:
-        client.delete_parameter(Name=name)
-    except ClientError as error:
-        if is_missing(error):
-            return False
-        raise
-    return True
-
-
-def _in_another_region(home: Version) -> Version:
-    """The version with the key's name as another Region knows it: an alias, or a multi-Region key's id."""
+def _for_another_region(home: Stored) -> Stored:
+    """The version with its key named as other Regions know it: by an alias, or by a multi-Region key's id."""
     if home.key in _DEFAULT_KEYS:
         return replace(home, key="")
-    # arn:aws:kms:REGION:ACCOUNT:key/ID or :alias/NAME. Any other key is not known there, and the write says so.
+    # arn:aws:kms:REGION:ACCOUNT:key/ID or :alias/NAME. Any other key does not exist there, and the write fails.
     name = home.key.rpartition(":")[2]
     return replace(home, key=name.removeprefix("key/"))

@@ -1,31 +1,32 @@
-"""Putting the last good version back, without ever fighting a person.
+"""Writing the last good version over an invalid one, without ever overwriting a person's later decision.
 
-Parameter Store keeps no author of a version that the guard could ask for, so it marks its own writes in their
-descriptions. A mark names the version that it makes: a description that a later write carries along is none.
+Parameter Store does not tell which principal wrote a version in a way that the guard could rely on, so the guard marks
+its own writes in their descriptions. A mark names the version that it creates: a mark that a later write carries along
+with the description is not the guard's.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .change import LISTS
-from .parameters import History, Home, Version, read, write
 from .review import review
 
 if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
+    from edgecors_admin.parameter_store import Kind, Parameters, Stored
 
+    from .home import History
+
+MAX_REVIEWED = 25
+"""Distinct earlier values that are reviewed at most: a hostile history must not use up the guard's time."""
 _MARK = re.compile(r"edgecors guard: version (\d+) is invalid, version (\d+) put back as version (\d+)(?: \| )?")
-_MOST_DESCRIPTION = 1024
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+_MAX_DESCRIPTION = 1024
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What the guard says of a write of its own: the numbers of the bad, the good and the written version."""
+    """The mark of one of the guard's writes: the numbers of the invalid, the good and the written version."""
 
     bad: int
     good: int
@@ -35,61 +36,71 @@ class Mark:
         return f"edgecors guard: version {self.bad} is invalid, version {self.good} put back as version {self.written}"
 
 
-def read_mark(version: Version) -> Mark | None:
-    """The mark in a version's description, be it the version's own or one carried along."""
-    found = _MARK.match(version.description)
-    return Mark(*map(int, found.groups())) if found else None
+def read_mark(version: Stored) -> Mark | None:
+    """The mark in a version's description, whether the version's own or carried along."""
+    match = _MARK.match(version.description)
+    return Mark(*map(int, match.groups())) if match else None
 
 
-def own_mark(version: Version) -> Mark | None:
-    """The mark of a version that the guard wrote itself; None for every other."""
-    mark = read_mark(version)
-    return mark if mark is not None and mark.written == version.number else None
+def own_mark(history: History) -> Mark | None:
+    """The mark of the current version if the guard wrote it; None otherwise.
+
+    Anyone who may write the parameter may write such a description, so the value has to agree with it.
+    """
+    mark = read_mark(history.current)
+    if mark is None or mark.written != history.current.version:
+        return None
+    good = history.version(mark.good)
+    return mark if good is None or good.value == history.current.value else None
 
 
-def was_put_back(history: History) -> bool:
-    """Whether the current value is one that the guard took away before: somebody means it."""
+def was_reverted_before(history: History) -> bool:
+    """Whether the guard replaced the same value before: somebody insists on it."""
     versions = (*history.earlier, history.current)
-    taken = {mark.bad for version in versions if (mark := read_mark(version)) is not None}
-    return any(v.number in taken and v.value == history.current.value for v in history.earlier)
+    reverted = {mark.bad for version in versions if (mark := read_mark(version)) is not None}
+    return any(v.version in reverted and v.value == history.current.value for v in history.earlier)
 
 
-def last_good(kind: str, history: History, home: Home) -> Version | None:
-    """The newest earlier version that would be valid now; None when none is kept."""
-    # A list put back is newer than every site, so all that it would break is its fault.
-    written = _END_OF_TIME if kind == LISTS else history.current.modified
+def last_good(kind: Kind, history: History) -> Stored | None:
+    """The newest earlier version that is valid; None where there is none among the latest values."""
+    reviewed = {history.current.value}
     for version in reversed(history.earlier):
-        if version.value != history.current.value and review(kind, version, home, written=written).valid:
+        if version.value in reviewed:
+            continue
+        if len(reviewed) > MAX_REVIEWED:
+            return None
+        reviewed.add(version.value)
+        if review(kind, version).valid:
             return version
     return None
 
 
-def put_back(client: SSMClient, bad: Version, good: Version) -> bool:
-    """Writes a good version over a bad one; False when somebody has written in the meantime, and nothing was done."""
-    # Parameter Store has no conditional write. This look narrows the gap, `overtaken` heals what falls into it.
-    if not bad.is_same_write(read(client, bad.name)):
+def put_back(home: Parameters, bad: Stored, good: Stored) -> bool:
+    """Write a good version over an invalid one; False, and nothing is written, if somebody has written meanwhile."""
+    # Parameter Store has no conditional write. This read narrows the gap, and `overtaken` repairs what falls into it.
+    if not bad.is_same_write(home.get(bad.name)):
         return False
-    mark = Mark(bad.number, good.number, bad.number + 1)
-    theirs = _MARK.sub("", good.description)
-    description = f"{mark} | {theirs}" if theirs else str(mark)
-    write(client, good, value=good.value, tier=bad.tier, description=description[:_MOST_DESCRIPTION])
+    mark = Mark(bad.version, good.version, bad.version + 1)
+    original = _MARK.sub("", good.description)
+    description = f"{mark} | {original}" if original else str(mark)
+    home.write_version(good, tier=bad.tier, description=description[:_MAX_DESCRIPTION])
     return True
 
 
-def overtaken(history: History) -> Version | None:
-    """The version of a person that a write of the guard's covered up by accident; None when there is none."""
+def overtaken(history: History) -> Stored | None:
+    """A person's version that one of the guard's writes has replaced by accident; None where there is none."""
     mark = read_mark(history.current)
-    if mark is None or mark.written >= history.current.number:
+    if mark is None or mark.written >= history.current.version:
         return None
-    # Either the guard wrote it in the belief to make version `mark.written`, and that one is somebody else's; or a
-    # person did, and the description was carried along from the version before.
-    before = history.version(history.current.number - 1)
+    # Either the guard meant to write version `mark.written`, which turned out to be somebody else's; or a person wrote
+    # the current version, and the description was carried along from the version before.
+    before = history.version(history.current.version - 1)
     return None if before is None or read_mark(before) == mark else before
 
 
-def give_back(client: SSMClient, covered: Version, current: Version) -> bool:
-    """Writes a person's version again that was covered up; False when somebody has written in the meantime."""
-    if not current.is_same_write(read(client, current.name)):
+def give_back(home: Parameters, replaced: Stored, current: Stored) -> bool:
+    """Write a replaced version of a person again; False if somebody has written meanwhile."""
+    if not current.is_same_write(home.get(current.name)):
         return False
-    write(client, covered, value=covered.value, tier=current.tier, description=covered.description)
+    home.write_version(replaced, tier=current.tier, description=replaced.description)
     return True

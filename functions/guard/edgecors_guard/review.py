@@ -1,185 +1,217 @@
-"""What is wrong with a parameter as it is now, and whether that is its own fault.
+"""What is wrong with a parameter.
 
-A site and a list can be fine each and wrong together. The one written last is then at fault, so that the answer does
-not depend on whose event comes first.
+Every parameter has its own owner. `review` therefore sees one value and nothing else: whether a value is valid, copied
+or reverted never depends on another owner's parameter. What parameters are together, `together` says; that is for
+people to read and changes nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edgecors.allowlist import is_name
 from edgecors.document import PolicyError, load_policy
-from edgecors.findings import ERROR, SKIPPED, Finding
+from edgecors.findings import ERROR, SKIPPED, WARNING, Finding
+from edgecors.packing import unpack
 from edgecors_admin.lint import lint, lint_list
+from edgecors_admin.sites import names_of_lists
 from edgecors_admin.source_map import read_written, read_written_list
 from edgecors_admin.widening import widened
 
-from .change import SITES
-from .parameters import History, Home, Version
+from .home import site_of_alias
 
-_SAFE_PLACE = re.compile(r"@[\w.-]+(\[\d+\])?|(entries|rules)(\[\d+\])?")
+if TYPE_CHECKING:
+    from edgecors_admin.parameter_store import Kind, Stored
+
+    from .home import History, HomeParameters
+
+_SAFE_LOCATION = re.compile(r"@[\w.-]+(\[\d+\])?|(entries|rules)(\[\d+\])?")
+_UNUSABLE = ("unreadable", "too-large")
+"""Findings about a list as a whole: nothing of the list can be used."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A finding, the parameter's name that it stands in or comes to light in, and whether its words show a value."""
+class ParameterFinding:
+    """A finding with the parameter that it is about.
 
-    about: str
+    Attributes:
+        parameter: the parameter's full name.
+        finding: the finding.
+        secret: whether the finding's words may quote a secret value.
+    """
+
+    parameter: str
     finding: Finding
     secret: bool = False
 
     def __str__(self) -> str:
         if not self.secret:
-            return f"{self.about}: {self.finding}"
-        # The words of a finding quote the value, and so may the end of its place.
-        location = _SAFE_PLACE.match(self.finding.location)
-        where = location[0] if location else "document"
-        return f"{self.about}: {self.finding.code} at {where} (the value is not shown)"
+            return f"{self.parameter}: {self.finding}"
+        # The words of a finding quote the value, and so may the end of its location.
+        match = _SAFE_LOCATION.match(self.finding.location)
+        location = match[0] if match else "document"
+        return f"{self.parameter}: {self.finding.code} at {location} (the value is not shown)"
 
 
 @dataclass(frozen=True)
 class Review:
-    """What there is to say of one parameter.
+    """The findings about one parameter's value.
 
     Attributes:
-        errors: why the value is invalid; nothing when it is good.
-        skipped: entries that are left out, which only narrows.
-        others: what is less than that; for the log.
-        users: for a list the sites that name it.
+        errors: why the value is invalid; empty for a valid value.
+        skipped: entries that are skipped, which only narrows.
+        others: warnings, repairs and notes.
     """
 
-    errors: tuple[Found, ...] = ()
-    skipped: tuple[Found, ...] = ()
-    others: tuple[Found, ...] = ()
-    users: tuple[Version, ...] = ()
+    errors: tuple[ParameterFinding, ...] = ()
+    skipped: tuple[ParameterFinding, ...] = ()
+    others: tuple[ParameterFinding, ...] = ()
 
     @property
     def valid(self) -> bool:
-        """Whether the value may be copied and kept."""
+        """Whether the value may be copied, and stays."""
         return not self.errors
 
 
-@dataclass
-class _Sorted:
-    errors: list[Found] = field(default_factory=list)
-    skipped: list[Found] = field(default_factory=list)
-    others: list[Found] = field(default_factory=list)
-
-    def add(self, found: Found) -> None:
-        kinds = {ERROR: self.errors, SKIPPED: self.skipped}
-        kind = kinds.get(found.finding.severity, self.others)
-        if found not in kind:
-            kind.append(found)
-
-    def review(self, users: Iterable[Version] = ()) -> Review:
-        return Review(tuple(self.errors), tuple(self.skipped), tuple(self.others), tuple(users))
+def review(kind: Kind, version: Stored) -> Review:
+    """Review one version of a site, list or alias by its value alone."""
+    findings = {"sites": _site_findings, "lists": _list_findings, "aliases": _alias_findings}[kind](version)
+    about = [ParameterFinding(version.name, finding, version.secret) for finding in dict.fromkeys(findings)]
+    return Review(
+        tuple(one for one in about if one.finding.severity == ERROR),
+        tuple(one for one in about if one.finding.severity == SKIPPED),
+        tuple(one for one in about if one.finding.severity not in (ERROR, SKIPPED)),
+    )
 
 
-def review(kind: str, version: Version, home: Home, *, written: datetime | None = None) -> Review:
-    """Reviews a site's or a list's version as if it were the parameter's value.
-
-    Args:
-        kind: ``sites`` or ``lists``.
-        version: what to review.
-        home: where the lists, or the sites, around it are.
-        written: when it counts as written; its own date when left out.
-    """
-    if kind == SITES:
-        return _review_site(version, home, written or version.modified)
-    return _review_list(version, home, written or version.modified)
-
-
-def _review_site(site: Version, home: Home, written: datetime) -> Review:
+def _site_findings(site: Stored) -> list[Finding]:
+    # Without the lists: their entries are their owners' business.
+    names = names_of_lists(site.value)
+    findings = [finding for finding in lint(site.value) if not _is_about_lists(finding, names)]
     document = read_written(site.value)
-    lists = home.lists(lists_of(site))
-    secret = site.secret or any(v is not None and v.secret for v in lists.values())
-    sorted_ = _Sorted()
-    for finding in lint(site.value, _values(lists)):
-        part = lists.get(_list_named(finding.location))
-        if finding.severity == ERROR and part is not None and part.modified > written:
-            continue  # that list's own event deals with it
-        sorted_.add(Found(site.name, finding, secret))
-    if document.plain and not lists:
+    if document.plain and not any(is_name(name) for name in names):
         for rule in document.rules:
             if (rule.own or rule.lists) and all(entry.pattern is None for entry in rule.own):
-                sorted_.add(Found(site.name, _nothing_readable(""), secret))
-    return sorted_.review()
+                findings.append(_nothing_readable(""))
+    return findings
 
 
-def _review_list(part: Version, home: Home, written: datetime) -> Review:
-    sorted_ = _Sorted()
-    for finding in lint_list(part.short, part.value):
-        # What can't be unpacked is an error here: nothing of the list serves.
-        severity = ERROR if finding.code == "unreadable" else finding.severity
-        graver = Finding(severity, finding.code, finding.location, finding.message, finding.remedy)
-        sorted_.add(Found(part.name, graver, part.secret))
-    entries = read_written_list(part.short, part.value)
+def _is_about_lists(finding: Finding, names: tuple[str, ...]) -> bool:
+    # A rule that names lists allows whoever they list.
+    return finding.location.startswith("@") or (bool(names) and finding.code == "allows-nobody")
+
+
+def _list_findings(list_: Stored) -> list[Finding]:
+    name = list_.short_name
+    findings = []
+    for finding in lint_list(name, list_.value):
+        severity = ERROR if finding.code in _UNUSABLE else finding.severity
+        findings.append(Finding(severity, finding.code, finding.location, finding.message, finding.remedy))
+    entries = read_written_list(name, list_.value)
     if entries and all(entry.pattern is None for entry in entries):
-        sorted_.add(Found(part.name, _nothing_readable(f"@{part.short}"), part.secret))
-    users = users_of(part.short, home)
-    for site in users:
-        values = {**_values(home.lists(lists_of(site))), part.short: part.value}
-        for finding in lint(site.value, values):
-            if _list_named(finding.location) != part.short or finding.severity not in (ERROR, SKIPPED):
-                continue
-            if finding.severity == SKIPPED or written > site.modified:
-                found = Found(site.name, finding, part.secret or site.secret)
-                if not any(f.finding == finding for f in (*sorted_.errors, *sorted_.skipped)):
-                    sorted_.add(found)
-    return sorted_.review(users)
+        findings.append(_nothing_readable(f"@{name}"))
+    return findings
 
 
-def users_of(name: str, home: Home) -> tuple[Version, ...]:
-    """The sites whose policies name a list."""
-    return tuple(site for site in home.sites() if name in lists_of(site))
-
-
-def lists_of(site: Version) -> tuple[str, ...]:
-    """The lists that a policy names, also one that is invalid."""
-    names = dict.fromkeys(name for rule in read_written(site.value).rules for name in rule.lists)
-    # Parameter Store would reject the whole request for a name that can't be one.
-    return tuple(name for name in names if is_name(name))
-
-
-def _values(lists: Mapping[str, Version | None]) -> dict[str, str | None]:
-    return {name: None if version is None else version.value for name, version in lists.items()}
-
-
-def _list_named(location: str) -> str:
-    """The list that a finding's location stands in, such as ``@partners[3]``; empty when it is no list's."""
-    return location[1:].partition("[")[0] if location.startswith("@") else ""
+def _alias_findings(alias: Stored) -> list[Finding]:
+    if is_name(site_of_alias(alias)):
+        return []
+    message = "the value is not a valid site name"
+    return [Finding(ERROR, "bad-site-name", "", message, "Write the name of one site: letters, digits, _ . and -.")]
 
 
 def _nothing_readable(location: str) -> Finding:
-    """An error for a value that only looks like a list: a sentence, half a JSON document, a wrong paste."""
-    message = "not one entry can be read as an origin, so nobody is allowed"
+    """An error for a value that is not a list at all: a sentence, half a JSON document, a wrong paste."""
+    message = "no entry can be read as an origin, so nobody is allowed"
     remedy = "Write origins separated by commas. To allow nobody, delete the parameter."
     return Finding(ERROR, "nothing-readable", location, message, remedy)
 
 
-def opened(history: History) -> tuple[Version, tuple[Found, ...]] | None:
-    """The version that opened a site to everyone, if it still is, with what was opened; None when nothing was.
+def together(kind: Kind, version: Stored, home: HomeParameters, users: Iterable[Stored]) -> list[ParameterFinding]:
+    """Findings about a parameter together with other owners' parameters.
+
+    Args:
+        kind: the parameter's kind.
+        version: its value.
+        home: where the other parameters are.
+        users: for a list, the sites that use it.
+
+    Returns:
+        Missing lists and sites, and entries of lists that are unsafe in a rule with credentials.
+    """
+    if kind == "aliases":
+        return _missing_site(version, home)
+    if kind == "lists":
+        return [finding for site in users if home.may_examine() for finding in _unsafe_entries(site, version)]
+    names = names_of_lists(version.value)
+    lists = home.readable("lists", names)
+    present = {name: "" for name in names if lists.get(name) is not None or name not in lists}
+    findings = [
+        ParameterFinding(version.name, finding, version.secret)
+        for finding in lint(version.value, present)
+        if finding.code == "list-missing"
+    ]
+    for list_ in lists.values():
+        if list_ is not None and home.may_examine():
+            findings.extend(_unsafe_entries(version, list_))
+    return findings
+
+
+def _missing_site(alias: Stored, home: HomeParameters) -> list[ParameterFinding]:
+    site = site_of_alias(alias)
+    if home.readable("sites", [site]).get(site, alias) is not None:
+        return []
+    message = f"there is no site {site!r}, so nobody is allowed" if not alias.secret else "there is no such site"
+    finding = Finding(WARNING, "site-missing", "", message, "Write the name of a site, or create this site.")
+    return [ParameterFinding(alias.name, finding, alias.secret)]
+
+
+def _unsafe_entries(site: Stored, list_: Stored) -> list[ParameterFinding]:
+    """Entries of a list that must not be in a rule with credentials, but are in one of this site."""
+    if not _may_have_credentials(site.value):
+        return []
+    return [
+        ParameterFinding(site.name, finding, site.secret or list_.secret)
+        for finding in _lint_with(site, list_)
+        if finding.severity in (ERROR, SKIPPED) and f"@{list_.short_name}" in re.split(r"[ \[]", finding.location)
+    ]
+
+
+def _lint_with(site: Stored, list_: Stored) -> list[Finding]:
+    alone = {*lint_list(list_.short_name, list_.value)}
+    return [finding for finding in lint(site.value, {list_.short_name: list_.value}) if finding not in alone]
+
+
+def _may_have_credentials(policy: str) -> bool:
+    try:
+        text = unpack(policy)
+    except ValueError:
+        return False
+    return "allow_credentials" in text or "\\u" in text
+
+
+def opened_to_everyone(history: History) -> tuple[Stored, tuple[ParameterFinding, ...]] | None:
+    """The version that opened a site to everyone, and what it opened; None where the current one is not open.
 
     That need not be the last write: several may have come before the guard saw the first of them.
     """
     current = history.current
-    at = current
+    version = current
     for earlier in reversed(history.earlier):
         if _is_rejected(earlier.value):
             continue  # it never served
-        if found := widened(earlier.value, current.value):
-            return at, _openings(current, found)
-        at = earlier
-    found = widened(None, current.value)
-    return (at, _openings(current, found)) if found else None
+        if findings := widened(earlier.value, current.value):
+            return version, _about(current, findings)
+        version = earlier
+    findings = widened(None, current.value)
+    return (version, _about(current, findings)) if findings else None
 
 
-def _openings(site: Version, found: Iterable[Finding]) -> tuple[Found, ...]:
-    return tuple(Found(site.name, finding, site.secret) for finding in found)
+def _about(site: Stored, findings: Iterable[Finding]) -> tuple[ParameterFinding, ...]:
+    return tuple(ParameterFinding(site.name, finding, site.secret) for finding in findings)
 
 
 def _is_rejected(text: str) -> bool:
