@@ -19,13 +19,19 @@ SOURCES := $(shell find layers admin functions -type f ! -path '*/__pycache__/*'
            $(wildcard template.yaml samconfig.toml requirements/guard.lock scripts/*.sh)
 ARGS ?=
 
-.PHONY: help run test check format build bench screenshot lock clean setup runtime soak fuzz mutants sbom
+.PHONY: help run sam-local sam-local-test test check format build bench screenshot lock clean setup runtime soak fuzz mutants sbom
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.stamp ## a local edge at http://localhost:8080 to try things on (ARGS="..." is passed on)
 	@exec $(BIN)/python -m edgecors_cli local $(ARGS)
+
+sam-local: build ## prepares `sam local`: a Parameter Store for its containers, templates, lines to paste (ARGS="--upstream URL")
+	@exec $(BIN)/python -m edgecors_cli local --sam $(ARGS)
+
+sam-local-test: build ## every sample through `sam local`, in containers (as root with docker.io and debootstrap; CI does it too)
+	scripts/with_engine.sh $(BIN)/python -m pytest tests/sam_local $(ARGS)
 
 test: check runtime ## everything that is checked and tested; the library's branches must all be covered
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=100 $(ARGS)

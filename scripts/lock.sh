@@ -17,6 +17,7 @@ compile dev --extra local --extra terraform pyproject.toml requirements/dev.in
 compile sam requirements/sam.in
 # What goes into artifacts is the version that was tested.
 compile runtime -c requirements/dev.lock requirements/runtime.in
+compile image -c requirements/dev.lock requirements/image.in
 compile guard -c requirements/dev.lock requirements/guard.in
 # The peers that `make bench` measures against live apart too; what they share with the tests is the same version.
 compile bench -c requirements/dev.lock requirements/bench.in

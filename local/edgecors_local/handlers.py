@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgecors.decision import Decision, Request
     from edgecors.telemetry import Telemetry
 
-PROJECT: Final = Path(__file__).resolve().parents[3]
+PROJECT: Final = Path(__file__).resolve().parents[2]
 """The project's directory. Installed from a wheel there is none around this file."""
 
 

@@ -43,30 +43,42 @@ DEMO_POLICY: Final[dict[str, Any]] = {
 
 
 class EmbeddedStore:
-    """A Parameter Store that lives as long as this process; `close` ends it. Any credentials are good."""
+    """A Parameter Store that lives as long as this process; `close` ends it. It accepts any credentials.
 
-    def __init__(self) -> None:
+    Args:
+        host: the address to listen on.
+
+    Attributes:
+        endpoint: its URL.
+        port: its port, chosen among the free ones.
+    """
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
         import boto3
         from botocore.config import Config
         from moto.server import ThreadedMotoServer
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+        self._server = ThreadedMotoServer(host, port=0, verbose=False)
         self._server.start()
-        host, port = self._server.get_host_and_port()
-        self.endpoint = f"http://{host}:{port}"
-        self._client = boto3.client(
-            "ssm",
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=CREDENTIAL,
-            aws_secret_access_key=CREDENTIAL,
-            config=Config(proxies={}, retries={"total_max_attempts": 1}),
-        )
+        _, self.port = self._server.get_host_and_port()
+        self.endpoint = f"http://{host}:{self.port}"
+        self._session = boto3.Session(CREDENTIAL, CREDENTIAL, region_name=REGION)
+        self._config = Config(proxies={}, retries={"total_max_attempts": 1})
+        self._client = self._session.client("ssm", endpoint_url=self.endpoint, config=self._config)
 
     def put(self, name: str, text: str) -> None:
         """Writes a parameter, as a String of whatever tier its length needs."""
         self._client.put_parameter(Name=name, Value=text, Type="String", Overwrite=True, Tier="Intelligent-Tiering")
+
+    def create_topic(self, name: str) -> str:
+        """Creates an SNS topic beside the parameters and returns its ARN; the guard publishes its notices to it."""
+        client = self._session.client("sns", endpoint_url=self.endpoint, config=self._config)
+        try:
+            arn: str = client.create_topic(Name=name)["TopicArn"]
+        finally:
+            client.close()
+        return arn
 
     def put_demo(self) -> None:
         """Writes the demonstration's policy and list."""

@@ -97,6 +97,13 @@ async def _run(plan: Plan, say: Say) -> None:
             say("Ending.")
 
 
+async def until_signal() -> None:
+    """Returns when Ctrl-C or SIGTERM comes."""
+    ended = asyncio.Event()
+    with _signals(ended):
+        await ended.wait()
+
+
 @contextlib.asynccontextmanager
 async def local_edge(plan: Plan, say: Say, handler: Handler | None = None) -> AsyncIterator[Running]:
     """The local edge for as long as the block runs. ``handler`` stands in for the project's own."""

@@ -18,15 +18,23 @@ MAX_HEAD: Final = 64 * 1024
 """Bytes of a request's line and headers; above CloudFront's own limit, so that its refusals can be tried."""
 
 
-def bind(port: int, option: str = "--port") -> list[socket.socket]:
-    """Sockets for a port on 127.0.0.1 and, where there is IPv6, on ::1 (browsers ask ``localhost`` there first).
-    Port 0: a free one. Raises LocalError, naming ``option``, when the port can't be had.
+def bind(port: int, option: str = "--port", host: str = "127.0.0.1") -> list[socket.socket]:
+    """Sockets for a port on an IPv4 address; on loopback also on ::1 where there is IPv6, because browsers resolve
+    ``localhost`` to it first.
+
+    Args:
+        port: 0 for any free one.
+        option: the option that the error message names.
+        host: the address to listen on.
+
+    Raises:
+        LocalError: the port can't be opened.
     """
     sockets: list[socket.socket] = []
     try:
-        sockets.append(_bound(socket.AF_INET, "127.0.0.1", port))
+        sockets.append(_bound(socket.AF_INET, host, port))
         taken = sockets[0].getsockname()[1]
-        if socket.has_ipv6:
+        if socket.has_ipv6 and host == "127.0.0.1":
             try:
                 sockets.append(_bound(socket.AF_INET6, "::1", taken))
             except OSError as error:

@@ -25,14 +25,7 @@ class Template:
         """Reads a YAML or JSON template. ``choices`` says what a parameter is whose allowed values are exactly these;
         the others have their defaults. Raises LocalError when the file can't be read.
         """
-        import yaml
-
-        try:
-            document = yaml.load(path.read_text(encoding="utf-8"), _loader())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise LocalError(f"{path} can't be read: {error}", 2) from error
-        if not isinstance(document, dict):
-            raise LocalError(f"{path} is no CloudFormation template.", 2)
+        document = read_document(path)
         parameters = {
             name: choices.get(frozenset(map(str, declared.get("AllowedValues", ()))), declared.get("Default"))
             for name, declared in document.get("Parameters", {}).items()
@@ -87,6 +80,19 @@ class Template:
                 # A policy's id, which `Ref` gives too.
                 return resource if attribute == "Id" else None
         return None
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """A YAML or JSON template with intrinsic functions in their long form. Raises LocalError."""
+    import yaml
+
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), _loader())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise LocalError(f"{path} can't be read: {error}", 2) from error
+    if not isinstance(document, dict):
+        raise LocalError(f"{path} is not a CloudFormation template.", 2)
+    return document
 
 
 def _loader() -> Any:

@@ -44,21 +44,21 @@ class Spy:
     What it raises closes the connection. ``stopping`` is set when the spy ends: a script that waits waits for that.
     """
 
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.seen: list[Seen] = []
         self.script: Script = lambda seen: [OK]
         self.close = False
         self.stopping = threading.Event()
         self.read_bodies = True
         self._context = context
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
 
     @property
     def netloc(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self._listener.getsockname()[0]}:{self.port}"
 
     def answer(self, *chunks: bytes) -> None:
         """Give every request this answer."""

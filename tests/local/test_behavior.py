@@ -96,7 +96,7 @@ def test_the_chosen_set_up_decides_conditions_and_policies(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[]", "is no CloudFormation template"),
+        ("[]", "is not a CloudFormation template"),
         ("a: [", "can't be read"),
         ("Resources: {}", "has 0 distributions"),
         (TEMPLATE.replace("4135ea2d", "00000000"), "uses the policy 00000000-6df8-44a3-9df3-4b5a84be39ad"),

@@ -56,6 +56,12 @@ def local(
     demo: Annotated[
         bool, typer.Option("--demo", help="The default: a policy and an upstream of its own for what is not given.")
     ] = False,
+    sam: Annotated[
+        bool,
+        typer.Option(
+            "--sam", help="Prepare `sam local`: a Parameter Store for its containers, templates, lines to paste."
+        ),
+    ] = False,
     differences: Annotated[
         bool, typer.Option("--differences", help="Say what is done otherwise than in AWS, and end.")
     ] = False,
@@ -71,6 +77,11 @@ def local(
     if differences:
         _say_differences()
         return
+    if sam:
+        if policy or site or template or unkeyed or stage or runtime:
+            raise typer.BadParameter("--sam takes --upstream only")
+        _sam(upstream)
+        return
     if policy is not None and site is not None:
         raise typer.BadParameter("give --policy or --site, not both")
     try:
@@ -78,6 +89,19 @@ def local(
             front.value, port, upstream, policy, site, template, tuple(unkeyed or ()), stage, runtime, page_port
         )
         run(plan, say)
+    except LocalError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.status) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _sam(upstream: str | None) -> None:
+    from edgecors_local import sam_local
+    from edgecors_local.errors import LocalError
+
+    try:
+        sam_local.run(upstream, say)
     except LocalError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(error.status) from None
