@@ -45,13 +45,14 @@ format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-build: .aws-sam/.stamp ## the artifacts that are deployed, in .aws-sam/build
+build: .aws-sam/.stamp build/functions/.stamp ## the artifacts that are deployed, in .aws-sam/build and build/functions
 
 bench: .venv-bench/.stamp .venv-sam/.stamp build ## speed, size and memory beside the alternatives (ARGS="--quick", "--json FILE")
 	@PYTHONPATH=layers/edgecors:admin:cli:local .venv-bench/bin/python -m bench $(ARGS)
 
 soak: $(VENV)/.stamp .venv-sam/.stamp build ## the harnesses in their long form: a million decisions, events, faults, load (ARGS="--seed 2")
 	$(BIN)/python -m harness grants $(ARGS)
+	$(BIN)/python -m harness functions $(ARGS)
 	$(BIN)/python -m harness events $(ARGS)
 	$(BIN)/python -m harness faults $(ARGS)
 	$(BIN)/python -m harness framing $(ARGS)
@@ -118,4 +119,8 @@ $(VENV)/.stamp: $(VENV)/.locked pyproject.toml
 # PATH: the artifacts' recipes call `python3 -m pip`, which has to be one that is new enough.
 .aws-sam/.stamp: $(SOURCES) .venv-sam/.stamp $(VENV)/.stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam build
+	@touch $@
+
+build/functions/.stamp: $(wildcard functions/viewer/*.js) scripts/build_functions.py $(VENV)/.stamp
+	$(BIN)/python scripts/build_functions.py build/functions
 	@touch $@

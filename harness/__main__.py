@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     load.add_argument(
         "--emulator", action="store_true", help="the built edge function in Lambda's runtime emulator too"
     )
+    functions = command("functions", "the CloudFront Functions in njs beside the edge function", 3600)
+    functions.add_argument("--cases", type=int, default=1_000_000)
     options = parser.parse_args(arguments)
     return RUNS[options.name](options)
 
@@ -53,6 +55,14 @@ def run_grants(options: argparse.Namespace) -> int:
     from harness import grants
 
     return grants.run(options.seed, options.cases, options.seconds).finish()
+
+
+def run_functions(options: argparse.Namespace) -> int:
+    """The decision in JavaScript."""
+    from harness import functions
+
+    functions.build()
+    return functions.run(options.seed, options.cases, options.seconds).finish()
 
 
 def run_paths(options: argparse.Namespace) -> int:
@@ -117,6 +127,7 @@ RUNS = {
     "grants": run_grants,
     "paths": run_paths,
     "events": run_events,
+    "functions": run_functions,
     "parsers": run_parsers,
     "faults": run_faults,
     "framing": run_framing,

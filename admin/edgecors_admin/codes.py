@@ -78,6 +78,12 @@ LINTER_CODES: Mapping[str, str] = {
 }
 """Codes that the linter and the comparison of two policies report."""
 
+FUNCTIONS_CODES: Mapping[str, str] = {
+    "ignored-by-functions": "the setting has no effect in CloudFront Functions",
+    "too-large-for-functions": "the policy is larger than CloudFront Functions and their KeyValueStore can hold",
+}
+"""Codes of compiling a policy for CloudFront Functions."""
+
 GUARD_CODES: Mapping[str, str] = {
     "nothing-readable": "no entry of the value can be read as an origin",
     "bad-site-name": "an alias is not a valid site name",
@@ -101,5 +107,5 @@ IMPORT_CODES: Mapping[str, str] = {
 }
 """Codes that only `edgecors import` reports; their locations are places of the source."""
 
-CODES: Mapping[str, str] = {**LINTER_CODES, **GUARD_CODES, **IMPORT_CODES, **LIBRARY_CODES}
+CODES: Mapping[str, str] = {**LINTER_CODES, **FUNCTIONS_CODES, **GUARD_CODES, **IMPORT_CODES, **LIBRARY_CODES}
 """Every code with its meaning. Where the linter widens a code of the library, the library's meaning counts."""

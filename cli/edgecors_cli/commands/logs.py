@@ -1,4 +1,4 @@
-"""``edgecors denied``: which origins are refused."""
+"""``denied``: who is being refused."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from edgecors_cli.render import line
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    examples = ["edgecors denied shop --since 2d", "edgecors denied shop --in-region eu-west-1"]
-    command(app, "denied", rich_help_panel="Check", examples=examples)(denied)
+    command(app, "denied")(denied)
 
 
 def denied(
@@ -26,18 +25,17 @@ def denied(
     since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 30m, 1h, 2d, 1w.")] = "1h",
     log_group: Annotated[
         list[str] | None,
-        typer.Option(metavar="PREFIX", help=f"Start of the log groups' names. Default: {', '.join(PREFIXES)}"),
+        typer.Option(metavar="PREFIX", help=f"What the log groups' names start with. Default: {', '.join(PREFIXES)}"),
     ] = None,
     in_region: Annotated[
-        list[str] | None, typer.Option(metavar="REGION", help="Read only this Region. Default: every Region.")
+        list[str] | None, typer.Option(metavar="REGION", help="Look only there. Default: in every Region.")
     ] = None,
 ) -> None:
-    """List the origins that are refused, each with the command that would allow it. Reads the logs of every Region."""
+    """Which origins are refused, and the line that would admit each. Reads the logs of every Region."""
     seconds = seconds_of(since)
     regions = in_region or context.account.regions()
-    context.progress.step(f"reading logs in {len(regions)} Regions")
     report = find_refused(context.account.logs, regions, checked_site(site), seconds, log_group or PREFIXES)
-    has_rules = _has_several_rules(context, site)
+    several = _several_rules(context, site)
     rows: list[dict[str, Any]] = [
         {
             "origin": r.origin,
@@ -46,7 +44,7 @@ def denied(
             "log_lines": r.lines,
             "last_seen": r.last,
             "regions": r.regions,
-            "remedy": r.remedy(site, has_rules),
+            "remedy": r.remedy(site, several),
         }
         for r in report.refused
     ]
@@ -58,9 +56,11 @@ def denied(
             if row["remedy"]:
                 line(out, (row["remedy"], "green"), indent=4)
         if not report.groups:
-            line(out, f"No log group starts with {' or '.join(log_group or PREFIXES)}. Name yours with --log-group.")
+            line(
+                out, f"No log groups that start with {' or '.join(log_group or PREFIXES)}: name yours with --log-group."
+            )
         elif not rows:
-            line(out, f"No origin was refused within {since} ({len(report.groups)} log groups).")
+            line(out, f"Nobody was refused within {since} ({len(report.groups)} log groups).")
         else:
             line(out, ("A container logs an origin once a minute: lines are not requests.", "dim"))
         if report.failed:
@@ -70,7 +70,7 @@ def denied(
     context.answer({"refused": rows, "log_groups": report.groups, "failed_regions": dict(report.failed)}, say)
 
 
-def _has_several_rules(context: Context, site: str) -> bool:
+def _several_rules(context: Context, site: str) -> bool:
     stored = context.parameters.get(context.parameters.name_of(site))
-    policy = with_lists(context.parameters, site, stored.text).policy if stored is not None else None
+    policy = with_lists(context.parameters, site, stored.text).policy() if stored is not None else None
     return policy is not None and len(policy.rules) > 1

@@ -1,0 +1,88 @@
+// Preflights: Fetch, "CORS-preflight fetch", seen from the server's side.
+
+const TOKEN = /^[!#\x24%&'*+.^_`|~0-9A-Za-z-]+(?![\s\S])/;
+const VARY_PREFLIGHT = ['Origin', 'Access-Control-Request-Method', 'Access-Control-Request-Headers'];
+const VARY_PRIVATE = VARY_PREFLIGHT.concat('Access-Control-Request-Private-Network');
+
+// The lower-case names of an Access-Control-Request-Headers value; undefined for a malformed or too long one.
+function parseHeaderNames(value) {
+  const parts = value.split(',');
+  const names = parts.map(strip).filter((name) => name);
+  if (value.length > 4096 || names.length > 64 || parts.length - names.length > 16 || !names.every((name) => TOKEN.test(name))) {
+    return;
+  }
+  return names.map((name) => name.toLowerCase());
+}
+
+function judgePreflight(rule, request, policy) {
+  const method = headerValue(request.headers, 'access-control-request-method');
+  const value = headerValue(request.headers, 'access-control-request-headers');
+  const vary = hasFlag(rule, GRANT_PRIVATE_NETWORK) ? VARY_PRIVATE : VARY_PREFLIGHT;
+  const grant = findGrant(rule, request);
+  const refuse = (reason, cause) => {
+    if (!(rule[3] & RULE_DEBUGS)) {
+      return decision(403, [NO_STORE], vary);
+    }
+    const quoted = cause === undefined ? '' : ' ' + quote(cause.slice(0, 100));
+    const body = 'edgecors: ' + reason + quoted + ': ' + policy[3][reason] + ' (rule ' + policy[0].indexOf(rule) + ').\n';
+    return decision(403, [NO_STORE, ['content-type', 'text/plain; charset=utf-8']], vary, false, body);
+  };
+  // 1. The origin: the first grant that has it decides, and no other grant is asked after it.
+  if (!grant) {
+    return refuse(request.parts || request.origin === 'null' ? 'origin-not-allowed' : 'origin-malformed');
+  }
+  // 2. The method and the headers, by that grant.
+  const credentials = grant[5] & GRANT_CREDENTIALS;
+  let methods = grant[1] || DEFAULT_METHODS;
+  if (methods === '*' ? !TOKEN.test(method) || /^(connect|trace|track)(?![\s\S])/i.test(method) : methods.split(', ').indexOf(method) < 0) {
+    return refuse('method-not-allowed', method);
+  }
+  const names = parseHeaderNames(value || '');
+  if (!names) {
+    return refuse('headers-malformed');
+  }
+  let headers = grant[2];
+  const listed = headers.split(', ');
+  const refused = headers === '*' ? [] : names.filter((name) => listed.indexOf(name) < 0);
+  if (refused.length) {
+    return refuse('headers-not-allowed', refused[0]);
+  }
+  // 3. The answer. The wildcard never covers Authorization, and with credentials it is a name like any other.
+  if (headers === '*') {
+    headers = credentials ? names.filter((name, i) => names.indexOf(name) === i).join(', ') : '*, authorization';
+  }
+  if (methods === '*' && credentials) {
+    methods = method;
+  }
+  const isPrivate = grant[5] & GRANT_PRIVATE_NETWORK && headerValue(request.headers, 'access-control-request-private-network') === 'true';
+  const answer = [
+    ['access-control-allow-origin', grant[0] === '*' ? '*' : request.origin],
+    ['access-control-allow-credentials', credentials && 'true'],
+    ['access-control-allow-methods', methods],
+    ['access-control-allow-headers', headers],
+    ['access-control-max-age', '' + grant[4]],
+    ['access-control-allow-private-network', isPrivate && 'true']
+  ];
+  return decision(204, answer.filter((pair) => pair[1]), vary);
+}
+
+function refusePreflight(rules) {
+  return decision(403, [NO_STORE], rules.some((rule) => hasFlag(rule, GRANT_PRIVATE_NETWORK)) ? VARY_PRIVATE : VARY_PREFLIGHT);
+}
+
+// The text as Python's ascii() writes it.
+function quote(text) {
+  const mark = text.indexOf("'") >= 0 && text.indexOf('"') < 0 ? '"' : "'";
+  const escape = (character) => {
+    const code = character.codePointAt(0);
+    const blank = '\t\n\r'.indexOf(character);
+    if (character === '\\' || character === mark) {
+      return '\\' + character;
+    }
+    if (character === "'") {
+      return character;
+    }
+    return '\\' + (blank < 0 ? (code < 256 ? 'x' + hex(code, 2) : code < 65536 ? 'u' + hex(code, 4) : 'U' + hex(code, 8)) : 'tnr'[blank]);
+  };
+  return mark + text.replace(/[\\']|[^ -~]/g, escape) + mark;
+}
