@@ -458,7 +458,7 @@ def money() -> Part:
     """What it costs."""
     traffic = Traffic()
     assumed = ", ".join(f"`{name}` {getattr(traffic, name):,g}" for name in traffic.about())
-    rows = [[name, f"{price.dollars:g}", price.unit, price.as_of, price.read_at] for name, price in PRICES.items()]
+    rows = [[name, f"{price.dollars:g}", price.unit, price.as_of, price.page] for name, price in PRICES.items()]
     found = costs(traffic)
     text = f"""Dollars a month for what CORS adds, by `edgecors cost`, where every assumption and price can be replaced.
 Assumed: {assumed}.
@@ -467,7 +467,7 @@ Assumed: {assumed}.
 
 Prices of North Virginia; what is published counts, so check them:
 
-{table(["price", "$", "for a", "as of", "read at"], rows)}
+{table(["price", "$", "for a", "as of", "check at"], rows)}
 """
     return Part("Money", text, [], {"costs": {cost.setup: round(cost.dollars, 2) for cost in found}})
 

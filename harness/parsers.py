@@ -55,7 +55,7 @@ def pattern(data: bytes) -> None:
     assert again is not None
     assert (again.text, repairs) == (found.text, [])
     if found.kind not in ("any", "null"):
-        listed = OriginSet([OriginIndex([found])])
+        listed = OriginSet([(OriginIndex([found]), frozenset())])
         if listed.match(rest) is not None:
             assert parse_origin(rest) is not None
 

@@ -1,13 +1,13 @@
-"""Who gains and who loses access by a change, told by asking the one decision before and after.
+"""Who gains and who loses access by a change: the decision is asked before and after.
 
-Every entry of either policy is tried with an origin of its own, on a resource of each rule. What the star of a
-pattern or a glob stands for is a word that nobody writes, so that only what is meant by the pattern as such counts.
+Every entry that only one of the two policies has is tried with an origin of its own, on a resource of each rule. A
+word that nobody writes stands for the star of a pattern or a glob, so that only the pattern as such counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from edgecors.decision import find_grant
 from edgecors.document import PolicyError, load_policy
@@ -15,18 +15,18 @@ from edgecors.fields import GRANT_FIELDS, RULE_FIELDS
 from edgecors.policy import Grant, Policy, Rule
 
 from edgecors_admin.globs import rule_for, texts
-from edgecors_admin.source_map import read_written
 
 _WORD = "0q0z0j0"
 _PORT = "61347"
 EVERYONE = "everyone"
-# Resources and origins are what the comparison goes through, and what only helps to write a policy is not access.
-_COMPARED_OTHERWISE = ("hosts", "paths", "grants", "allow_origins", "debug", "tolerate")
+# Hosts, paths and origins select what is compared; debug and tolerate are not access.
+_NOT_COMPARED = ("hosts", "paths", "grants", "allow_origins", "debug", "tolerate")
+_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Difference:
-    """``gained`` and ``lost`` hold (who, where); ``changed`` sentences about what else is different."""
+    """``gained`` and ``lost`` hold (who, where); ``changed`` has sentences about everything else that differs."""
 
     gained: tuple[tuple[str, str], ...] = ()
     lost: tuple[tuple[str, str], ...] = ()
@@ -50,33 +50,30 @@ def compare(
     old_lists: Mapping[str, str | None] | None = None,
     new_lists: Mapping[str, str | None] | None = None,
 ) -> Difference:
-    """The difference between two texts of a policy. None, and what is rejected (which is told), allow nobody here."""
+    """The difference between two texts of a policy.
+
+    None and rejected policies allow nobody; rejections are listed in ``changed``.
+
+    Args:
+        old: The text before; None when there was no policy.
+        new: The text after; None when the policy is deleted.
+        old_lists: The lists before, by name.
+        new_lists: The lists after, by name.
+    """
     before, after = _policy(old, old_lists), _policy(new, new_lists)
-    people = _people((old, old_lists), (new, new_lists))
-    gained: list[tuple[str, str]] = []
-    lost: list[tuple[str, str]] = []
+    comparison = _Comparison()
     rejected = [name for name, text, policy in (("before", old, before), ("after", new, after)) if text and not policy]
-    changed = [
+    comparison.changed += [
         f"the policy {name} is rejected: running containers keep the last good one, new ones have none"
         for name in rejected
     ]
     for where, host, path in _resources(before, after):
         was, will = _rule(before, host, path), _rule(after, host, path)
-        opened, closed = _open(was), _open(will)
-        if closed and not opened:
-            gained.append((EVERYONE, where))
-        elif opened and not closed:
-            lost.append((f"{EVERYONE} else", where))
-        for who, origin in people.items():
-            if _allows(will, origin) and not _allows(was, origin):
-                if not closed:
-                    gained.append((who, where))
-            elif _allows(was, origin) and not _allows(will, origin):
-                lost.append((who, where))
+        comparison.add_access(was, will, where)
         if not rejected:
-            changed.extend(_changes(was, will, where))
-    changed.extend(_site_changes(before, after))
-    return Difference(tuple(dict.fromkeys(gained)), tuple(dict.fromkeys(lost)), tuple(dict.fromkeys(changed)))
+            comparison.add_changes(was, will, where)
+    comparison.changed += _site_changes(before, after)
+    return comparison.result()
 
 
 def _policy(text: str | None, lists: Mapping[str, str | None] | None) -> Policy | None:
@@ -86,33 +83,105 @@ def _policy(text: str | None, lists: Mapping[str, str | None] | None) -> Policy 
         return None
 
 
-def _people(*policies: tuple[str | None, Mapping[str, str | None] | None]) -> dict[str, str]:
-    """Each entry in canonical spelling, with an origin that stands for it."""
-    people: dict[str, str] = {}
-    for text, lists in policies:
-        written = read_written(text or "", lists)
-        for rule in written.rules:
-            for entry in (e for grant in rule.grants for e in written.entries(grant)):
-                if entry.pattern is not None and entry.pattern.kind != "any":
-                    people[entry.pattern.text] = stand_in(entry.pattern.text)
-    return people
-
-
 def stand_in(entry: str) -> str:
-    """An origin that an entry allows; one that no other entry would be likely to."""
+    """An origin that an entry allows; one that no other entry would be likely to allow."""
     head, any_port, _ = entry.rpartition(":*")
     origin = f"{head}:{_PORT}" if any_port else entry
     return origin.replace("*", _WORD)
 
 
+@dataclass
+class _Comparison:
+    """Collects the differences of two policies, resource by resource."""
+
+    gained: list[tuple[str, str]] = field(default_factory=list)
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    # Rules often name the same lists: their entries are put together, and compared, once.
+    _entries: dict[object, frozenset[str]] = field(default_factory=dict)
+    _differing: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+
+    def result(self) -> Difference:
+        gained, lost = (tuple(dict.fromkeys(pairs)) for pairs in (self.gained, self.lost))
+        return Difference(gained, lost, tuple(dict.fromkeys(self.changed)))
+
+    def entries(self, rule: Rule | None) -> frozenset[str]:
+        """The entries of all grants of a rule."""
+        grants = [g for g in (rule.grants if rule is not None else ()) if g.allow_origins is not None]
+        # Credentials and tolerated errors decide which entries of a list are unsafe, and so excluded.
+        parts = tuple((g.allow_credentials, *map(id, g.allow_origins.indexes)) for g in grants if g.allow_origins)
+        key = (parts, rule.tolerate if rule is not None else ())
+        if key not in self._entries:
+            self._entries[key] = frozenset(text for grant in grants for text in grant.allow_origins or ())
+        return self._entries[key]
+
+    def differing(self, was: Rule | None, will: Rule | None) -> list[str]:
+        """The entries that only one of two rules has, sorted."""
+        before, after = self.entries(was), self.entries(will)
+        key = (id(before), id(after))
+        if key not in self._differing:
+            self._differing[key] = sorted(before ^ after)
+        return self._differing[key]
+
+    def add_access(self, was: Rule | None, will: Rule | None, where: str) -> None:
+        """Who gains and who loses access to a resource."""
+        opened, opens = _is_open(was), _is_open(will)
+        if opens and not opened:
+            self.gained.append((EVERYONE, where))
+        elif opened and not opens:
+            self.lost.append((f"{EVERYONE} else", where))
+        for who in self.differing(was, will):
+            origin = stand_in(who)
+            if _allows(will, origin) and not _allows(was, origin):
+                if not opens:
+                    self.gained.append((who, where))
+            elif _allows(was, origin) and not _allows(will, origin):
+                self.lost.append((who, where))
+
+    def add_changes(self, was: Rule | None, will: Rule | None, where: str) -> None:
+        """What else changes for a resource."""
+        if was is None or will is None:
+            if will is not None:
+                self.changed.append(f"{where}: managed from now on; the upstream's own CORS headers no longer count")
+            elif was is not None:
+                self.changed.append(f"{where}: no longer managed; the upstream's own CORS headers count")
+            return
+        for described in RULE_FIELDS:
+            if described.name not in _NOT_COMPARED:
+                name = described.name
+                self.changed += _change(where, name, getattr(was, name), getattr(will, name))
+        for whom, before, after in self._pairs(was, will):
+            for described in GRANT_FIELDS:
+                if described.name not in _NOT_COMPARED:
+                    name = described.name
+                    self.changed += _change(where + whom, name, _comparable(before, name), _comparable(after, name))
+
+    def _pairs(self, was: Rule, will: Rule) -> Iterator[tuple[str, Grant, Grant]]:
+        """For whom which grant decided before and decides after. Named only where that differs by origin."""
+        if len(was.grants) == len(will.grants) == 1:
+            yield "", was.grants[0], will.grants[0]
+            return
+        names: dict[tuple[int, int], list[str]] = {}
+        for who in sorted(self.entries(was) & self.entries(will)):
+            origin = stand_in(who)
+            before, after = find_grant(was, origin)[1], find_grant(will, origin)[1]
+            if before is not None and after is not None:
+                names.setdefault((before.index, after.index), []).append(who)
+        if was.open_grant is not None and will.open_grant is not None:
+            names.setdefault((was.open_grant.index, will.open_grant.index), []).append(f"{EVERYONE} else")
+        for (first, second), people in names.items():
+            rest = f" and {len(people) - _NAMED:,} more" if len(people) > _NAMED else ""
+            yield f", for {', '.join(people[:_NAMED])}{rest}", was.grants[first], will.grants[second]
+
+
 def _resources(*policies: Policy | None) -> Iterable[tuple[str, str | None, str]]:
     """What to call it, a host (None for one that no rule names) and a path, for each combination of globs."""
-    found: dict[tuple[str, str], None] = {}
+    resources: dict[tuple[str, str], None] = {}
     for policy in policies:
         for rule in policy.rules if policy is not None else ():
             paths = ("/*",) if rule.paths is None else rule.paths.texts
-            found.update(((host, path), None) for host in texts(rule.hosts) for path in paths)
-    for host, path in found:
+            resources.update(((host, path), None) for host in texts(rule.hosts) for path in paths)
+    for host, path in resources:
         resource = _instance(path)
         if not resource.startswith("/"):
             resource = f"/{resource}"
@@ -127,32 +196,12 @@ def _rule(policy: Policy | None, host: str | None, path: str) -> Rule | None:
     return None if policy is None else rule_for(policy, host, path)
 
 
-def _open(rule: Rule | None) -> bool:
+def _is_open(rule: Rule | None) -> bool:
     return rule is not None and rule.open_grant is not None
 
 
 def _allows(rule: Rule | None, origin: str) -> bool:
     return rule is not None and find_grant(rule, origin)[1] is not None
-
-
-def _changes(was: Rule | None, will: Rule | None, where: str) -> Iterable[str]:
-    if was is None or will is None:
-        if will is not None:
-            yield f"{where}: managed from now on; the upstream's own CORS headers no longer count"
-        elif was is not None:
-            yield f"{where}: no longer managed; the upstream's own CORS headers count"
-        return
-    for field in RULE_FIELDS:
-        if field.name in _COMPARED_OTHERWISE:
-            continue
-        yield from _change(where, field.name, getattr(was, field.name), getattr(will, field.name))
-    if len(was.grants) != len(will.grants):
-        yield f"{where}: grants {len(was.grants)} -> {len(will.grants)}"
-    for before, after in zip(was.grants, will.grants, strict=False):
-        at = where if len(will.grants) == 1 else f"{where}, grant {after.index}"
-        for field in GRANT_FIELDS:
-            if field.name not in _COMPARED_OTHERWISE:
-                yield from _change(at, field.name, _comparable(before, field.name), _comparable(after, field.name))
 
 
 def _comparable(grant: Grant, name: str) -> object:

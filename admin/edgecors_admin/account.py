@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecors.store import HOME_REGION
 
-from edgecors_admin.errors import AwsError, NotPermittedError
+from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Account:
     """Clients of one account, made when they are first used.
 
-    Without a Region in the options, the environment or the profile it is us-east-1: where edge functions come from,
-    and where they look last.
+    Without a Region in the options, the environment or the profile it is us-east-1: edge functions are deployed
+    there, and it is where they look last.
     """
 
     def __init__(self, profile: str | None = None, region: str | None = None, endpoint: str | None = None) -> None:
@@ -31,15 +31,23 @@ class Account:
 
     @cached_property
     def session(self) -> Any:
-        """The boto3 session. Raises `AwsError` for a profile that there is not."""
+        """The boto3 session. Raises `UsageError` for a profile that does not exist."""
         import os
 
-        import boto3  # not before it is needed: half a second
+        import boto3  # only when it is needed: the import takes half a second
 
-        # boto3 knows AWS_DEFAULT_REGION only; the AWS CLI and Lambda know AWS_REGION, and it goes first.
+        # boto3 reads AWS_DEFAULT_REGION only; the AWS CLI and Lambda read AWS_REGION, which goes first.
         region = self._region or os.environ.get("AWS_REGION") or None
-        with aws_errors():
+        with aws_errors(self.name):
             return boto3.Session(profile_name=self._profile, region_name=region)
+
+    @property
+    def name(self) -> str:
+        """What the account is called in messages: the profile, where one is chosen."""
+        import os
+
+        profile = self._profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+        return f"profile {profile}" if profile else "the default credentials"
 
     @property
     def region(self) -> str:
@@ -65,7 +73,7 @@ class Account:
 
     def regions(self) -> list[str]:
         """All Regions that may have logs of an edge function, this one first."""
-        with aws_errors():
+        with aws_errors(self.name, self.region):
             names = self.session.get_available_regions("logs", self._partition())
         return list(dict.fromkeys((self.region, *names)))
 
@@ -74,29 +82,91 @@ class Account:
         return partition
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A client of any service, in this Region unless another one is named."""
+        """A boto3 client. Raises `UsageError` for an endpoint or a Region that is not valid."""
         from botocore.config import Config
 
-        config = Config(retries={"mode": "standard", "total_max_attempts": 5}, user_agent_extra="edgecors")
-        with aws_errors():
-            return self.session.client(
-                service, region_name=region or self.region, endpoint_url=self._endpoint, config=config
-            )
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, user_agent_extra="edgecors"
+        )
+        with aws_errors(self.name, region or self.region):
+            try:
+                return self.session.client(
+                    service, region_name=region or self.region, endpoint_url=self._endpoint, config=config
+                )
+            except ValueError as error:
+                if self._endpoint and "endpoint" in str(error).lower():
+                    raise UsageError(
+                        f"--endpoint-url {self._endpoint!r} is not a URL. Write one such as http://localhost:4566."
+                    ) from None
+                raise
 
 
 @contextmanager
-def aws_errors() -> Iterator[None]:
-    """Turn botocore's exceptions into `AwsError` with one sentence."""
+def aws_errors(account: str = "the default credentials", region: str = "") -> Iterator[None]:
+    """Turn what botocore raises into a `CommandError` that says what to set or run.
+
+    Args:
+        account: What the account is called in messages.
+        region: The Region that was asked.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except ClientError as error:
-        details = error.response.get("Error", {})
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        # Parameter Store answers AccessDeniedException with status 400, other services answer 403.
-        kind = NotPermittedError if details.get("Code") == "AccessDeniedException" or status == 403 else AwsError
-        message = f"AWS refused {error.operation_name}: {details.get('Message') or details.get('Code')}"
-        raise kind(message, f"{error.operation_name}: {details.get('Code')}") from error
+        raise _refused(error, account, region) from error
     except BotoCoreError as error:
-        raise AwsError(f"The request to AWS failed: {error}", type(error).__name__) from error
+        raise _failed(error, account, region) from error
+
+
+_EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"))
+_UNKNOWN = frozenset(
+    ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch")
+)
+_SIGN_IN = "Sign in again (aws sso login, or aws configure)"
+
+
+def _refused(error: Any, account: str, region: str) -> CommandError:
+    about = error.response.get("Error", {})
+    code = str(about.get("Code") or "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    where = f" in {region}" if region else ""
+    message = f"AWS refused {error.operation_name}{where}: {about.get('Message') or code}"
+    summary = f"{error.operation_name}: {code}"
+    if code in _EXPIRED:
+        return AwsError(
+            f"{message} The session of {account} has expired. {_SIGN_IN}, or choose another --profile.", summary
+        )
+    if code in _UNKNOWN:
+        return AwsError(f"{message} AWS does not accept {account}. Check AWS_PROFILE, --profile and the keys.", summary)
+    # Parameter Store says it by name with status 400, other services by the status.
+    if code in ("AccessDeniedException", "AccessDenied") or status == 403:
+        return NotPermittedError(f"{message} ({account} lacks the permission)", summary)
+    return AwsError(message, summary)
+
+
+def _failed(error: Exception, account: str, region: str) -> CommandError:
+    kind = type(error).__name__
+    where = f" in {region}" if region else ""
+    if kind == "ProfileNotFound":
+        return AwsError(f"{error}. Choose another --profile (aws configure list-profiles), or unset AWS_PROFILE.", kind)
+    if kind in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError"):
+        return AwsError(
+            f"There are no usable AWS credentials ({account}): {error}. Set AWS_PROFILE or --profile NAME, or run"
+            " aws configure or aws sso login.",
+            kind,
+        )
+    if "SSO" in kind or "Token" in kind or kind == "LoginRefreshRequired":
+        profile = account.removeprefix("profile ") if account.startswith("profile ") else "NAME"
+        return AwsError(
+            f"The SSO session of {account} has expired: {error}. Run aws sso login --profile {profile}.", kind
+        )
+    if kind in ("InvalidRegionError", "NoRegionError"):
+        return UsageError(f"{region!r} is not a valid Region. Write --region with one such as us-east-1.")
+    if (
+        "Connect" in kind
+        or "Timeout" in kind
+        or kind in ("EndpointConnectionError", "ProxyConnectionError", "SSLError")
+    ):
+        return AwsError(f"No connection to AWS{where}: {error} Check the network, --region and --endpoint-url.", kind)
+    return AwsError(f"The request to AWS{where} failed: {error}", kind)

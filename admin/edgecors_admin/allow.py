@@ -8,7 +8,7 @@ from functools import cached_property
 
 from edgecors.document import PolicyError, load_policy
 from edgecors.origin import Pattern, parse_pattern
-from edgecors.policy import Policy
+from edgecors.policy import Policy, Rule
 
 from edgecors_admin.covering import Covering
 from edgecors_admin.edit import (
@@ -33,6 +33,7 @@ class Selection:
     """Which grant of a policy is meant: a rule by number, or the one that decides for a path (and host)."""
 
     rule: int | None = None
+    grant: int | None = None
     path: str | None = None
     host: str | None = None
 
@@ -91,6 +92,8 @@ def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: S
     rules = [source.rules[choose_rule(policy, selection)]] if selection else list(source.rules)
     if is_json(text):
         numbers = {(grant.rule, grant.index) for rule in rules for grant in rule.grants}
+        if selection.grant is not None:
+            numbers &= {choose_grant(policy, selection)}
         edited = remove_from_grants(text, numbers, wanted)
     else:
         edited = remove_from_plain(text, wanted)
@@ -100,7 +103,13 @@ def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: S
 def choose_grant(policy: Policy, selection: Selection) -> GrantNumber:
     """The rule and grant that are meant. Raises `UsageError`, which lists the choices, when that is not clear."""
     rule = policy.rules[choose_rule(policy, selection)]
+    if selection.grant is not None:
+        if not 0 <= selection.grant < len(rule.grants):
+            raise UsageError(f"Rule {rule.index} has no grant {selection.grant}. {_describe_grants(rule)}")
+        return rule.index, selection.grant
     listing = [grant.index for grant in rule.grants if grant.allow_origins is not None]
+    if len(listing) > 1:
+        raise UsageError(f"Which grant of rule {rule.index}? Add --grant N. {_describe_grants(rule)}")
     return rule.index, (listing or [0])[0]
 
 
@@ -111,7 +120,7 @@ def choose_rule(policy: Policy, selection: Selection) -> int:
         if not 0 <= selection.rule < len(rules):
             raise UsageError(f"There is no rule {selection.rule}. {_describe_rules(policy)}")
         return selection.rule
-    if selection:
+    if selection.path is not None or selection.host is not None:
         rule = rule_for(policy, selection.host, selection.path or "/")
         if rule is None:
             resource = f"{selection.host or ''}{selection.path or '/'}"
@@ -121,6 +130,14 @@ def choose_rule(policy: Policy, selection: Selection) -> int:
     if len(rules) == 1 or len(listing) == 1:
         return (listing or [0])[0]
     raise UsageError(f"Which rule? Add --rule N or --path PATH. {_describe_rules(policy)}")
+
+
+def _describe_grants(rule: Rule) -> str:
+    grants = (
+        f"{grant.index}: {grant.allow_methods_value}{' with credentials' if grant.allow_credentials else ''}"
+        for grant in rule.grants
+    )
+    return f"The grants are: {'; '.join(grants)}."
 
 
 def _describe_rules(policy: Policy) -> str:

@@ -1,4 +1,4 @@
-"""What CORS costs a month in each set-up: traffic in, dollars out. Every price is an input with source and date.
+"""What CORS costs a month in each set-up: traffic in, dollars out. Every price is an input with AWS's page and a date.
 
 What is not counted is the same with and without CORS, or is the caller's to know: CloudFront's and the upstream's own
 requests, data transfer, free tiers, volume discounts, taxes.
@@ -16,51 +16,32 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True)
 class Price:
-    """A price in US dollars, where it was read, where AWS publishes it, and when that was."""
+    """A price in US dollars, the page where AWS publishes it, and the month it is from. To be checked there."""
 
     dollars: float
     unit: str
-    read_at: str
-    published_at: str
+    page: str
     as_of: str = "2026-11"
 
 
 _CLOUDFRONT = "https://aws.amazon.com/cloudfront/pricing/"
 _LAMBDA = "https://aws.amazon.com/lambda/pricing/"
 _API_GATEWAY = "https://aws.amazon.com/api-gateway/pricing/"
+_CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 _SYSTEMS_MANAGER = "https://aws.amazon.com/systems-manager/pricing/"
-_EDGE_PAGE = "https://awsnegotiations.com/cloudfront-functions-pricing.html"
-_API_PAGE = "https://www.apigatewaycost.com/aws"
-_NOT_CONFIRMED = "not confirmed: check it"
 
 PRICES: Mapping[str, Price] = {
-    "edge-request": Price(0.60, "million Lambda@Edge requests", _EDGE_PAGE, _CLOUDFRONT),
-    "edge-gb-second": Price(0.00005001, "GB-second of Lambda@Edge, by the millisecond", _EDGE_PAGE, _CLOUDFRONT),
-    "lambda-request": Price(0.20, "million Lambda requests", _EDGE_PAGE, _LAMBDA),
-    "lambda-gb-second": Price(0.0000133334, "GB-second of Lambda on arm64", _NOT_CONFIRMED, _LAMBDA),
-    "http-api-request": Price(
-        1.00, "million requests of an HTTP API, of the first 300 million", _API_PAGE, _API_GATEWAY
-    ),
-    "rest-api-request": Price(
-        3.50, "million requests of a REST API, of the first 333 million", _API_PAGE, _API_GATEWAY
-    ),
-    "function-request": Price(0.10, "million requests of CloudFront Functions", _EDGE_PAGE, _CLOUDFRONT),
-    "key-value-read": Price(
-        0.03,
-        "million reads of a CloudFront KeyValueStore",
-        "https://dev.classmethod.jp/articles/cloudfront-keyvaluestore-for-cloudfront-functions-released/",
-        _CLOUDFRONT,
-    ),
-    "log-gb": Price(
-        0.50, "GB taken in by CloudWatch Logs", _NOT_CONFIRMED, "https://aws.amazon.com/cloudwatch/pricing/"
-    ),
-    "parameter-call": Price(0.05, "10,000 calls at higher throughput", _NOT_CONFIRMED, _SYSTEMS_MANAGER),
-    "advanced-parameter": Price(
-        0.05,
-        "advanced parameter a month",
-        "https://think-with-tech.blogspot.com/2025/10/aws-systems-manager-parameter-store-ssm_94.html",
-        _SYSTEMS_MANAGER,
-    ),
+    "edge-request": Price(0.60, "million Lambda@Edge requests", _LAMBDA),
+    "edge-gb-second": Price(0.00005001, "GB-second of Lambda@Edge, by the millisecond", _LAMBDA),
+    "lambda-request": Price(0.20, "million Lambda requests", _LAMBDA),
+    "lambda-gb-second": Price(0.0000133334, "GB-second of Lambda on arm64", _LAMBDA),
+    "http-api-request": Price(1.00, "million requests of an HTTP API, of the first 300 million", _API_GATEWAY),
+    "rest-api-request": Price(3.50, "million requests of a REST API, of the first 333 million", _API_GATEWAY),
+    "function-request": Price(0.10, "million requests of CloudFront Functions", _CLOUDFRONT),
+    "key-value-read": Price(0.03, "million reads of a CloudFront KeyValueStore", _CLOUDFRONT),
+    "log-gb": Price(0.50, "GB taken in by CloudWatch Logs", _CLOUDWATCH),
+    "parameter-call": Price(0.05, "10,000 calls at higher throughput", _SYSTEMS_MANAGER),
+    "advanced-parameter": Price(0.05, "advanced parameter a month", _SYSTEMS_MANAGER),
 }
 """North Virginia's prices, in dollars."""
 
@@ -76,8 +57,8 @@ class Traffic:
 
     requests: float = _input(100 * MILLION, "requests a month, preflights among them")
     preflights: float = _input(0.05, "share of the requests that are preflights")
-    cors: float = _input(0.30, "share that carries an Origin and is no preflight")
-    hit_ratio: float = _input(0.90, "share answered by CloudFront's cache, of requests that are no preflights")
+    cors: float = _input(0.30, "share that has an Origin and is not a preflight")
+    hit_ratio: float = _input(0.90, "share answered by CloudFront's cache, of requests that are not preflights")
     hit_ratio_by_origin: float = _input(0.80, "the same for requests with Origin where the cache is split by origin")
     hit_ratio_preflights: float = _input(0.50, "share of preflights answered by the cache, where it may hold them")
     edge_ms: float = _input(1.0, "milliseconds that an edge invocation is billed for")
@@ -125,10 +106,10 @@ class Cost:
 
 def costs(traffic: Traffic, prices: Mapping[str, float] | None = None) -> list[Cost]:
     """Every set-up and its alternatives. ``prices`` replaces prices by name; raises ValueError for an unknown one."""
-    given = prices or {}
-    if unknown := sorted(given.keys() - PRICES.keys()):
-        raise ValueError(f"no price is called {', '.join(unknown)}; there are {', '.join(PRICES)}")
-    return _Calculator(traffic, {name: price.dollars for name, price in PRICES.items()} | dict(given)).all()
+    changed = prices or {}
+    if unknown := sorted(changed.keys() - PRICES.keys()):
+        raise ValueError(f"there is no price {', '.join(unknown)}; the prices are {', '.join(PRICES)}")
+    return _Calculator(traffic, {name: price.dollars for name, price in PRICES.items()} | dict(changed)).all()
 
 
 class _Calculator:

@@ -1,12 +1,12 @@
-"""What ends a command with a sentence instead of a traceback."""
+"""Errors that end a command with a sentence instead of a traceback."""
 
 from __future__ import annotations
 
 
 class CommandError(Exception):
-    """Something that the person has to know and that ends the command.
+    """Something that the user has to know and that ends the command.
 
-    ``status`` is the exit status: 1 what was found forbids it, 2 it was asked for wrongly, 3 AWS did not do it.
+    ``status`` is the exit status: 1 for findings that forbid it, 2 for a wrong call, 3 when AWS did not do it.
     """
 
     def __init__(self, message: str, status: int = 1) -> None:
@@ -15,14 +15,14 @@ class CommandError(Exception):
 
 
 class UsageError(CommandError):
-    """The command was called in a way that can't mean anything."""
+    """The command was called in a way that has no meaning."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 2)
 
 
 class AwsError(CommandError):
-    """A request to AWS failed.
+    """AWS could not be reached, or refused.
 
     ``summary`` says what failed without the service's own words, which may quote a secret value: the operation and
     the error code, or the kind of the network error.
@@ -35,3 +35,7 @@ class AwsError(CommandError):
 
 class NotPermittedError(AwsError):
     """The caller lacks permission."""
+
+
+class TooLargeError(CommandError):
+    """A value that does not fit a parameter, not even packed."""

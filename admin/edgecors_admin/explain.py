@@ -1,4 +1,4 @@
-"""What a request gets and why: the one decision, pointed back into the policy's text, and the browser's verdict."""
+"""What a request gets and why: the decision, located in the policy's text, and the browser's verdict."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from edgecors_admin.browser import (
     preflight_check,
     unsafe_names,
 )
+from edgecors_admin.near_misses import NearMiss, find_near_misses
 from edgecors_admin.source_map import PolicySource, read_written
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the page does: ``headers`` are the names it sets, with their values where they are known."""
+    """A request of a page: ``headers`` are the names it sets, with their values where they are known."""
 
     origin: str
     method: str = "GET"
@@ -35,16 +36,18 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one request gets. ``status`` is None where the upstream answers."""
+class ExplainedAnswer:
+    """What one request gets. ``status`` is None where the upstream answers; ``cause`` the refused method or header."""
 
     reason: str
     rule: int | None
+    grant: int | None
     entry: str | None
-    entry_place: str
+    entry_location: str
     status: int | None
     headers: tuple[tuple[str, str], ...]
-    touched: bool
+    managed: bool
+    cause: str | None = None
 
     @property
     def meaning(self) -> str:
@@ -55,34 +58,49 @@ class Answer:
     def outcome(self) -> str:
         """What happens to the request."""
         if self.status is not None:
-            return f"answered with {self.status}, without asking the upstream"
-        if self.touched:
+            return f"answered with {self.status}; the upstream is not asked"
+        if self.managed:
             return "passed on to the upstream, whose own CORS headers are removed from its response"
-        return "passed on, and nothing is touched: what the upstream says about CORS counts"
+        return "passed on unchanged: the upstream's own CORS headers count"
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
             "reason": self.reason,
             "rule": self.rule,
+            "grant": self.grant,
             "entry": self.entry,
-            "entry_place": self.entry_place or None,
+            "entry_location": self.entry_location or None,
             "status": self.status,
             "headers": [list(header) for header in self.headers],
-            "touched": self.touched,
+            "managed": self.managed,
+            "cause": self.cause,
         }
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """All of it. ``preflight`` is None where the browser sends none; ``rejected`` the errors of a rejected policy."""
+    """The whole explanation.
+
+    Attributes:
+        asked: The request.
+        preflight: None where the browser sends none.
+        actual: The request after the preflight.
+        verdict_without_credentials: What the browser does with the answers.
+        verdict_with_credentials: The same for a request with credentials.
+        rejected: The errors of a rejected policy.
+        findings: What reading the policy and its lists reported.
+        near_misses: For a refused origin, the entries that nearly allow it.
+    """
 
     asked: Asked
-    preflight: Answer | None
-    actual: Answer
+    preflight: ExplainedAnswer | None
+    actual: ExplainedAnswer
     verdict_without_credentials: Verdict
     verdict_with_credentials: Verdict
     rejected: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    near_misses: tuple[NearMiss, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -94,11 +112,13 @@ class Explanation:
                 "with_credentials": vars(self.verdict_with_credentials),
             },
             "rejected": [finding.as_dict() for finding in self.rejected],
+            "findings": [finding.as_dict() for finding in self.findings],
+            "near_misses": [vars(near) for near in self.near_misses],
         }
 
 
 def explain_request(text: str, lists: Mapping[str, str | None], asked: Asked) -> Explanation:
-    """Decide as the service does. A rejected policy is explained as "none could be loaded yet"."""
+    """Decide as the service does. A rejected policy is explained as "no policy could be loaded yet"."""
     policy: Policy | None = None
     rejected: tuple[Finding, ...] = ()
     try:
@@ -112,33 +132,54 @@ def explain_request(text: str, lists: Mapping[str, str | None], asked: Asked) ->
     if needs_preflight(method, unsafe):
         request = Request("OPTIONS", asked.path, asked.host, "https", asked.origin, method, ",".join(unsafe) or None)
         preflight = _answer(decide_preflight(policy, request), written)
-    actual = _answer(decide_actual(policy, Request(method, asked.path, asked.host, "https", asked.origin)), written)
+    actual_decision = decide_actual(policy, Request(method, asked.path, asked.host, "https", asked.origin))
+    actual = _answer(actual_decision, written)
     verdicts = [_verdict(preflight, actual, asked.origin, method, unsafe, credentials) for credentials in (False, True)]
-    return Explanation(asked, preflight, actual, verdicts[0], verdicts[1], rejected)
+    findings = policy.findings if policy is not None else ()
+    near: list[NearMiss] = []
+    if policy is not None and actual_decision.reason != "allowed":
+        near = find_near_misses(policy, written, actual_decision.rule, asked.origin)
+    return Explanation(asked, preflight, actual, verdicts[0], verdicts[1], rejected, findings, tuple(near))
 
 
-def _answer(decision: Decision, written: PolicySource) -> Answer:
+def _answer(decision: Decision, written: PolicySource) -> ExplainedAnswer:
     location = ""
+    grant = decision.grant.index if decision.grant is not None else None
     if decision.rule is not None and decision.entry is not None:
-        entry = written.by_text(written.grant(decision.rule.index, 0)).get(decision.entry)
+        entry = written.by_text(written.grant(decision.rule.index, grant or 0)).get(decision.entry)
         location = entry.location if entry is not None else ""
     headers = decision.headers
     if decision.managed and decision.vary:
         headers = (*headers, ("Vary", ", ".join(decision.vary)))
     rule = decision.rule.index if decision.rule is not None else None
-    return Answer(decision.reason, rule, decision.entry, location, decision.status, headers, decision.managed)
+    return ExplainedAnswer(
+        decision.reason,
+        rule,
+        grant,
+        decision.entry,
+        location,
+        decision.status,
+        headers,
+        decision.managed,
+        decision.cause,
+    )
 
 
 def _verdict(
-    preflight: Answer | None, actual: Answer, origin: str, method: str, unsafe: list[str], credentials: bool
+    preflight: ExplainedAnswer | None,
+    actual: ExplainedAnswer,
+    origin: str,
+    method: str,
+    unsafe: list[str],
+    credentials: bool,
 ) -> Verdict:
     if not can_be_sent(method):
         return Verdict(False, f"no page can send {method}")
     untouched = "that is up to the upstream: nothing is decided here"
     if preflight is not None:
-        if not preflight.touched:
+        if not preflight.managed:
             return Verdict(False, untouched)
         asked = preflight_check(preflight.status or 0, preflight.headers, origin, method, unsafe, credentials)
         if not asked.ok:
             return asked
-    return cors_check(actual.headers, origin, credentials) if actual.touched else Verdict(False, untouched)
+    return cors_check(actual.headers, origin, credentials) if actual.managed else Verdict(False, untouched)

@@ -77,6 +77,6 @@ def _rest_may_be_empty(long: str, short: str) -> bool:
     return not long[len(short) :].strip("*")
 
 
-def texts(globs: Globs | None) -> Iterable[str]:
-    """The globs as texts; ``*`` where everything matches."""
-    return ("*",) if globs is None else globs.texts
+def texts(globs: Globs | None, everything: str = "*") -> Iterable[str]:
+    """The globs as texts; ``everything`` where everything matches."""
+    return (everything,) if globs is None else globs.texts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -10,7 +11,7 @@ from edgecors.packing import PREFIX as GZIP_PREFIX
 from edgecors.packing import unpack
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import CommandError
+from edgecors_admin.errors import TooLargeError
 from edgecors_admin.size import ADVANCED, STANDARD, fitted, pack, size
 
 if TYPE_CHECKING:
@@ -95,6 +96,15 @@ class Parameters:
 
     client: SSMClient
     root: str
+    account: str = "the default credentials"
+
+    @property
+    def region(self) -> str:
+        """The Region of the parameters."""
+        return str(self.client.meta.region_name)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return aws_errors(self.account, self.region)
 
     def name_of(self, target: str) -> str:
         """The parameter of ``SITE`` or ``@LIST``."""
@@ -103,7 +113,7 @@ class Parameters:
     def get(self, name: str, version: int | None = None) -> Stored | None:
         """A parameter's newest version, or the given one; None when there is no such parameter or version."""
         selector = name if version is None else f"{name}:{version}"
-        with aws_errors():
+        with self._errors():
             try:
                 parameter = self.client.get_parameter(Name=selector, WithDecryption=True)["Parameter"]
             except (self.client.exceptions.ParameterNotFound, self.client.exceptions.ParameterVersionNotFound):
@@ -116,7 +126,7 @@ class Parameters:
         stored: dict[str, Stored | None] = dict.fromkeys(wanted)
         for start in range(0, len(wanted), MAX_NAMES):
             batch = wanted[start : start + MAX_NAMES]
-            with aws_errors():
+            with self._errors():
                 response = self.client.get_parameters(Names=batch, WithDecryption=True)
             for item in response["Parameters"]:
                 stored[item["Name"]] = _stored(item["Name"], cast("Mapping[str, Any]", item))
@@ -124,7 +134,9 @@ class Parameters:
 
     def get_lists(self, names: tuple[str, ...]) -> dict[str, str | None]:
         """The values of lists (None: there is no such list)."""
-        return {name: stored.value if (stored := self.get(self.name_of(f"@{name}"))) else None for name in names}
+        stored = self.get_many(self.name_of(f"@{name}") for name in names)
+        values = zip(names, stored.values(), strict=True)
+        return {name: parameter.value if parameter is not None else None for name, parameter in values}
 
     def below(self, kind: Kind) -> dict[str, Stored]:
         """All sites, all lists or all aliases, by their names."""
@@ -141,7 +153,7 @@ class Parameters:
         return {item["Name"].removeprefix(start): item["Type"] for item in self._by_path(start, decrypt=False)}
 
     def _by_path(self, path: str, *, decrypt: bool) -> Iterator[Mapping[str, Any]]:
-        with aws_errors():
+        with self._errors():
             pages = self.client.get_paginator("get_parameters_by_path").paginate(
                 Path=path, Recursive=False, WithDecryption=decrypt
             )
@@ -150,7 +162,7 @@ class Parameters:
 
     def history(self, name: str) -> list[Stored]:
         """The versions that Parameter Store still has (at most 100), newest first; empty for a missing parameter."""
-        with aws_errors():
+        with self._errors():
             try:
                 pages = self.client.get_paginator("get_parameter_history").paginate(Name=name, WithDecryption=True)
                 versions = [
@@ -162,7 +174,7 @@ class Parameters:
 
     def delete(self, name: str) -> bool:
         """Delete a parameter; False when there is no such parameter."""
-        with aws_errors():
+        with self._errors():
             try:
                 self.client.delete_parameter(Name=name)
             except self.client.exceptions.ParameterNotFound:
@@ -190,7 +202,7 @@ class Parameters:
             "Description": description,
             **{name: text for name, text in optional.items() if text},
         }
-        with aws_errors():
+        with self._errors():
             return self.client.put_parameter(**fields, Overwrite=True)["Version"]
 
     def put(self, name: str, text: str, before: Stored | None, new_type: ParameterType = "String") -> Stored:
@@ -202,7 +214,7 @@ class Parameters:
         value = pack(text) if before is not None and before.packed else fitted(text)
         length = size(value)
         if length > ADVANCED:
-            raise CommandError(f"{name} would have {length} bytes, and a parameter holds {ADVANCED}.")
+            raise TooLargeError(f"{name} would have {length} bytes (packed), and a parameter holds {ADVANCED}.")
         kind: ParameterType = before.type if before is not None else new_type
         properties = self._described(name) if before is not None else {}
         tier = "Advanced" if length > STANDARD else "Standard"
@@ -210,7 +222,7 @@ class Parameters:
         if (present_tier := properties.pop("Tier", tier)) != "Standard":
             tier = present_tier
         fields: dict[str, Any] = {"Name": name, "Value": value, "Type": kind, "Tier": tier, **properties}
-        with aws_errors():
+        with self._errors():
             try:
                 version = self.client.put_parameter(**fields, Overwrite=before is not None)["Version"]
             except self.client.exceptions.ParameterAlreadyExists as error:

@@ -1,20 +1,21 @@
-"""What people paste as an origin, and what was made of it."""
+"""Reading what people paste as an origin, and saying what was changed on the way."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from dataclasses import dataclass
 
 import idna
 from edgecors.allowlist import is_name
 from edgecors.findings import ERROR
-from edgecors.origin import parse_pattern
+from edgecors.origin import parse_origin, parse_pattern
 
 
 @dataclass(frozen=True)
 class Pasted:
-    """An entry in canonical spelling; ``notes`` say what was changed on the way, nothing when it came as it is."""
+    """An entry in canonical spelling; ``notes`` say what was changed, and are empty when nothing was."""
 
     given: str
     entry: str
@@ -22,49 +23,99 @@ class Pasted:
 
 
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\]|[^/]*\.localhost)(:|/|$)", re.IGNORECASE)
+_ENTRY = re.compile(r"""['"]?(@|null\b|localhost\b|[^\s]*(://|\.))""", re.IGNORECASE)
+"""What surely is an entry of its own, not the rest of a mistyped one."""
+_REGEX = re.compile(r"^\^|\$$|\\|\.\*|\.\+|\(|\||\[[^\]:]*\][*+?{]|\{\d")
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{?[^}]*\}?\}|<[^>]*>|\[[a-z][^\]:]*\]", re.IGNORECASE)
+
+
+def split_pasted(text: str) -> list[str]:
+    """The entries of one argument: usually one, but also ``'a, b'`` and ``'["a", "b"]'`` as they are pasted."""
+    if text.lstrip().startswith("["):
+        try:
+            items = json.loads(text)
+        except ValueError:
+            items = None
+        if isinstance(items, list) and all(isinstance(item, str) for item in items):
+            return items
+    parts = [part for part in re.split(r"[,;\s]+", text) if part.strip("'\"")]
+    return parts if len(parts) > 1 and all(map(_ENTRY.match, parts)) else [text]
 
 
 def read_pasted(text: str) -> Pasted:
     """Read an origin, pattern, URL, bare host or ``@list``.
 
     Raises:
-        ValueError: with a sentence, when no origin can be made of it, or only by guessing.
+        ValueError: With a sentence, when it can't be read as an origin, or only by guessing.
     """
+    if parse_origin(text) is not None:
+        return Pasted(text, text)  # as most entries are; a file may have 100,000
     value, notes = text.strip().strip("'\"<>,;").strip(), []
     if value.startswith("@"):
         if not is_name(value[1:]):
-            raise ValueError(f"{text!r} names no list: write @ and a name of letters, digits, _ . and -.")
+            raise ValueError(f"{text!r} is not the name of a list. Write @ and letters, digits, '_', '.' or '-'.")
         return Pasted(text, value)
     if value == "*":
         raise ValueError(
-            '"*" opens a rule to everyone: write "allow_origins": "*" in the policy and use edgecors apply.'
+            '"*" opens a rule to everyone. Write "allow_origins": "*" in the policy and use edgecors apply.'
         )
     if value.lower() == "null":
         return Pasted(text, "null")
+    _refuse_other_syntax(text, value)
     if value.startswith("//"):
         value = value[2:]
     if "://" not in value:
         scheme = "http" if _LOCAL.match(value) else "https"
         value = f"{scheme}://{value}"
-        notes.append(f"without a scheme: taken for {scheme}")
+        notes.append(f"no scheme: read as {scheme}")
     scheme, _, rest = value.partition("://")
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     if authority != rest.rstrip("/"):
-        notes.append("path dropped: an origin has none")
+        notes.append("path dropped: origins have no path")
     if "@" in authority:
         authority = authority.rpartition("@")[2]
-        notes.append("user name dropped: an origin has none")
+        notes.append("user name dropped: origins have no user name")
     host, port = _split(authority)
     host = _ascii_host(host, text, notes)
     pattern, findings = parse_pattern(f"{scheme}://{host}{port}")
     if pattern is None:
-        wrong = next(f for f in findings if f.severity == ERROR)
-        raise ValueError(f"{text!r} is no origin: {wrong.message}. {wrong.remedy}")
+        error = next(f for f in findings if f.severity == ERROR)
+        raise ValueError(f"{text!r} is not an origin: {error.message}. {error.remedy}")
     if f"{scheme}://{host}" != f"{scheme}://{host}".lower():
         notes.append("in lower case, as browsers send it")
     if port and not pattern.port:
         notes.append("default port left out, as browsers do")
     return Pasted(text, pattern.text, tuple(notes))
+
+
+def _refuse_other_syntax(text: str, value: str) -> None:
+    """Patterns of other systems. Raises ValueError that says how to write them here."""
+    scheme, separator, rest = value.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0] if separator else value
+    if _REGEX.search(host) or (separator and scheme.strip("^(").rstrip("?)") != scheme):
+        raise ValueError(
+            f"{text!r} looks like a regular expression. Write a pattern: https://*.example.com for all subdomains,"
+            " https://shop-*.example.com for a part of the leftmost label, :* for any port."
+        )
+    if match := _PLACEHOLDER.search(host):
+        raise ValueError(
+            f"{text!r} has the placeholder {match[0]!r}. Write * for the part that varies, inside the leftmost label:"
+            " https://deploy-preview-*--site.netlify.app or https://app-git-*-team.vercel.app."
+        )
+    if value.startswith(".") or host.startswith("."):
+        domain = host.lstrip(".")
+        raise ValueError(
+            f"{text!r} starts with a dot. Write https://*.{domain} for subdomains, and https://{domain} for the"
+            " domain itself."
+        )
+    label = host.partition(".")[0]
+    if "**" in host:
+        raise ValueError(f"{text!r} has **. Write one *: https://*.example.com covers subdomains at any depth.")
+    if label.count("*") > 1:
+        raise ValueError(
+            f"{text!r} has more than one * in its leftmost label. Write one, and end the label with a part that only"
+            " you can use: https://app-*-team.vercel.app."
+        )
 
 
 def _split(authority: str) -> tuple[str, str]:
@@ -89,6 +140,6 @@ def _ascii_host(host: str, text: str, notes: list[str]) -> str:
     try:
         encoded = star + idna.encode(name, uts46=True).decode()
     except idna.IDNAError as error:
-        raise ValueError(f"{text!r} has a host that is no internationalised name: {error}") from None
+        raise ValueError(f"{text!r} has a host that is not a valid internationalised name: {error}.") from None
     notes.append(f"{host} in Punycode, as browsers send it")
     return encoded

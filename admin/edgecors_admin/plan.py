@@ -1,4 +1,4 @@
-"""Policy as code: what has to be written so that Parameter Store holds what the files say."""
+"""Policy as code: what to write so that Parameter Store holds what the files say."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to write (lists first), what that means for each site, and what is in Parameter Store alone."""
+class PolicyPlan:
+    """What to write (lists first), what that means for each site, and what is only in Parameter Store."""
 
     steps: tuple[Step, ...]
     access: Mapping[str, Difference]
     unchanged: tuple[str, ...]
     only_stored: tuple[str, ...]
     findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -48,11 +49,12 @@ class Plan:
             "access": {site: found.as_dict() for site, found in self.access.items() if found},
             "unchanged": list(self.unchanged),
             "only_stored": list(self.only_stored),
+            "ignored_files": list(self.ignored),
             "findings": {target: [f.as_dict() for f in found] for target, found in self.findings.items() if found},
         }
 
 
-def make_plan(files: PolicyFiles, parameters: Parameters) -> Plan:
+def make_plan(files: PolicyFiles, parameters: Parameters) -> PolicyPlan:
     """Compare files with Parameter Store. Sites that use a changed list are looked at too. Writes nothing."""
     stored_sites, stored_lists = parameters.below("sites"), parameters.below("lists")
     lists_now: dict[str, str | None] = {name: stored.value for name, stored in stored_lists.items()}
@@ -75,7 +77,7 @@ def make_plan(files: PolicyFiles, parameters: Parameters) -> Plan:
             findings[name] = tuple(lint(new or "", lists_then))
     only = [name for name in stored_sites if name not in files.sites]
     only += [f"@{name}" for name in stored_lists if name not in files.lists]
-    return Plan(tuple(steps), access, tuple(unchanged), tuple(only), findings)
+    return PolicyPlan(tuple(steps), access, tuple(unchanged), tuple(only), findings, tuple(files.ignored))
 
 
 def _step(

@@ -1,131 +1,268 @@
-"""Policies as files: a directory, or one file that holds all of them.
+"""Policies as files: the one reader of every command that takes a file.
 
-A directory has ``sites/<site>.json`` or ``.txt``, and ``lists/<list>.txt``; a file is JSON or YAML,
-``{"sites": {"<site>": {...} or [...]}, "lists": {"<list>": [...]}}``. In text files a ``#`` starts a comment.
+A file holds one policy (JSON, YAML, or a plain list in which ``#`` starts a comment), or a bundle: JSON or YAML,
+``{"sites": {"<site>": {...} or [...]}, "lists": {"<list>": [...]}}``. A directory has ``sites/<site>`` and
+``lists/<list>`` with the endings ``.json``, ``.yaml``, ``.yml`` or ``.txt``. ``-`` is standard input; pipes and
+``/dev/fd/N`` work as well.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgecors.allowlist import is_name
+from edgecors.packing import unpack
 
-from edgecors_admin.edit import is_json
+from edgecors_admin.edit import NOBODY, is_json
 from edgecors_admin.errors import UsageError
+from edgecors_admin.yaml_text import parse_yaml
+
+__all__ = ["PolicyFiles", "parse_yaml", "read_policies", "read_policy_text", "read_text"]
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Bytes of one file; four times the largest value that the library reads."""
+ENDINGS = (".json", ".yaml", ".yml", ".txt")
+
+_YAML_LINE = re.compile(r"""\s*(- |-$|---|%YAML|["']?[A-Za-z_$][\w.@$/-]*["']?\s*:(\s|$))""")
+_COMMENT = re.compile(r"(^|\s)#.*")
+_NOT_A_POLICY = 'neither a policy, a list of origins, nor {"sites": {...}, "lists": {...}}'
 
 
 @dataclass
 class PolicyFiles:
-    """The texts by name, as they are to stand in Parameter Store."""
+    """What a file or directory holds, as it would be written to Parameter Store.
 
+    Attributes:
+        name: What to call it in messages.
+        sites: The policies of a bundle or directory, by site.
+        lists: The lists of a bundle or directory, by name.
+        single: The policy of a file that holds only one, without a name.
+        error: Why the JSON of ``single`` can't be read; empty when it can.
+        ignored: The files of a directory that were not read.
+    """
+
+    name: str
     sites: dict[str, str] = field(default_factory=dict)
     lists: dict[str, str] = field(default_factory=dict)
+    single: str | None = None
+    error: str = ""
+    ignored: list[str] = field(default_factory=list)
+
+    def named(self, site: str | None) -> PolicyFiles:
+        """The same with every policy named. Raises `UsageError` when the single policy needs the name of a site."""
+        if self.single is None:
+            return self
+        if site is None:
+            reason = self.error or f"{self.name} holds one policy without a name. Add --site SITE."
+            raise UsageError(reason)
+        return PolicyFiles(self.name, {site: self.single})
+
+    def policy_of(self, site: str) -> str:
+        """The single policy, or a bundle's policy of this site. Raises `UsageError` when there is neither."""
+        if self.single is not None:
+            return self.single
+        if site not in self.sites:
+            names = ", ".join(self.sites) or "none"
+            raise UsageError(f"{self.name} has no policy of the site {site}. Its sites: {names}.")
+        return self.sites[site]
 
 
-def read_policies(path: Path) -> PolicyFiles:
-    """Read a directory or a file. Raises `UsageError` for what is neither, and for names that can't be."""
-    if path.is_dir():
-        return read_directory(path)
-    if not path.is_file():
-        raise UsageError(f"There is no file or directory {path}.")
-    return _read_file(path)
+def read_policies(path: str) -> PolicyFiles:
+    """Read a directory, a file, or standard input (``-``). Raises `UsageError` for what can't be read."""
+    if path != "-" and Path(path).is_dir():
+        return _read_directory(Path(path))
+    name = "standard input" if path == "-" else path
+    return read_policy_text(read_text(path), name, Path(path).suffix)
 
 
-def read_directory(path: Path) -> PolicyFiles:
-    """Read ``sites/*`` and ``lists/*`` below a directory."""
-    found = PolicyFiles()
-    for kind, texts in (("sites", found.sites), ("lists", found.lists)):
+def read_policy_text(text: str, name: str, ending: str = "") -> PolicyFiles:
+    """Read the text of a file. Without an ending that says so, YAML is recognised by its first lines."""
+    try:
+        text = unpack(text).replace("\r\n", "\n")
+    except ValueError as error:
+        raise UsageError(f"{name} can't be read: {error}.") from None
+    if not text.strip():
+        raise UsageError(f"{name} is empty.")
+    yaml_ending = ending.lower() in (".yaml", ".yml")
+    if is_json(text) and not yaml_ending:
+        return _read_json(text, name)
+    if yaml_ending or (ending.lower() != ".txt" and _looks_like_yaml(text)):
+        return _from_data(parse_yaml(text, name, strict=True), name)
+    if _looks_like_yaml(text):
+        raise UsageError(f"{name} looks like YAML, and .txt files hold plain lists. Rename it to .yaml.")
+    return PolicyFiles(name, single=_plain(text.splitlines()))
+
+
+def read_text(path: str) -> str:
+    """The text of a file or of standard input (``-``): UTF-8, or UTF-16 with a byte order mark."""
+    name = "standard input" if path == "-" else path
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{name} can't be read: {reason}.") from None
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"{name} is larger than {MAX_BYTES // 1024 // 1024} MB.")
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start] if error.start < len(data) else 0
+        raise UsageError(f"{name}, line {line}: byte 0x{byte:02x} is not UTF-8. Save the file as UTF-8.") from None
+
+
+def read_entries(path: str) -> list[str]:
+    """The entries of a file (or of standard input, ``-``) that holds a list of origins, as they are written there."""
+    files = read_policies(path)
+    texts = files.lists.values() if files.single is None else [files.single]
+    if files.sites or len(texts) != 1 or is_json(text := next(iter(texts))):
+        raise UsageError(f"{files.name} has to hold one list of origins: plain, or a JSON or YAML list.")
+    return text.replace(",", " ").split()
+
+
+def _looks_like_yaml(text: str) -> bool:
+    return any(_YAML_LINE.match(_COMMENT.sub("", line)) for line in text.splitlines()[:1000])
+
+
+def _plain(lines: list[str]) -> str:
+    """A plain list from lines that may have comments; a comma alone when there is no entry."""
+    entries = [entry for line in lines for entry in _COMMENT.sub("", line).replace(",", " ").split()]
+    return ",".join(entries) or NOBODY
+
+
+def _read_directory(path: Path) -> PolicyFiles:
+    files = PolicyFiles(str(path))
+    for kind, texts in (("sites", files.sites), ("lists", files.lists)):
         for file in sorted((path / kind).glob("*")):
-            if file.suffix not in (".json", ".txt") or not file.is_file():
+            if file.suffix.lower() not in ENDINGS or file.name.startswith(".") or file.name.endswith(".schema.json"):
+                files.ignored.append(f"{kind}/{file.name}")
                 continue
             if not is_name(file.stem):
-                raise UsageError(f"{file} names no {kind[:-1]}: letters, digits, _ . and - only.")
+                raise UsageError(f"{file}: {file.stem!r} is not a valid name. {_NAMES}")
             if file.stem in texts:
-                raise UsageError(f"{path / kind} has {file.stem} twice, as .json and .txt.")
-            text = _read(file)
-            texts[file.stem] = text.strip() if file.suffix == ".json" else plain(text.splitlines())
-    if not found.sites and not found.lists:
-        raise UsageError(f"{path} has neither sites/*.json, sites/*.txt nor lists/*.txt.")
-    return found
+                raise UsageError(f"{path / kind} has two files called {file.stem}. Remove one.")
+            texts[file.stem] = _single_text(file, kind == "sites")
+    if not files.sites and not files.lists:
+        endings = ", ".join(ENDINGS)
+        raise UsageError(f"{path} has no files in sites/ or lists/ that end in {endings}.")
+    return files
 
 
-def plain(lines: list[str]) -> str:
-    """A plain list out of lines that may have comments; a comma alone where there is no entry."""
-    entries = [entry for line in lines for entry in line.partition("#")[0].replace(",", " ").split()]
-    return ",".join(entries) or ","
+_NAMES = "Use letters, digits, '_', '.' and '-'."
 
 
-def _read_file(path: Path) -> PolicyFiles:
-    data = load_data(path)
-    if not isinstance(data, dict) or not data or set(data) - {"sites", "lists"}:
-        raise UsageError(f'{path} has to hold {{"sites": {{...}}, "lists": {{...}}}} and nothing else.')
-    found = PolicyFiles()
-    for kind, texts in (("sites", found.sites), ("lists", found.lists)):
-        values = data.get(kind) or {}
-        if not isinstance(values, Mapping):
-            raise UsageError(f"{path}: {kind} has to be an object of names.")
-        for name, value in values.items():
-            if not is_name(str(name)):
-                raise UsageError(f"{path}: {name!r} can't be a name: letters, digits, _ . and - only.")
-            texts[str(name)] = _text(value, f"{path}: {kind}.{name}", kind == "sites")
-    return found
+def _single_text(file: Path, site: bool) -> str:
+    files = read_policy_text(read_text(str(file)), str(file), file.suffix)
+    if files.single is None:
+        raise UsageError(f"{file} holds a bundle of sites and lists; a file in {file.parent} holds one policy.")
+    if not site and is_json(files.single):
+        raise UsageError(f"{file} holds a policy; a file in {file.parent} holds a list of origins.")
+    return files.single
 
 
-def _text(value: Any, where: str, site: bool) -> str:
+def _read_json(text: str, name: str) -> PolicyFiles:
+    repeated = False
+
+    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        data = dict(members)
+        repeated = repeated or len(data) < len(members)
+        return data
+
+    try:
+        data = json.loads(text, object_pairs_hook=pairs)
+    except json.JSONDecodeError as error:
+        line = text.splitlines()[error.lineno - 1].strip()[:120] if text.splitlines() else ""
+        reason = f"{name}, line {error.lineno}, column {error.colno}: not valid JSON, {error.msg}: {line!r}."
+        return PolicyFiles(name, single=text.strip(), error=reason)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        return PolicyFiles(name, single=text.strip(), error=f"{name} is not valid JSON: {reason}.")
+    if repeated:
+        raise UsageError("\n".join(_repeated_keys(text, name)))
+    if isinstance(data, dict) and not _is_bundle(data):
+        return PolicyFiles(name, single=text.strip())  # with its own layout
+    return _from_data(data, name)
+
+
+_JSON_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|[{}\[\]]|\n')
+
+
+def _repeated_keys(text: str, name: str) -> Iterator[str]:
+    """A sentence for each key that one object of a JSON text has twice, with both lines."""
+    line = 1
+    open_objects: list[dict[str, int]] = []
+    for token in _JSON_TOKEN.finditer(text):
+        symbol = token[0]
+        if symbol == "\n":
+            line += 1
+        elif symbol in "{[":
+            open_objects.append({})
+        elif symbol in "}]":
+            open_objects.pop()
+        elif token[2] is not None:
+            key = json.loads(f'"{token[1]}"')
+            if first := open_objects[-1].get(key):
+                yield f"{name}, line {line}: the key {key!r} is used twice in one object (first in line {first})."
+            open_objects[-1].setdefault(key, line)
+            line += symbol.count("\n")
+
+
+def _is_bundle(data: Mapping[str, Any]) -> bool:
+    return "sites" in data or "lists" in data
+
+
+def _from_data(data: Any, name: str) -> PolicyFiles:
+    """A bundle, or a single policy, out of decoded JSON or YAML."""
+    if isinstance(data, dict) and _is_bundle(data):
+        return _bundle(data, name)
+    return PolicyFiles(name, single=_text(data, name, site=True))
+
+
+def _bundle(data: Mapping[str, Any], name: str) -> PolicyFiles:
+    if unknown := sorted(set(data) - {"sites", "lists", "$schema"}):
+        raise UsageError(f'{name}: unknown key {unknown[0]!r}. A bundle has the keys "sites" and "lists" only.')
+    files = PolicyFiles(name)
+    for kind, texts in (("sites", files.sites), ("lists", files.lists)):
+        values = data.get(kind)
+        if not isinstance(values, Mapping | None):
+            raise UsageError(f"{name}: {kind} has to be an object with a name for each of the {kind}.")
+        for key, value in (values or {}).items():
+            if not is_name(key):
+                raise UsageError(f"{name}: {key!r} in {kind} is not a valid name. {_NAMES}")
+            texts[key] = _text(value, f"{name}: {kind}.{key}", site=kind == "sites")
+    return files
+
+
+def _text(value: Any, where: str, *, site: bool) -> str:
+    """The text that is written to Parameter Store for a decoded policy or list."""
     if isinstance(value, dict) and site:
         return json.dumps(value, indent=2, ensure_ascii=False)
-    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-        return plain(value)
+    if isinstance(value, list):
+        for number, entry in enumerate(value):
+            if not isinstance(entry, str):
+                remedy = (
+                    "Write origins in quotes." if not isinstance(entry, dict) else "Put rules into an object's 'rules'."
+                )
+                raise UsageError(f"{where}[{number}] is {_shown(entry)}, not a string. {remedy}")
+        return _plain(value)
     if isinstance(value, str):
-        return value.strip() if is_json(value) and site else plain(value.splitlines())
-    raise UsageError(f"{where} has to be {'a policy or ' if site else ''}a list of origins.")
+        return value.strip() if is_json(value) and site else _plain(value.splitlines())
+    expected = "a policy or a list of origins" if site else "a list of origins"
+    raise UsageError(f"{where} is {_shown(value)}; it has to be {expected}.")
 
 
-def load_data(path: Path) -> Any:
-    """JSON or YAML of a file. Raises `UsageError` when it is neither."""
-    text = _read(path)
-    if path.suffix != ".json":
-        return parse_yaml(text, str(path))
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{path} is no JSON: {error}") from None
-
-
-def parse_yaml(text: str, what: str) -> Any:
-    """YAML, plain values only. Raises `UsageError` when it is none."""
-    import yaml
-
-    try:
-        return yaml.load(text, Loader=_loader())
-    except yaml.YAMLError as error:
-        raise UsageError(f"{what} is no YAML: {error}") from None
-
-
-def _loader() -> Any:
-    """PyYAML's safe loader, which also bears CloudFormation's tags (``!Ref``): they are kept as text."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """Safe: makes nothing but plain values."""
-
-    def tagged(loader: Any, suffix: str, node: Any) -> Any:
-        if isinstance(node, yaml.ScalarNode):
-            return f"!{suffix} {node.value}"
-        if isinstance(node, yaml.SequenceNode):
-            return [f"!{suffix}", *loader.construct_sequence(node, deep=True)]
-        return {f"!{suffix}": loader.construct_mapping(node, deep=True)}
-
-    Loader.add_multi_constructor("!", tagged)
-    return Loader
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} can't be read: {error}") from None
+def _shown(value: Any) -> str:
+    text = "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else json.dumps(value)
+    return text[:80]

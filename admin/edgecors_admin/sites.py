@@ -1,15 +1,17 @@
-"""A site as it stands in Parameter Store: its policy with the lists it names."""
+"""Sites in Parameter Store: each policy with the lists it names, and the aliases that use it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from edgecors.document import PolicyError, load_policy, read_document
 from edgecors.findings import Finding
 from edgecors.policy import Policy
 
-from edgecors_admin.errors import CommandError
+from edgecors_admin.errors import CommandError, NotPermittedError
 from edgecors_admin.lint import lint
 from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_admin.source_map import PolicySource, read_written
@@ -17,13 +19,23 @@ from edgecors_admin.source_map import PolicySource, read_written
 
 @dataclass(frozen=True)
 class Site:
-    """One site. ``text`` is its policy, unpacked; ``stored`` is None for one that is not in Parameter Store (yet)."""
+    """One site.
+
+    Attributes:
+        name: The site's name.
+        text: Its policy, unpacked.
+        lists: The values of the lists that the policy names; None for those that do not exist.
+        stored: The parameter; None for a policy that is not in Parameter Store (yet).
+        alias: The distribution that was asked for, when it uses the policy of this site.
+    """
 
     name: str
     text: str
     lists: Mapping[str, str | None] = field(default_factory=dict)
     stored: Stored | None = None
+    alias: str = ""
 
+    @cached_property
     def policy(self) -> Policy | None:
         """The compiled policy; None when it is rejected."""
         try:
@@ -31,29 +43,61 @@ class Site:
         except PolicyError:
             return None
 
-    def written(self) -> PolicySource:
-        """Which entry stands where."""
+    @cached_property
+    def source(self) -> PolicySource:
+        """Where each entry is."""
         return read_written(self.text, self.lists)
 
     def findings(self) -> list[Finding]:
-        """All that the linter says."""
+        """Everything that the linter reports."""
         return lint(self.text, self.lists)
 
 
-def with_lists(parameters: Parameters, name: str, text: str, stored: Stored | None = None) -> Site:
-    """A site of this text, with the lists that it names read from Parameter Store."""
-    return Site(name, text, parameters.get_lists(names_of_lists(text)), stored)
+def with_lists(parameters: Parameters, name: str, text: str, stored: Stored | None = None, alias: str = "") -> Site:
+    """A site with this text, and the lists that it names read from Parameter Store."""
+    names = names_of_lists(text)
+    return Site(name, text, parameters.get_lists(names) if names else {}, stored, alias)
 
 
 def load_site(parameters: Parameters, name: str) -> Site:
-    """A site from Parameter Store. Raises `CommandError` when there is none."""
+    """A site from Parameter Store, or the one that a distribution of this name uses. Raises `CommandError`."""
     stored = parameters.get(parameters.name_of(name))
+    if stored is not None:
+        return with_lists(parameters, name, stored.text, stored)
+    alias = parameters.get(f"{parameters.root}/aliases/{name}")
+    target = alias.text.strip() if alias is not None else ""
+    stored = parameters.get(parameters.name_of(target)) if target else None
     if stored is None:
-        raise CommandError(
-            f"There is no site {name!r} in {parameters.client.meta.region_name}"
-            f" ({parameters.name_of(name)}). Make one: edgecors allow {name} https://app.example.com"
-        )
-    return with_lists(parameters, name, stored.text, stored)
+        raise missing(parameters, name)
+    return with_lists(parameters, target, stored.text, stored, name)
+
+
+def missing(parameters: Parameters, target: str) -> CommandError:
+    """The error for a site or ``@list`` that does not exist, with the nearest that does."""
+    near = similar(parameters, target)
+    hint = f" Did you mean {near}?" if near else ""
+    create = f"edgecors allow {target} https://app.example.com"
+    what = f"list {target}" if target.startswith("@") else f"site {target!r}"
+    return CommandError(
+        f"There is no {what} in {parameters.region} ({parameters.name_of(target)}).{hint} To create it: {create}"
+    )
+
+
+def similar(parameters: Parameters, target: str) -> str | None:
+    """The existing site or ``@list`` whose name is nearest to a name that does not exist; None when none is near."""
+    try:
+        names = parameters.types_below("lists" if target.startswith("@") else "sites")
+    except NotPermittedError:
+        return None  # the caller may be allowed to use one parameter only
+    name = nearest(target.removeprefix("@"), names)
+    return None if name is None else f"@{name}" if target.startswith("@") else name
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that is most like ``name``, without regard to case; None when none is."""
+    by_lower = {candidate.lower(): candidate for candidate in names if candidate != name}
+    near = difflib.get_close_matches(name.lower(), by_lower, 1, 0.7)
+    return by_lower[near[0]] if near else None
 
 
 def names_of_lists(text: str) -> tuple[str, ...]:
@@ -64,7 +108,7 @@ def names_of_lists(text: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for rule in read_written(text).rules for name in rule.lists))
 
 
-def users_of(parameters: Parameters, name: str) -> list[str]:
+def users_of(parameters: Parameters, name: str) -> dict[str, Stored]:
     """The sites whose policies name a list."""
-    found = parameters.below("sites")
-    return [site for site, stored in found.items() if name in names_of_lists(stored.text)]
+    sites = parameters.below("sites")
+    return {site: stored for site, stored in sites.items() if name in names_of_lists(stored.text)}

@@ -1,11 +1,12 @@
-"""What every command that speaks with AWS shares: its options, and how it ends."""
+"""What all commands share: the common options, questions, errors and exit statuses."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, get_type_hints
@@ -17,16 +18,22 @@ from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.parameter_store import Parameters
 from rich.console import Console
 
+from edgecors_cli.progress import Progress
 from edgecors_cli.render import as_json, console, line
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="Profile of the AWS configuration.")]
-Region = Annotated[
-    str | None, typer.Option(metavar="REGION", help="Where the policies are. Default: the environment's, or us-east-1.")
+Profile = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Profile of the AWS configuration. Default: AWS_PROFILE.")
 ]
-EndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where AWS is, if not at AWS.")]
-Root = Annotated[str, typer.Option(metavar="PATH", envvar="EDGECORS_ROOT", help="What parameters' names start with.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+Region = Annotated[
+    str | None,
+    typer.Option(metavar="REGION", help="Region of the policies. Default: AWS_REGION, the profile's, or us-east-1."),
+]
+EndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="Endpoint to use instead of AWS's own.")]
+Root = Annotated[
+    str, typer.Option(metavar="PATH", envvar="EDGECORS_ROOT", help="Path that the names of the parameters start with.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 
 _COMMON: dict[str, tuple[Any, Any]] = {
     "json": (Json, False),
@@ -36,12 +43,17 @@ _COMMON: dict[str, tuple[Any, Any]] = {
     "root": (Root, DEFAULT_ROOT),
 }
 
+CHANGES = 4
+"""Exit status of `plan` when there is something to apply."""
+INTERNAL_ERROR = 70
+"""Exit status of an error in edgecors itself (EX_SOFTWARE of sysexits.h)."""
+
 
 @dataclass
 class Context:
-    """One call of a command: the account, and where its words go.
+    """One call of a command: the account, and where its output goes.
 
-    With ``json`` nothing but the JSON goes to standard output; words for people then go to standard error.
+    With ``json`` only the JSON goes to standard output; text for people then goes to standard error.
     """
 
     json: bool = False
@@ -49,7 +61,8 @@ class Context:
     region: str | None = None
     endpoint_url: str | None = None
     root: str = DEFAULT_ROOT
-    status: int = field(default=0)
+    status: int = 0
+    progress: Progress = field(default_factory=Progress)
 
     @cached_property
     def account(self) -> Account:
@@ -58,40 +71,62 @@ class Context:
 
     @cached_property
     def parameters(self) -> Parameters:
-        """Its Parameter Store. Raises `UsageError` for a root that can't be one."""
+        """The account's Parameter Store. Raises `UsageError` for an invalid root."""
         if not self.root.startswith("/") or self.root.rstrip("/") == "":
             raise UsageError(f"--root has to be a path such as {DEFAULT_ROOT}, not {self.root!r}.")
-        return Parameters(self.account.ssm, self.root.rstrip("/"))
+        self.progress.step("reading Parameter Store")
+        return Parameters(self.account.ssm, self.root.rstrip("/"), self.account.name)
 
     @cached_property
     def out(self) -> Console:
-        """For people."""
+        """The console for people."""
         return console(error=self.json)
 
     def answer(self, data: Any, say: Callable[[Console], None]) -> None:
-        """Print the outcome in the form that was asked for."""
+        """Print the result in the form that was asked for."""
         if self.json:
             as_json(data)
         else:
             say(self.out)
 
     def found(self, anything: object) -> None:
-        """End with status 1 if there was anything to find."""
+        """End with status 1 if there is anything to report."""
         if anything:
             self.status = 1
 
-    def confirm(self, question: str, *, yes: bool) -> None:
-        """Ask, unless told not to. Raises `CommandError` for a no, `UsageError` where nobody can be asked."""
+    def confirm(self, question: str, *, yes: bool, flag: str = "--yes") -> None:
+        """Ask, unless ``yes``. Raises `CommandError` for a no, `UsageError` where there is no terminal to ask at."""
         if yes:
             return
         if not sys.stdin.isatty():
-            raise UsageError("Nothing was written: this wants a yes, and there is no terminal to ask at. Use --yes.")
+            raise UsageError(
+                f"Nothing was written: {question} This needs an answer, and standard input is not a terminal."
+                f" Add {flag} to answer yes."
+            )
+        self.progress.pause(True)
         if not typer.confirm(question, err=True):
             raise CommandError("Nothing was written.")
+        self.progress.pause(False)
 
 
-def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function that takes a `Context` first a command, with the common options behind its own."""
+def command(
+    app: typer.Typer,
+    name: str,
+    *,
+    examples: Sequence[str] = (),
+    aws: bool = True,
+    **settings: Any,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function that takes a `Context` first a command, with the common options after its own.
+
+    Args:
+        app: The application or group that gets the command.
+        name: The command's name.
+        examples: Command lines for the end of its help.
+        aws: Whether it takes the options that choose an AWS account; otherwise only ``--json``.
+        settings: Passed on to typer.
+    """
+    common = _COMMON if aws else {"json": _COMMON["json"]}
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(function, include_extras=True)
@@ -99,26 +134,54 @@ def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[
 
         @functools.wraps(function)
         def run(**arguments: Any) -> None:
-            context = Context(**{key: arguments.pop(key) for key in _COMMON})
-            try:
-                function(context, **arguments)
-            except CommandError as error:
-                line(console(error=True), ("error: ", "bold red"), str(error))
-                raise typer.Exit(error.status) from None
-            except KeyboardInterrupt:
-                raise typer.Exit(130) from None
-            if context.status:
-                raise typer.Exit(context.status)
+            context = Context(**{key: arguments.pop(key) for key in common})
+            status = _run(context, lambda: function(context, **arguments))
+            if status:
+                raise typer.Exit(status)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [p.replace(kind=keyword, annotation=hints[p.name]) for p in own]
         parameters += [
-            inspect.Parameter(key, keyword, default=default, annotation=kind)
-            for key, (kind, default) in _COMMON.items()
+            inspect.Parameter(key, keyword, default=default, annotation=kind) for key, (kind, default) in common.items()
         ]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
-        app.command(name, **settings)(run)
+        epilog = "\n\n".join(("Examples:", *examples)) if examples else None
+        app.command(name, epilog=epilog, **settings)(run)
         return function
 
     return decorate
+
+
+def _run(context: Context, function: Callable[[], None]) -> int:
+    """Run a command and return its exit status. Whatever goes wrong becomes a sentence on standard error."""
+    try:
+        with context.progress:
+            function()
+    except CommandError as error:
+        print_error(str(error))
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever reads the output has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except typer.Exit:
+        raise
+    except Exception as error:
+        if os.environ.get("EDGECORS_DEBUG"):
+            raise
+        print_error(
+            f"edgecors failed with an internal error ({type(error).__name__}). Please report it with the command line"
+            " and the traceback that EDGECORS_DEBUG=1 shows."
+        )
+        return INTERNAL_ERROR
+    return context.status
+
+
+def print_error(message: str) -> None:
+    """Print an error on standard error, each sentence of several on a line of its own."""
+    out = console(error=True)
+    for text in message.splitlines() or [""]:
+        line(out, ("error: ", "bold red"), text)

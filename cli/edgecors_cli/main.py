@@ -1,24 +1,24 @@
-"""The ``edgecors`` command: puts the subcommands together. What they need is imported when they run."""
+"""The entry point of ``edgecors``. It imports nothing that `pip install edgecors` alone does not bring."""
 
 from __future__ import annotations
 
-import typer
+import sys
+from importlib.util import find_spec
 
-from edgecors_cli.commands import check, code, cost, edit, functions, importing, logs, probe, versions, view
-from edgecors_cli.commands.local import local
-
-app = typer.Typer(
-    name="edgecors",
-    help="CORS for CloudFront and API Gateway from an allowlist in Parameter Store.\n\n"
-    "Exit status: 0 fine, 1 something was found, 2 called wrongly, 3 AWS could not be asked or refused.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-for group in (view, edit, check, code, versions, logs, importing, probe, cost, functions):
-    group.register(app)
-app.command("local")(local)
+REQUIRED = ("boto3", "idna", "publicsuffixlist", "rich", "typer", "yaml")
+"""Packages of the extra ``cli``."""
 
 
 def main() -> None:
-    """The entry point of the installed command."""
+    """Run the command, or say what to install."""
+    missing = [name for name in REQUIRED if find_spec(name) is None]
+    if missing:
+        print(
+            f"The edgecors command needs packages that are not installed ({', '.join(missing)}).\n"
+            "Install edgecors with its extra `cli`: pip install '.[cli]' in a checkout of edgecors.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    from edgecors_cli.app import app
+
     app()

@@ -1,4 +1,4 @@
-"""What commands print: for people with rich, for programs as JSON. Nothing from outside is taken as markup."""
+"""What commands print: for people with rich, for programs as JSON. Values from outside are never read as markup."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import difflib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgecors.findings import ERROR, REPAIRED, SKIPPED, WARNING, Finding
-from edgecors_admin.edit import is_json
+from edgecors_admin.edit import canonical, is_json
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -20,75 +21,137 @@ if TYPE_CHECKING:
     from edgecors_admin.access import Difference
 
 UNFOLDED = 1000
-"""Columns where nobody looks: a program or a file gets each line whole."""
+"""Columns when the output is not a terminal: a program or a file gets each line whole."""
+SHOWN = 200
+"""Lines of one kind that are printed for people. JSON has all of them."""
+MAX_COMPARED_LINES = 4000
+"""Lines that difflib compares in order; its time grows with their square."""
 _STYLES = {ERROR: "bold red", SKIPPED: "red", WARNING: "yellow", REPAIRED: "cyan"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def console(*, error: bool = False) -> Console:
-    """Where to print: plain text, coloured and folded only on a terminal (or where COLUMNS says how wide it is)."""
+    """The console: plain text, coloured and folded only on a terminal (or where COLUMNS sets a width)."""
     out = Console(stderr=error, highlight=False, markup=False, emoji=False)
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = UNFOLDED
     return out
 
 
-def shown(text: object, style: str = "") -> Text:
-    """A value as text that can do nothing to a terminal: control characters are written out."""
-    return Text(_CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", str(text)), style=style)
+def harmless(text: object) -> str:
+    """A value that can do nothing to a terminal: control characters are written out."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", str(text))
 
 
 def line(out: Console, *parts: object, indent: int = 0) -> None:
-    """One line; a part is a text, or a pair of text and style."""
+    """Print one line; a part is a text, or a pair of text and style."""
+    pairs = [part if isinstance(part, tuple) else (part, "") for part in parts]
+    if not out.is_terminal and out.width == UNFOLDED:
+        # Rich takes a millisecond for a line; a list may have 100,000.
+        out.file.write(" " * indent + "".join(harmless(value) for value, _ in pairs) + "\n")
+        return
     text = Text()
-    for part in parts:
-        value, style = part if isinstance(part, tuple) else (part, "")
-        text.append_text(shown(value, style))
+    for value, style in pairs:
+        text.append_text(Text(harmless(value), style=style))
     out.print(Padding(text, (0, 0, 0, indent), expand=False) if indent else text)
 
 
 def as_json(data: Any) -> None:
-    """The answer for programs, on standard output."""
+    """Print the answer for programs on standard output."""
     print(json.dumps(data, indent=2, default=str))
 
 
-def findings(out: Console, found: Iterable[Finding], title: str = "") -> None:
-    """What the linter says: severity and code, place, message, remedy."""
-    found = list(found)
-    if found and title:
+def findings(out: Console, items: Iterable[Finding], title: str = "") -> None:
+    """Print findings: severity, location and code, then message and remedy."""
+    items = list(items)
+    if items and title:
         line(out, (title, "bold"))
-    for finding in found:
+    for finding in items[:SHOWN]:
         style = _STYLES.get(finding.severity, "dim")
         line(out, (finding.severity, style), "  ", finding.location or "document", ("  " + finding.code, "dim"))
         line(out, finding.message, indent=4)
         if finding.remedy:
             line(out, (finding.remedy, "green"), indent=4)
+    _say_rest(out, len(items), "findings", 0)
 
 
-def difference(out: Console, found: Difference, indent: int = 0) -> None:
-    """Who gains and who loses access."""
-    for sign, style, pairs in (("+", "green", found.gained), ("-", "red", found.lost)):
-        for who, where in pairs:
+def difference(out: Console, changes: Difference, indent: int = 0) -> None:
+    """Print who gains and who loses access."""
+    for sign, style, pairs in (("+", "green", changes.gained), ("-", "red", changes.lost)):
+        for who, where in pairs[:SHOWN]:
             verb = "may read" if sign == "+" else "may no longer read"
             line(out, (f"{sign} {who}", style), f"  {verb} {where}", indent=indent)
-    for sentence in found.changed:
+        _say_rest(out, len(pairs), "gained" if sign == "+" else "lost", indent)
+    for sentence in changes.changed[:SHOWN]:
         line(out, ("~ ", "yellow"), sentence, indent=indent)
+    _say_rest(out, len(changes.changed), "changes", indent)
+
+
+def _say_rest(out: Console, count: int, what: str, indent: int) -> None:
+    if count > SHOWN:
+        line(out, (f"... and {count - SHOWN:,} more {what}; --json has them all", "dim"), indent=indent)
 
 
 def text_difference(out: Console, old: str, new: str, indent: int = 0) -> None:
-    """The lines that changed, with a few around them; plain lists with one entry a line."""
-    for number, text in enumerate(text_difference_lines(old, new)):
+    """Print the lines that changed, with a few around them; plain lists with one entry a line."""
+    lines = text_difference_lines(old, new)
+    for number, text in enumerate(lines[:SHOWN]):
         if text.startswith("@@"):
             if number:
                 line(out, ("...", "dim"), indent=indent)
             continue
         style = {"+": "green", "-": "red"}.get(text[:1], "dim")
         line(out, (text, style), indent=indent)
+    _say_rest(out, len(lines), "lines", indent)
 
 
 def text_difference_lines(old: str, new: str) -> list[str]:
-    """A unified difference without its head."""
-    return list(difflib.unified_diff(_lines(old), _lines(new), lineterm="", n=2))[2:]
+    """A unified difference without its head. JSON is formatted first, so that one long line shows what changed."""
+    before, after = _lines(old), _lines(new)
+    start = 0
+    shorter = min(len(before), len(after))
+    while start < shorter and before[start] == after[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    if len(before) + len(after) - 2 * (start + end) <= MAX_COMPARED_LINES:
+        first, last = max(0, start - 2), max(0, end - 2)
+        middle = (before[first : len(before) - last], after[first : len(after) - last])
+        return list(difflib.unified_diff(*middle, lineterm="", n=2))[2:]
+    # Too many lines to align: what was removed and added, whatever the order.
+    removed, added = Counter(before), Counter(after)
+    return [
+        *(f"-{text}" for text in (removed - added).elements()),
+        *(f"+{text}" for text in (added - removed).elements()),
+    ]
+
+
+def changed_entries(old: str, new: str) -> tuple[int, int]:
+    """How many entries of allowlists a change adds and removes, wherever they are in the text."""
+    before, after = _entries(old), _entries(new)
+    return len(after - before), len(before - after)
+
+
+def _entries(text: str) -> set[str]:
+    if not is_json(text):
+        return {canonical(entry) for entry in text.replace(",", " ").split()}
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return set()
+    entries: set[str] = set()
+    pending = [data]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            origins = value.get("allow_origins", ())
+            texts = [origins] if isinstance(origins, str) else origins if isinstance(origins, list) else []
+            entries.update(canonical(text) for text in texts if isinstance(text, str))
+            pending += [value[key] for key in ("rules", "grants") if key in value]
+        elif isinstance(value, list):
+            pending += value
+    return entries
 
 
 def _lines(text: str) -> list[str]:
@@ -96,15 +159,15 @@ def _lines(text: str) -> list[str]:
         return text.replace(",", " ").split()
     try:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False).splitlines()
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.splitlines()
 
 
 def table(out: Console, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns without frames. What does not fit is folded, never cut."""
+    """Print columns without frames. What does not fit is folded, never cut."""
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in head:
         grid.add_column(name, overflow="fold")
     for row in rows:
-        grid.add_row(*(value if isinstance(value, Text) else shown(value) for value in row))
+        grid.add_row(*(Text(harmless(value)) for value in row))
     out.print(grid)

@@ -153,7 +153,7 @@ def test_a_cache_key_without_origin_poisons_and_the_page_says_so(page: Page, edg
 
 def test_as_make_run_starts_it(page: Page) -> None:
     """With the Parameter Store that it brings along."""
-    with EdgeProcess("--demo") as edge:
+    with EdgeProcess() as edge:
         assert allowed(run(page, edge)) == EXPECTED
         assert page.is_hidden("#not-demo")
 

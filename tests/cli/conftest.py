@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.loaders
 import pytest
-from edgecors_cli.main import app
+from edgecors_cli.app import app
 from typer.testing import CliRunner
 
 from tests.support.parameter_store import ParameterStoreServer, ParameterType
@@ -64,6 +64,7 @@ def edgecors(parameter_store: ParameterStoreServer, monkeypatch: pytest.MonkeyPa
     for name, value in parameter_store.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("EDGECORS_DEBUG", "1")  # show the traceback of an error in edgecors itself
     # Each command makes a session of its own; reading AWS's service descriptions once is enough for all of them.
     monkeypatch.setattr(botocore.loaders, "create_loader", lambda *_: LOADER)
     yield Command(parameter_store)

@@ -43,7 +43,7 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
             policy({"allow_origins": [A], "allow_credentials": True, "max_age": 5}),
             [],
             [],
-            ["/*: credentials off -> on", "/*: max age 7200 -> 5"],
+            ["/*: allow_credentials off -> on", "/*: max_age 7200 -> 5"],
         ),
         (
             policy({"paths": ["/x/*"], "allow_origins": [B]}, {"allow_origins": [A]}),

@@ -101,7 +101,7 @@ def test_a_region_that_can_not_be_asked_does_not_take_the_others_along() -> None
 
 def test_the_query_asks_for_what_the_service_logs() -> None:
     from edgecors.decision import Request, decide
-    from edgecors.policy import load_policy
+    from edgecors.document import load_policy
 
     lines: list[str] = []
     request = Request("OPTIONS", "/", origin="https://evil.example", request_method="PUT", request_headers="x-a")
@@ -150,7 +150,7 @@ def test_the_command(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> None
     assert "edgecors allow shop https://b.example" in ran.out
     assert "\x1b" not in ran.out
     assert (
-        "name yours with --log-group" in edgecors("denied", "shop", "--in-region", "us-east-1", "--log-group", "/x").out
+        "Name yours with --log-group" in edgecors("denied", "shop", "--in-region", "us-east-1", "--log-group", "/x").out
     )
 
 

@@ -22,7 +22,11 @@ def test_where_the_entry_stands() -> None:
     ]
     lists: dict[str, str | None] = {"one": "nonsense https://c.example.com", "two": "https://*.EXAMPLE.com"}
     found = explained(rules, Asked(A, "PUT", {"x-a": None}), lists)
-    assert (found.actual.rule, found.actual.entry, found.actual.entry_place) == (1, "https://*.example.com", "@two[0]")
+    assert (found.actual.rule, found.actual.entry, found.actual.entry_location) == (
+        1,
+        "https://*.example.com",
+        "@two[0]",
+    )
     assert found.preflight.status == 204
     assert found.preflight.headers == (
         ("Access-Control-Allow-Origin", A),

@@ -118,7 +118,7 @@ TABLE: list[tuple[str, list[tuple[str, str, str]]]] = [
         [("warning", "block-without-effect", "rules[0].on_refused"), ("note", "everyone", "rules[0].allow_origins")],
     ),
     (json.dumps({"rules": [rule()]}), [("note", "missing-version", "version")]),
-    ("{", [("error", "invalid-json", "")]),
+    ("{", [("error", "invalid-json", "line 1 column 2")]),
     ("gz:!", [("error", "unreadable", "")]),
 ]
 
@@ -196,7 +196,7 @@ def test_linting_twice_or_reading_it_as_the_service_does_sees_the_same_document(
     lint(text)
     after = load_policy(text)
     assert before.findings == after.findings
-    assert list(before.rules[0].origins or ()) == list(after.rules[0].origins or ())
+    assert list(before.rules[0].grants[0].allow_origins or ()) == list(after.rules[0].grants[0].allow_origins or ())
     assert not has_errors(lint(text))
 
 

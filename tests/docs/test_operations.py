@@ -14,7 +14,7 @@ import pytest
 import typer.main
 from edgecors import store
 from edgecors.aws.parameters import MAX_NAMES
-from edgecors_cli.main import app
+from edgecors_cli.app import app
 
 from tests.docs.markdown import blocks, by_first, read, section, spans, table
 from tests.template.document import read as read_template

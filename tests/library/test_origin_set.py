@@ -15,7 +15,7 @@ from harness.oracle import strategies
 
 
 def origin_set(*texts: str) -> OriginSet:
-    return OriginSet([index_of(texts)])
+    return OriginSet([(index_of(texts), frozenset())])
 
 
 def index_of(texts: Iterable[str]) -> OriginIndex:
@@ -139,7 +139,7 @@ def test_a_set_tells_what_it_holds() -> None:
 
 
 def test_origin_set_of_several_indexes_matches_what_any_of_them_has() -> None:
-    origins = OriginSet([index_of(["https://a"]), index_of([]), index_of(["https://*.b", "null"])])
+    origins = OriginSet([(index_of(texts), frozenset()) for texts in (["https://a"], [], ["https://*.b", "null"])])
     assert [origins.match(o) for o in ("https://a", "https://c.b", "null", "https://b")] == [
         "https://a",
         "https://*.b",
@@ -150,7 +150,9 @@ def test_origin_set_of_several_indexes_matches_what_any_of_them_has() -> None:
 
 
 def test_origin_set_with_excluded_entries_matches_none_of_them() -> None:
-    origins = OriginSet([index_of(["https://a", "http://a", "http://*.b", "https://*.b"])], ["http://a", "http://*.b"])
+    origins = OriginSet(
+        [(index_of(["https://a", "http://a", "http://*.b", "https://*.b"]), {"http://a", "http://*.b"})]
+    )
     assert [origins.match(o) for o in ("https://a", "http://a", "http://c.b", "https://c.b")] == [
         "https://a",
         None,
@@ -198,7 +200,7 @@ class Counted(set[str]):
 
 
 def look_ups(origins: OriginSet, origin: str) -> int:
-    (index,) = origins.indexes
+    ((index, _),) = origins.parts
     exact, patterns = index.exact, index.patterns
     index.exact, index.patterns = Counted(exact), Counted(patterns)
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from edgecors_cli.main import app
+from edgecors_cli.app import app
 from edgecors_local import cloudfront, gateway, handlers
 from typer.testing import CliRunner, Result
 
@@ -114,7 +114,7 @@ def test_without_the_project_s_sources_the_gateway_s_fronts_say_so(
 def demonstration() -> Iterator["subprocess.Popen[str]"]:
     """A process as `make run` starts it, ended if the test has not done so."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "edgecors_cli", "local", "--demo", "--port", "0", "--page-port", "0"],
+        [sys.executable, "-m", "edgecors_cli", "local", "--port", "0", "--page-port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

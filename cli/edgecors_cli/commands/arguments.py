@@ -1,4 +1,4 @@
-"""Arguments that several commands have."""
+"""Arguments that several commands have, with completion of names."""
 
 from __future__ import annotations
 
@@ -8,21 +8,58 @@ import typer
 from edgecors.allowlist import is_name
 from edgecors_admin.errors import UsageError
 
+NAMES = "Names have letters, digits, '_', '.' and '-'."
+
+
+def _names(context: typer.Context, kinds: tuple[str, ...]) -> list[str]:
+    """The names in Parameter Store, for the shell; nothing when it can't be asked."""
+    from edgecors_cli.context import Context
+
+    options = ("profile", "region", "endpoint_url", "root")
+    chosen = {name: context.params[name] for name in options if context.params.get(name)}
+    try:
+        parameters = Context(**chosen).parameters
+        sites = list(parameters.types_below("sites")) if "sites" in kinds else []
+        lists = [f"@{name}" for name in parameters.types_below("lists")] if "lists" in kinds else []
+    except Exception:
+        return []  # a shell that completes has no place for an error
+    return sites + lists
+
+
+def complete_site(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The sites whose names start so."""
+    return [name for name in _names(ctx, ("sites",)) if name.startswith(incomplete)]
+
+
+def complete_target(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The sites and lists whose names start so."""
+    kinds = ("lists",) if incomplete.startswith("@") else ("sites", "lists")
+    return [name for name in _names(ctx, kinds) if name.startswith(incomplete)]
+
+
 SiteName = Annotated[
-    str, typer.Argument(metavar="SITE", help="At the edge the distribution's id, elsewhere EDGECORS_SITE.")
+    str,
+    typer.Argument(
+        metavar="SITE", help="At the edge the distribution's id, elsewhere EDGECORS_SITE.", autocompletion=complete_site
+    ),
 ]
-Target = Annotated[str, typer.Argument(metavar="SITE|@LIST", help="A site, or a list with @ before its name.")]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="SITE|@LIST", help="A site, or a list with @ before its name.", autocompletion=complete_target
+    ),
+]
 
 
 def checked_site(name: str) -> str:
-    """The name. Raises `UsageError` when it can't be a site's."""
+    """The name. Raises `UsageError` when it is not a valid site name."""
     if not is_name(name):
-        raise UsageError(f"{name!r} is no site's name: letters, digits, _ . and - only.")
+        raise UsageError(f"{name!r} is not a valid site name. {NAMES}")
     return name
 
 
 def checked_target(target: str) -> str:
     """``SITE`` or ``@LIST``. Raises `UsageError` when it is neither."""
     if not is_name(target.removeprefix("@")):
-        raise UsageError(f"{target!r} is no name: letters, digits, _ . and - only (a list with @ before it).")
+        raise UsageError(f"{target!r} is not a valid name. {NAMES} A list has @ before its name.")
     return target

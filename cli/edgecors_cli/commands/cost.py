@@ -1,4 +1,4 @@
-"""``cost``: what the set-ups and their alternatives cost a month."""
+"""``edgecors cost``: what the set-ups and their alternatives cost a month."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from typing import Annotated
 import typer
 from edgecors_admin.cost import PRICES, Traffic, costs
 from edgecors_admin.errors import UsageError
+from rich.console import Console
 
-from edgecors_cli.render import as_json, console, line, table
+from edgecors_cli.context import Context, command
+from edgecors_cli.render import line, table
 
 _DEFAULT = Traffic()
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("cost")(cost)
+    examples = ["edgecors cost --requests 50000000 --hit-ratio 0.95", "edgecors cost --price http-api-request=1.29"]
+    command(app, "cost", aws=False, rich_help_panel="Try and plan", examples=examples)(cost)
 
 
 def cost(
+    context: Context,
     requests: Annotated[
         float, typer.Option(metavar="N", help="Requests a month, preflights among them.")
     ] = _DEFAULT.requests,
@@ -27,7 +31,7 @@ def cost(
         float, typer.Option(metavar="SHARE", help="Share of the requests that are preflights.")
     ] = _DEFAULT.preflights,
     cors: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share that carries an Origin and is no preflight.")
+        float, typer.Option(metavar="SHARE", help="Share that has an Origin and is not a preflight.")
     ] = _DEFAULT.cors,
     hit_ratio: Annotated[
         float, typer.Option(metavar="SHARE", help="Share that CloudFront's cache answers.")
@@ -39,59 +43,59 @@ def cost(
     price: Annotated[
         list[str] | None, typer.Option(metavar="NAME=DOLLARS", help="Another price; all are listed below the table.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """What CORS costs a month in each set-up, and in CloudFront's own alternatives. Asks nobody: prices are inputs."""
+    """Estimate what CORS costs a month in each set-up, and in CloudFront's own alternatives. Prices are inputs."""
+    named = {"requests": requests, "preflights": preflights, "cors": cors, "hit_ratio": hit_ratio}
     try:
-        named = {"requests": requests, "preflights": preflights, "cors": cors, "hit_ratio": hit_ratio}
         traffic = _traffic(named | _pairs(assume or []))
-        given = _pairs(price or [])
-        found = costs(traffic, given)
-    except (ValueError, UsageError) as error:
-        line(console(error=True), ("error: ", "bold red"), str(error))
-        raise typer.Exit(2) from None
-    if json:
-        prices = {name: asdict(known) | {"dollars": given.get(name, known.dollars)} for name, known in PRICES.items()}
-        rows = [{"setup": c.setup, "dollars": round(c.dollars, 2), "items": c.items, "note": c.note} for c in found]
-        as_json({"costs": rows, "assumptions": asdict(traffic), "prices": prices})
-        return
-    out = console()
-    table(out, ["set-up", "$ a month", ""], [(c.setup, f"{c.dollars:,.2f}", c.note) for c in found])
-    out.print()
-    table(
-        out, ["assumption", "", ""], [(n, f"{getattr(traffic, n):,g}", about) for n, about in traffic.about().items()]
-    )
-    out.print()
-    rows_of_prices = [
-        (
-            name,
-            f"{given.get(name, known.dollars):g}",
-            known.unit,
-            "given" if name in given else known.as_of,
-            known.read_at,
+        changed = _pairs(price or [])
+        results = costs(traffic, changed)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None
+    prices = {name: asdict(known) | {"dollars": changed.get(name, known.dollars)} for name, known in PRICES.items()}
+    rows = [{"setup": c.setup, "dollars": round(c.dollars, 2), "items": c.items, "note": c.note} for c in results]
+
+    def say(out: Console) -> None:
+        table(out, ["SET-UP", "$ A MONTH", ""], [(c.setup, f"{c.dollars:,.2f}", c.note) for c in results])
+        line(out)
+        about = traffic.about().items()
+        table(out, ["ASSUMPTION", "", ""], [(n, f"{getattr(traffic, n):,g}", meaning) for n, meaning in about])
+        line(out)
+        cells = [
+            (
+                name,
+                f"{row['dollars']:g}",
+                row["unit"],
+                "yours" if name in changed else row["as_of"],
+                row["page"],
+            )
+            for name, row in prices.items()
+        ]
+        table(out, ["PRICE", "$", "FOR A", "AS OF", "CHECK AT"], cells)
+        line(
+            out, "Prices are for us-east-1 and may have changed: check them at the pages above (--price NAME=DOLLARS)."
         )
-        for name, known in PRICES.items()
-    ]
-    table(out, ["price", "$", "for a", "as of", "read at"], rows_of_prices)
-    line(out, "Not counted: CloudFront's and the upstream's own requests, data transfer, free tiers, discounts.")
+        line(out, "Not included: CloudFront's and the upstream's own requests, data transfer, free tiers, discounts.")
+
+    context.answer({"costs": rows, "assumptions": asdict(traffic), "prices": prices}, say)
 
 
 def _traffic(named: dict[str, float]) -> Traffic:
     known = _DEFAULT.about()
     if unknown := sorted(named.keys() - known.keys()):
-        raise UsageError(f"no assumption is called {', '.join(unknown)}; there are {', '.join(known)}")
+        raise UsageError(f"There is no assumption {', '.join(unknown)}. The assumptions are {', '.join(known)}.")
     return Traffic(**named)
 
 
 def _pairs(texts: list[str]) -> dict[str, float]:
-    found = {}
+    numbers = {}
     for text in texts:
         name, _, value = text.partition("=")
         try:
             number = float(value)
         except ValueError:
-            raise UsageError(f"{text!r} is not NAME=NUMBER") from None
+            raise UsageError(f"{text!r} is not NAME=NUMBER.") from None
         if not 0 <= number < float("inf"):
-            raise UsageError(f"{text!r}: a number from 0 on is wanted")
-        found[name.strip()] = number
-    return found
+            raise UsageError(f"{text!r}: the number has to be 0 or more.")
+        numbers[name.strip()] = number
+    return numbers

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "import")(import_)
+    command(app, "import", rich_help_panel="Policy as code")(import_)
 
 
 def import_(

@@ -1,4 +1,4 @@
-"""``edgecors local``: the options, and what is said when it can't run."""
+"""``edgecors local``: the local edge."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ class FrontName(StrEnum):
     function_url = "function-url"
     alb = "alb"
     alb_single_value = "alb-single-value"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    examples = ["edgecors local", "edgecors local --policy policy.json --front http-api --port 9000"]
+    epilog = "\n\n".join(("Examples:", *examples))
+    app.command("local", rich_help_panel="Try and plan", epilog=epilog)(local)
 
 
 def local(
@@ -53,9 +60,6 @@ def local(
         int | None,
         typer.Option(min=0, max=65535, help="Port of the playground; without it 8081, or a free one."),
     ] = None,
-    demo: Annotated[
-        bool, typer.Option("--demo", help="The default: a policy and an upstream of its own for what is not given.")
-    ] = False,
     sam: Annotated[
         bool,
         typer.Option(

@@ -1,15 +1,15 @@
-"""``probe``: does a live endpoint do what the policy says."""
+"""``edgecors probe``: whether a live endpoint does what the policy says."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from edgecors_admin.errors import CommandError, UsageError
+from edgecors_admin.policy_files import read_policies
 from edgecors_admin.probe import HttpSender, Probed, place_of
 from edgecors_admin.probe import probe as send_all
-from edgecors_admin.sites import load_site, with_lists
+from edgecors_admin.sites import Site, load_site, names_of_lists
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import checked_site
@@ -19,44 +19,50 @@ from edgecors_cli.render import line
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "probe")(probe)
+    examples = ["edgecors probe https://api.example.com/orders --site shop"]
+    command(app, "probe", rich_help_panel="Check", examples=examples)(probe)
 
 
 def probe(
     context: Context,
-    url: Annotated[str, typer.Argument(metavar="URL", help="Asked with GET and OPTIONS only.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The endpoint; only GET and OPTIONS are sent.")],
     site: Annotated[str | None, typer.Option(metavar="SITE", help="The site whose policy should hold there.")] = None,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A policy instead of a site.")] = None,
+    file: Annotated[str | None, typer.Option(metavar="FILE", help="A policy instead of a site; - is stdin.")] = None,
     header: Annotated[
-        list[str] | None, typer.Option(metavar="NAME: VALUE", help="Sent with every request that is no preflight.")
+        list[str] | None, typer.Option(metavar="NAME: VALUE", help="Sent with every request except preflights.")
     ] = None,
 ) -> None:
     """Send real preflights and requests, and compare every header with what the policy says."""
     location = place_of(url)
-    if (site is None) == (file is None):
-        raise UsageError("Say --site SITE, or --file FILE.")
+    if site is None and file is None:
+        raise UsageError("Add --site SITE or --file FILE.")
     if file is not None:
-        loaded = with_lists(context.parameters, "file", file.read_text("utf-8"))
+        files = read_policies(file)
+        text = files.policy_of(checked_site(site) if site is not None else "")
+        names = tuple(name for name in names_of_lists(text) if name not in files.lists)
+        lists = {**(context.parameters.get_lists(names) if names else {}), **files.lists}
+        loaded = Site(files.name, text, lists)
     else:
         loaded = load_site(context.parameters, checked_site(site or ""))
-    policy = loaded.policy()
+    policy = loaded.policy
     if policy is None:
-        raise CommandError("The policy is rejected, so the one that serves is not known: edgecors lint.")
-    found = send_all(policy, location, HttpSender(url, _extra(header or [])))
-    context.answer([probed.as_dict() for probed in found], lambda out: _say(out, url, found))
-    context.found(any(probed.differences for probed in found))
+        raise CommandError("The policy is rejected, so the one that serves is not known. Run edgecors lint.")
+    context.progress.step(f"asking {url}")
+    results = send_all(policy, location, HttpSender(url, _extra(header or [])))
+    context.answer([probed.as_dict() for probed in results], lambda out: _say(out, url, results))
+    context.found(any(probed.differences for probed in results))
 
 
 def _extra(headers: list[str]) -> dict[str, str]:
     pairs = [header.partition(":") for header in headers]
-    if wrong := [name for name, colon, _ in pairs if not colon]:
-        raise UsageError(f"{wrong[0]!r} is no header: write name: value.")
+    if bad := [name for name, colon, _ in pairs if not colon]:
+        raise UsageError(f"{bad[0]!r} is not a header. Write name: value.")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _say(out: Console, url: str, found: list[Probed]) -> None:
+def _say(out: Console, url: str, results: list[Probed]) -> None:
     line(out, (url, "bold"))
-    for probed in found:
+    for probed in results:
         mark = ("as decided", "green") if not probed.differences else ("differs", "bold red")
         line(out, probed.case.title, "  ", mark, (f"  {probed.reply.status}, {probed.decision.reason}", "dim"))
         for difference in probed.differences:
@@ -64,9 +70,9 @@ def _say(out: Console, url: str, found: list[Probed]) -> None:
             line(out, f"expected {difference.expected}", indent=6)
             line(out, f"got      {difference.got}", indent=6)
             line(out, (difference.because, "yellow"), indent=6)
-    wrong = sum(bool(probed.differences) for probed in found)
-    out.print()
-    if wrong:
-        line(out, (f"{wrong} of {len(found)} answers are not what the policy says.", "bold red"))
+    count = sum(bool(probed.differences) for probed in results)
+    line(out)
+    if count:
+        line(out, (f"{count} of {len(results)} answers are not what the policy says.", "bold red"))
     else:
-        line(out, (f"All {len(found)} answers are what the policy says.", "bold green"))
+        line(out, (f"All {len(results)} answers are what the policy says.", "bold green"))

@@ -9,7 +9,7 @@ from .packing import TooLargeError, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MAX_ENTRIES = 100_000
 """Distinct entries of one value. A value with more of them is refused as too large; repeated entries cost nothing."""
@@ -28,15 +28,17 @@ class Allowlist:
         findings: repaired and skipped entries.
     """
 
-    __slots__ = ("_others", "findings", "has_star", "index", "names")
+    __slots__ = ("_others", "_unsafe", "_valid_others", "findings", "has_star", "index", "names")
 
     def __init__(self) -> None:
         self.index = OriginIndex()
-        self.names: list[str] = []
+        self.names: dict[str, None] = {}
         self.has_star = False
         self.findings = Findings()
         # Entries that needed a closer look, so that a repeated one is read and reported once.
         self._others: set[str] = set()
+        self._valid_others = 0
+        self._unsafe: dict[tuple[str, ...], UnsafeEntries] = {}
 
     def is_known(self, entry: str) -> bool:
         """Whether this very text was added before, or just now in its canonical spelling."""
@@ -51,6 +53,7 @@ class Allowlist:
         if pattern is ANY:
             self.has_star = True
         elif pattern is not None:
+            self._valid_others += 1
             self.index.add(pattern)
 
     def add_name(self, entry: str, location: str, invalid: str) -> None:
@@ -60,8 +63,8 @@ class Allowlist:
         if not is_name(name):
             remedy = "Write @ and a name of letters, digits, _ . and -."
             self.report(invalid, Finding(invalid, "bad-list-name", location, f"{quote(entry)} names no list", remedy))
-        elif name not in self.names:
-            self.names.append(name)
+        else:
+            self.names[name] = None
 
     def refuse(self, entry: str, location: str) -> None:
         """Skip an entry that a list must not have: ``*``, or another list's name."""
@@ -77,28 +80,58 @@ class Allowlist:
 
     def check_size(self) -> None:
         """Raises TooLargeError when there are more entries than one value may have."""
-        if len(self.index) + len(self._others) > MAX_ENTRIES:
+        if len(self.index) + len(self._others) - self._valid_others > MAX_ENTRIES:
             raise TooLargeError(f"the value has more than {MAX_ENTRIES:,} different entries")
 
-    def unsafe_with_credentials(self) -> Iterator[tuple[str, Finding]]:
-        """Each entry that must not be in a grant with credentials, with its error (whose location is empty)."""
+    def unsafe_with_credentials(self, tolerate: tuple[str, ...]) -> UnsafeEntries:
+        """The entries that must not be in a grant with credentials, unless their codes are tolerated.
+
+        Made once for all grants that use the list: there may be many of both.
+        """
+        unsafe = self._unsafe.get(tolerate)
+        if unsafe is None:
+            unsafe = self._unsafe[tolerate] = UnsafeEntries(self._find_unsafe(tolerate))
+        return unsafe
+
+    def _find_unsafe(self, tolerate: tuple[str, ...]) -> Iterator[tuple[str, Finding]]:
         # Of exact origins only these can be unsafe: do not parse a hundred thousand others.
-        for text in sorted(text for text in self.index.exact if text == "null" or text.startswith("http:")):
-            yield from _unsafe(NULL if text == "null" else _exact_pattern(text))
-        for text in sorted(self.index.patterns):
-            if text.startswith("http:") or text.endswith("://*"):
-                pattern, _ = parse_pattern(text)
-                if pattern is not None:
-                    yield from _unsafe(pattern)
+        texts = [text for text in self.index.exact if text == "null" or text.startswith("http:")]
+        texts += [text for text in self.index.patterns if text.startswith("http:") or text.endswith("://*")]
+        for text in sorted(texts):
+            pattern = parse_pattern(text)[0] if text in self.index.patterns else _exact_pattern(text)
+            finding = None if pattern is None else _unsafe(pattern)
+            if finding is not None and finding.code not in tolerate:
+                yield text, finding
+
+
+class UnsafeEntries:
+    """Entries of a list that allow nobody in a grant with credentials.
+
+    Attributes:
+        texts: in canonical spelling.
+        findings: an error for each, with an empty location.
+    """
+
+    __slots__ = ("findings", "texts")
+
+    def __init__(self, entries: Iterable[tuple[str, Finding]]) -> None:
+        self.findings = Findings()
+        texts = []
+        for text, finding in entries:
+            texts.append(text)
+            self.findings.add(finding.severity, finding.code, "", finding.message, finding.remedy)
+        self.texts = frozenset(texts)
 
 
 def _exact_pattern(text: str) -> Pattern:
+    if text == "null":
+        return NULL
     scheme, _, rest = text.partition("://")
     host = rest.partition("]")[0] + "]" if rest.startswith("[") else rest.partition(":")[0]
     return Pattern("origin", text, scheme, host)
 
 
-def _unsafe(pattern: Pattern) -> Iterator[tuple[str, Finding]]:
+def _unsafe(pattern: Pattern) -> Finding | None:
     if pattern is NULL:
         code, remedy = "null-with-credentials", "Remove 'null' or allow_credentials."
         message = "'null' with credentials: any page can make itself a null origin, with a sandboxed frame"
@@ -109,8 +142,8 @@ def _unsafe(pattern: Pattern) -> Iterator[tuple[str, Finding]]:
         code, remedy = "insecure-origin", 'Use https, or accept the risk with "tolerate": ["insecure-origin"].'
         message = f"{pattern.text!r} is not encrypted: with credentials anyone on its network can read as the user"
     else:
-        return
-    yield pattern.text, Finding(ERROR, code, "", message, remedy)
+        return None
+    return Finding(ERROR, code, "", message, remedy)
 
 
 def is_name(text: str) -> bool:

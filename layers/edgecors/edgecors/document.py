@@ -15,6 +15,7 @@ from .fields import (
     GRANT_FIELDS,
     MAX_GLOBS,
     MAX_LISTS,
+    MAX_QUESTION_MARKS,
     RULE_FIELDS,
     SITE_FIELDS,
     show,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .fields import Field
+    from .paths import Globs
 
 MAX_JSON_MARKS = 250_000
 """Brackets, braces, commas and colons of a JSON document: each can become an object of some 60 bytes."""
@@ -106,6 +108,7 @@ def read_document(text: str) -> Document:
         findings.add(ERROR, "too-large", "", str(error), "Move origins to lists of their own, and name them as @list.")
     except ValueError as error:
         findings.add(ERROR, "unreadable", "", str(error), "Write the value again, best with the edgecors command.")
+    _check_totals(rules, findings)
     if findings.has_errors:
         raise PolicyError(findings)
     return Document(rules, values["mode"], values["refresh_seconds"], findings)
@@ -168,7 +171,14 @@ class _ParsedRule:
 
     def count_globs(self) -> int:
         """The number of its hosts and paths."""
-        return sum(len(globs.texts) for name in ("hosts", "paths") if (globs := self._values[name]) is not None)
+        return sum(len(globs.texts) for globs in self._globs())
+
+    def count_question_marks(self) -> int:
+        """The number of ``?`` in its hosts and paths."""
+        return sum(text.count("?") for globs in self._globs() for text in globs.texts)
+
+    def _globs(self) -> list[Globs]:
+        return [globs for name in ("hosts", "paths") if (globs := self._values[name]) is not None]
 
     def compile(self, lists: Mapping[str, Allowlist | None], findings: Findings) -> Rule:
         """The rule with the lists filled in; findings about entries that are unsafe in it are added."""
@@ -194,17 +204,21 @@ class _ParsedRule:
     def _compile_origins(
         self, index: int, origins: Allowlist, lists: Mapping[str, Allowlist | None], findings: Findings
     ) -> OriginSet:
-        allowlists = [(name, allowlist) for name in origins.names if (allowlist := lists.get(name)) is not None]
-        excluded = set()
-        if self.grants[index]["allow_credentials"]:
-            location = f"rules[{self._index}]" + (f".grants[{index}]" if len(self.grants) > 1 else "")
-            for name, allowlist in allowlists:
-                for text, finding in allowlist.unsafe_with_credentials():
-                    if finding.code not in self._values["tolerate"]:
-                        excluded.add(text)
-                        message = f"{finding.message}; the entry is skipped"
-                        findings.add(SKIPPED, finding.code, f"{location} @{name}", message, finding.remedy)
-        return OriginSet([origins.index, *(allowlist.index for _, allowlist in allowlists)], excluded)
+        parts = [(origins.index, frozenset[str]())]
+        location = f"rules[{self._index}]" + (f".grants[{index}]" if len(self.grants) > 1 else "")
+        for name in origins.names:
+            allowlist = lists.get(name)
+            if allowlist is None:
+                continue
+            excluded = frozenset[str]()
+            if self.grants[index]["allow_credentials"]:
+                unsafe = allowlist.unsafe_with_credentials(self._values["tolerate"])
+                excluded = unsafe.texts
+                for finding in unsafe.findings:
+                    message = f"{finding.message}; the entry is skipped"
+                    findings.add(SKIPPED, finding.code, f"{location} @{name}", message, finding.remedy)
+            parts.append((allowlist.index, excluded))
+        return OriginSet(parts)
 
 
 def _is_yaml(text: str) -> bool:
@@ -249,7 +263,6 @@ def _read_json(text: str, findings: Findings) -> tuple[dict[str, Any], list[_Par
         return {}, []
     values = _read_fields(data, SITE_FIELDS, "", findings)
     rules = [_read_rule(index, rule, where, findings) for index, (where, rule) in enumerate(values["rules"])]
-    _check_totals(rules, findings)
     return values, rules
 
 
@@ -322,6 +335,9 @@ def _read_fields(
 
 
 def _report_unknown(name: str, known: list[str], location: str, findings: Findings) -> None:
+    if findings.is_full(ERROR):
+        findings.add(ERROR, "unknown-field", "", "")
+        return
     import difflib  # only a document with an error pays for this module
 
     near = difflib.get_close_matches(name, known, 1, 0.5)
@@ -373,12 +389,13 @@ def _check_unsafe(
     origins: Allowlist, data: dict[str, Any], location: str, tolerate: tuple[str, ...], findings: Findings
 ) -> None:
     """Report each entry that must not be in a grant with credentials, at its place in the document."""
-    unsafe = {text: finding for text, finding in origins.unsafe_with_credentials() if finding.code not in tolerate}
-    if not unsafe:
+    unsafe = origins.unsafe_with_credentials(tolerate)
+    if not unsafe.texts:
         return
     for number, entry in enumerate(data["allow_origins"]):
         pattern = parse_pattern(entry)[0] if isinstance(entry, str) else None
-        if pattern is not None and (finding := unsafe.get(pattern.text)) is not None:
+        if pattern is not None and pattern.text in unsafe.texts:
+            finding = next(f for f in unsafe.findings if repr(pattern.text) in f.message)
             findings.add(ERROR, finding.code, f"{location}[{number}]", finding.message, finding.remedy)
 
 
@@ -387,6 +404,10 @@ def _check_totals(rules: list[_ParsedRule], findings: Findings) -> None:
     if globs > MAX_GLOBS:
         message = f"the document has {globs:,} hosts and paths, more than {MAX_GLOBS:,}"
         findings.add(ERROR, "too-large", "rules", message, "Merge some of them, with * where that is possible.")
+    marks = sum(rule.count_question_marks() for rule in rules)
+    if marks > MAX_QUESTION_MARKS:
+        message = f"the document has {marks:,} ? in its hosts and paths, more than {MAX_QUESTION_MARKS:,}"
+        findings.add(ERROR, "too-large", "rules", message, "Write * where that is possible.")
     names = list(_names(rules))
     if len(names) > MAX_LISTS:
         message = f"the document names {len(names):,} lists, more than {MAX_LISTS:,}"

@@ -280,6 +280,10 @@ class Objects:
 MAX_RULES = 1000
 MAX_GLOBS = 2000
 """Globs of hosts and paths in one document. Each may have to be compared with the path of every request."""
+MAX_GLOB_LENGTH = 1024
+"""Characters of one glob."""
+MAX_QUESTION_MARKS = 100
+"""``?`` in all globs of one document: unlike ``*``, each may have to be tried at every position of a path."""
 MAX_LISTS = 100
 """Lists that one document can name. Each ten of them cost one call when they are read."""
 
@@ -441,6 +445,8 @@ _HOST_GLOB = "abcdefghijklmnopqrstuvwxyz0123456789-_.*?[]:"
 
 def _host_glob(text: str) -> tuple[str, str]:
     """The glob in lower case, and what is wrong with it."""
+    if len(text) > MAX_GLOB_LENGTH:
+        return "", f"is longer than {MAX_GLOB_LENGTH:,} characters"
     glob = text.lower()
     if not glob or not text.isascii() or glob.strip(_HOST_GLOB) or (":" in glob and not glob.endswith("]")):
         return glob, "is not a host name (without scheme and port)"
@@ -453,6 +459,8 @@ def _path_glob(text: str) -> tuple[str, str]:
     As at CloudFront, the leading slash may be left out.
     """
     glob = text if text.startswith(("/", "*")) else "/" + text
+    if len(text) > MAX_GLOB_LENGTH:
+        return "/", f"is longer than {MAX_GLOB_LENGTH:,} characters"
     if not text or any(character <= " " or character in "\\\x7f" for character in glob):
         return glob, "is not a path: it is empty, or has a backslash, a blank or a control character"
     # A star that stands for itself can't be written: decoded, it would match anything.

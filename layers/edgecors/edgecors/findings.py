@@ -79,15 +79,15 @@ class Findings:
         """Whether an error was added."""
         return ERROR in self._counts
 
+    def is_full(self, severity: str) -> bool:
+        """Whether a further finding of this severity would only be counted, so that its texts need not be made."""
+        return self._counts.get(severity, 0) >= MAX_FINDINGS
+
     def add(self, severity: str, code: str, location: str, message: str, remedy: str = "") -> None:
         """Add one finding, or count it where there are too many."""
-        if self.has_room(severity):
+        if not self.is_full(severity):
             self._findings.append(Finding(severity, code, location, message, remedy))
-
-    def has_room(self, severity: str) -> bool:
-        """Count one finding of this severity; whether it is to be kept. Saves making texts that nobody will read."""
-        count = self._counts[severity] = self._counts.get(severity, 0) + 1
-        return count <= MAX_FINDINGS
+        self._counts[severity] = self._counts.get(severity, 0) + 1
 
     def extend(self, findings: Findings) -> None:
         """Add what another collector holds, with its counts."""

@@ -26,9 +26,10 @@ _KEPT = {ord(character): f"%{ord(character):02X}" for character in "\0/\\%;?#"}
 _KEPT |= {0xDC00 + byte: f"%{byte:02X}" for byte in range(0x80, 0x100)}
 _KEPT_ESCAPES = frozenset(_KEPT.values())
 _RAW = {ord("\\"): "%5C", 0: "%00"}
-_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-_UNICODE_ESCAPE = re.compile("%u([0-9A-Fa-f]{4})")
-_BYTES = re.compile("(?:%[89A-F][0-9A-F])+")
+# Compiled when first used (`re` keeps them): few paths need them, and a cold start should not pay.
+_BAD_ESCAPE = "%(?![0-9A-Fa-f]{2})"
+_UNICODE_ESCAPE = "%u([0-9A-Fa-f]{4})"
+_BYTES = "(?:%[89A-F][0-9A-F])+"
 
 
 def readings(path: str) -> tuple[str, ...] | None:
@@ -57,7 +58,7 @@ def readings(path: str) -> tuple[str, ...] | None:
     if len(path) > MAX_AMBIGUOUS_LENGTH:
         return None
     # A decoded character must not complete a bad escape: %%32F is no slash for a server that decodes once.
-    return _all_readings(text, decode_escapes(_BAD_ESCAPE.sub("%25", path)))
+    return _all_readings(text, decode_escapes(re.sub(_BAD_ESCAPE, "%25", path)))
 
 
 def _all_readings(*texts: str) -> tuple[str, ...] | None:
@@ -159,7 +160,9 @@ def _replace_bad_escapes(text: str, replacement: str) -> str:
 
 def _decode_unicode_escapes(text: str) -> str:
     """%uXXXX, which Jetty and ASP.NET have known: %u002F is a slash."""
-    return _UNICODE_ESCAPE.sub(lambda match: chr(int(match[1], 16)).translate(_KEPT), text) if "%u" in text else text
+    return (
+        re.sub(_UNICODE_ESCAPE, lambda match: chr(int(match[1], 16)).translate(_KEPT), text) if "%u" in text else text
+    )
 
 
 def _decode_latin_1(text: str) -> str:
@@ -168,7 +171,7 @@ def _decode_latin_1(text: str) -> str:
 
 def _decode_all_latin_1(text: str) -> str:
     """As Jetty does: one byte that is not UTF-8 makes the whole path Latin-1."""
-    if text.isascii() or not _BYTES.search(text):
+    if text.isascii() or not re.search(_BYTES, text):
         return text
     encoded = text.encode("utf-8", "surrogatepass").decode("latin-1")
     return _decode_latin_1(encoded)
@@ -176,7 +179,7 @@ def _decode_all_latin_1(text: str) -> str:
 
 def _replace_invalid_bytes(text: str) -> str:
     """As Werkzeug does: a replacement character for whatever is not UTF-8."""
-    return _BYTES.sub(lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace"), text)
+    return re.sub(_BYTES, lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace"), text)
 
 
 def _decode_overlong(text: str) -> str:
@@ -227,55 +230,71 @@ class Globs:
     The time to match grows with the text's length times the number of globs.
     """
 
-    __slots__ = ("_exact", "_prefixes", "_regex", "_runs", "texts")
+    __slots__ = ("_exact", "_others", "_prefixes", "texts")
 
     def __init__(self, globs: Iterable[str]) -> None:
         self.texts = tuple(globs)
         self._exact = frozenset(glob for glob in self.texts if "*" not in glob and "?" not in glob)
         self._prefixes = tuple(glob[:-1] for glob in self.texts if _is_prefix(glob))
         others = [glob for glob in self.texts if glob not in self._exact and not _is_prefix(glob)]
-        self._runs = tuple(glob.split("*") for glob in others if "?" not in glob)
-        regexes = [_to_regex(glob) for glob in others if "?" in glob]
-        self._regex = re.compile("|".join(regexes), re.DOTALL) if regexes else None
+        self._others = tuple([_Run(run) for run in glob.split("*")] for glob in others)
 
     def match(self, text: str) -> bool:
         """Whether any of the globs matches the whole text."""
         if text in self._exact or text.startswith(self._prefixes):
             return True
-        if self._runs and any(_match_runs(runs, text) for runs in self._runs):
-            return True
-        return self._regex is not None and self._regex.fullmatch(text) is not None
+        return bool(self._others) and any(_match_runs(runs, text) for runs in self._others)
 
 
 def _is_prefix(glob: str) -> bool:
     return glob[-1:] == "*" and "*" not in glob[:-1] and "?" not in glob
 
 
-def _match_runs(runs: list[str], text: str) -> bool:
-    """Match what stands between the stars of a glob: each run at its leftmost position, the last at the end."""
-    head, *middle, tail = runs
-    start, end = len(head), len(text) - len(tail)
-    if start > end or not text.startswith(head) or not text.endswith(tail):
+class _Run:
+    """What stands between two stars of a glob: literal pieces at their offsets, with one character for each ``?``."""
+
+    __slots__ = ("length", "pieces")
+
+    def __init__(self, run: str) -> None:
+        self.length = len(run)
+        self.pieces: list[tuple[int, str]] = []
+        offset = 0
+        for piece in run.split("?"):
+            if piece:
+                self.pieces.append((offset, piece))
+            offset += len(piece) + 1
+
+    def matches_at(self, text: str, position: int) -> bool:
+        """Whether the run is at this position."""
+        return all(text.startswith(piece, position + offset) for offset, piece in self.pieces)
+
+    def find(self, text: str, start: int, end: int) -> int:
+        """The leftmost position of the run between two others; -1 when there is none."""
+        if not self.pieces:
+            return start if start + self.length <= end else -1
+        offset, first = self.pieces[0]
+        last = end - self.length
+        while start <= last:
+            position = text.find(first, start + offset, end) - offset
+            if position < start or position > last:
+                return -1
+            if len(self.pieces) == 1 or self.matches_at(text, position):
+                return position
+            start = position + 1
+        return -1
+
+
+def _match_runs(runs: list[_Run], text: str) -> bool:
+    """The first run at the start, the last one at the end, each one between them at its leftmost position."""
+    head, tail = runs[0], runs[-1]
+    if len(runs) == 1:
+        return len(text) == head.length and head.matches_at(text, 0)
+    start, end = head.length, len(text) - tail.length
+    if start > end or not head.matches_at(text, 0) or not tail.matches_at(text, end):
         return False
-    for run in middle:
-        position = text.find(run, start, end)
+    for run in runs[1:-1]:
+        position = run.find(text, start, end)
         if position < 0:
             return False
-        start = position + len(run)
+        start = position + run.length
     return True
-
-
-def _to_regex(glob: str) -> str:
-    """Each run between stars matches at its leftmost position in an atomic group, so nothing is tried twice.
-
-    Only the run after the last star is tied to the end, which the leftmost match can't do: it is matched from there.
-    """
-    head, *runs = (_literal(run) for run in re.sub(r"\*+", "*", glob).split("*"))
-    if not runs:
-        return head
-    *middle, tail = runs
-    return head + "".join(f"(?>.*?{run})" for run in middle) + f".*{tail}"
-
-
-def _literal(run: str) -> str:
-    return "".join("." if character == "?" else re.escape(character) for character in run)

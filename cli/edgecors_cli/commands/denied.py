@@ -1,4 +1,4 @@
-"""``denied``: who is being refused."""
+"""``edgecors denied``: which origins are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from edgecors_cli.render import line
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "denied")(denied)
+    examples = ["edgecors denied shop --since 2d", "edgecors denied shop --in-region eu-west-1"]
+    command(app, "denied", rich_help_panel="Check", examples=examples)(denied)
 
 
 def denied(
@@ -25,17 +26,18 @@ def denied(
     since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 30m, 1h, 2d, 1w.")] = "1h",
     log_group: Annotated[
         list[str] | None,
-        typer.Option(metavar="PREFIX", help=f"What the log groups' names start with. Default: {', '.join(PREFIXES)}"),
+        typer.Option(metavar="PREFIX", help=f"Start of the log groups' names. Default: {', '.join(PREFIXES)}"),
     ] = None,
     in_region: Annotated[
-        list[str] | None, typer.Option(metavar="REGION", help="Look only there. Default: in every Region.")
+        list[str] | None, typer.Option(metavar="REGION", help="Read only this Region. Default: every Region.")
     ] = None,
 ) -> None:
-    """Which origins are refused, and the line that would admit each. Reads the logs of every Region."""
+    """List the origins that are refused, each with the command that would allow it. Reads the logs of every Region."""
     seconds = seconds_of(since)
     regions = in_region or context.account.regions()
+    context.progress.step(f"reading logs in {len(regions)} Regions")
     report = find_refused(context.account.logs, regions, checked_site(site), seconds, log_group or PREFIXES)
-    several = _several_rules(context, site)
+    has_rules = _has_several_rules(context, site)
     rows: list[dict[str, Any]] = [
         {
             "origin": r.origin,
@@ -44,7 +46,7 @@ def denied(
             "log_lines": r.lines,
             "last_seen": r.last,
             "regions": r.regions,
-            "remedy": r.remedy(site, several),
+            "remedy": r.remedy(site, has_rules),
         }
         for r in report.refused
     ]
@@ -56,11 +58,9 @@ def denied(
             if row["remedy"]:
                 line(out, (row["remedy"], "green"), indent=4)
         if not report.groups:
-            line(
-                out, f"No log groups that start with {' or '.join(log_group or PREFIXES)}: name yours with --log-group."
-            )
+            line(out, f"No log group starts with {' or '.join(log_group or PREFIXES)}. Name yours with --log-group.")
         elif not rows:
-            line(out, f"Nobody was refused within {since} ({len(report.groups)} log groups).")
+            line(out, f"No origin was refused within {since} ({len(report.groups)} log groups).")
         else:
             line(out, ("A container logs an origin once a minute: lines are not requests.", "dim"))
         if report.failed:
@@ -70,7 +70,7 @@ def denied(
     context.answer({"refused": rows, "log_groups": report.groups, "failed_regions": dict(report.failed)}, say)
 
 
-def _several_rules(context: Context, site: str) -> bool:
+def _has_several_rules(context: Context, site: str) -> bool:
     stored = context.parameters.get(context.parameters.name_of(site))
-    policy = with_lists(context.parameters, site, stored.text).policy() if stored is not None else None
+    policy = with_lists(context.parameters, site, stored.text).policy if stored is not None else None
     return policy is not None and len(policy.rules) > 1

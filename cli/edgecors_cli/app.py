@@ -1,0 +1,72 @@
+"""Puts the commands together. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgecors_cli.commands import (
+    alias,
+    allow,
+    apply,
+    cost,
+    delete,
+    denied,
+    diff,
+    explain,
+    export,
+    history,
+    importing,
+    lint,
+    lists,
+    local,
+    plan,
+    probe,
+    revoke,
+    rollback,
+    show,
+    sites,
+)
+
+COMMANDS = (
+    *(sites, lists, show, alias),
+    *(allow, revoke, delete),
+    *(explain, lint, denied, probe),
+    *(plan, apply, export, importing),
+    *(history, diff, rollback),
+    *(local, cost),
+)
+"""In the order of the help."""
+
+app = typer.Typer(
+    name="edgecors",
+    help="CORS for CloudFront and API Gateway from an allowlist in Parameter Store.\n\n"
+    "Exit status: 0 fine; 1 findings, or a change that was refused; 2 called wrongly; 3 AWS could not be reached or"
+    " refused; 4 plan has changes; 70 an error in edgecors itself.",
+    epilog="Start with: edgecors allow shop https://app.example.com",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"edgecors {version('edgecors')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the command itself; its help is the application's."""
+
+
+for module in COMMANDS:
+    module.register(app)

@@ -1,0 +1,41 @@
+"""``edgecors apply``: write what files say to Parameter Store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from edgecors_admin.conditional_write import replace
+from edgecors_admin.errors import CommandError
+
+from edgecors_cli.context import Context, Yes, command
+from edgecors_cli.planning import Files, SiteOption, make, rejected, say
+from edgecors_cli.render import line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    examples = ["edgecors apply policies/", "edgecors apply all.yaml --yes"]
+    command(app, "apply", rich_help_panel="Policy as code", examples=examples)(apply)
+
+
+def apply(context: Context, file: Files, site: SiteOption = None, yes: Yes = False) -> None:
+    """Write what differs, lists first. Deletes nothing, and writes nothing if anything is rejected."""
+    result = make(context, file, site)
+    if not context.json:
+        say(context.out, result)
+    if names := rejected(result):
+        raise CommandError(f"Rejected: {', '.join(names)}. Nothing was written.")
+    if result.steps:
+        count = len(result.steps)
+        context.confirm(f"Write {count} {'parameter' if count == 1 else 'parameters'}?", yes=yes)
+    written: list[dict[str, Any]] = []
+    for number, step in enumerate(result.steps, 1):
+        context.progress.step(f"writing {step.target}, {number} of {len(result.steps)}")
+        name = context.parameters.name_of(step.target)
+        after = replace(context.parameters, name, step.text, step.before, "String")
+        written.append({"target": step.target, "parameter": name, "version": after.version})
+        if not context.json:
+            line(context.out, ("written: ", "bold green"), f"{name} version {after.version}")
+    if context.json:
+        context.answer({**result.as_dict(), "written": written}, lambda _: None)

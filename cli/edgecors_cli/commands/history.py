@@ -1,0 +1,61 @@
+"""``edgecors history``: the versions of a site or list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from edgecors_cli.commands.arguments import Target
+from edgecors_cli.context import Context, command
+from edgecors_cli.render import changed_entries, table
+from edgecors_cli.versions import all_versions, is_rejected
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    examples = ["edgecors history shop", "edgecors history @partners"]
+    command(app, "history", rich_help_panel="Versions", examples=examples)(history)
+
+
+def history(context: Context, target: Target) -> None:
+    """List the versions that Parameter Store still has, with the origins that each added and removed."""
+    versions = all_versions(context, target)
+    by_number = {stored.version: stored for stored in versions}
+    rows = []
+    for stored in versions:
+        context.progress.step(f"comparing version {stored.version}")
+        before = by_number.get(stored.version - 1)
+        known = before is not None or stored.version == 1
+        added, removed = changed_entries(before.text if before is not None else "", stored.text)
+        rows.append(
+            {
+                "version": stored.version,
+                "modified": stored.modified.isoformat(timespec="seconds") if stored.modified is not None else None,
+                "user": stored.user,
+                "labels": list(stored.labels),
+                "origins_added": added if known else None,
+                "origins_removed": removed if known else None,
+                "errors": is_rejected(target, stored.text),
+            }
+        )
+
+    def say(out: Console) -> None:
+        head = ("VERSION", "WHEN", "ORIGINS", "BY", "")
+        table(out, head, [(r["version"], r["modified"], _change(r), _who(r["user"]), _notes(r)) for r in rows])
+
+    context.answer(rows, say)
+
+
+def _change(row: dict[str, Any]) -> str:
+    return "?" if row["origins_added"] is None else f"+{row['origins_added']} -{row['origins_removed']}"
+
+
+def _who(arn: object) -> str:
+    """The end of an ARN: the user, or the role and its session."""
+    return str(arn).rpartition(":")[2]
+
+
+def _notes(row: dict[str, Any]) -> str:
+    return ", ".join([*(["rejected"] if row["errors"] else []), *row["labels"]])

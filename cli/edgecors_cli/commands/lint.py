@@ -1,0 +1,96 @@
+"""``edgecors lint``: errors and warnings of policies and lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from edgecors.findings import WARNING, Finding
+from edgecors_admin.errors import UsageError
+from edgecors_admin.lint import FINDINGS, is_clean, lint_list
+from edgecors_admin.lint import lint as lint_policy
+from edgecors_admin.policy_files import ENDINGS, PolicyFiles, read_policies
+from edgecors_admin.sites import load_site, missing, names_of_lists
+from rich.console import Console
+
+from edgecors_cli.commands.arguments import checked_site, checked_target, complete_target
+from edgecors_cli.context import Context, command
+from edgecors_cli.render import findings, line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    examples = ["edgecors lint", "edgecors lint shop", "edgecors lint policies/", "cat policy.json | edgecors lint -"]
+    command(app, "lint", rich_help_panel="Check", examples=examples)(lint)
+
+
+def lint(
+    context: Context,
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SITE|@LIST|FILE|-",
+            help="Default: everything in Parameter Store. FILE may be a directory.",
+            autocompletion=complete_target,
+        ),
+    ] = None,
+) -> None:
+    """Report all errors and warnings, each with code, location and remedy. Changes nothing."""
+    results = _lint_all(context) if what is None else _lint_one(context, what)
+    rows = [{"policy": name, "findings": [f.as_dict() for f in problems]} for name, problems in results.items()]
+
+    def say(out: Console) -> None:
+        for name, problems in results.items():
+            bad = sum(f.severity in FINDINGS for f in problems)
+            line(out, (name, "bold"), "  ", ("fine", "green") if not bad else (f"findings: {bad}", "yellow"))
+            findings(out, problems)
+        if not results:
+            line(out, "There is nothing to check.")
+
+    context.answer(rows, say)
+    context.found(any(not is_clean(problems) for problems in results.values()))
+
+
+def _lint_one(context: Context, what: str) -> dict[str, list[Finding]]:
+    if what == "-" or Path(what).exists():
+        return lint_files(context, read_policies(what))
+    if what.startswith("@"):
+        stored = context.parameters.get(context.parameters.name_of(checked_target(what)))
+        if stored is None:
+            raise missing(context.parameters, what)
+        return {what: lint_list(what[1:], stored.value)}
+    if "/" in what or what.endswith(ENDINGS):
+        raise UsageError(f"There is no file {what}.")
+    return {what: load_site(context.parameters, checked_site(what)).findings()}
+
+
+def lint_files(context: Context, files: PolicyFiles) -> dict[str, list[Finding]]:
+    """The findings of each policy and list of files. Lists that they do not hold are read from Parameter Store."""
+    policies = {files.name: files.single} if files.single is not None else files.sites
+    context.progress.step(f"checking {len(policies) + len(files.lists)} policies and lists")
+    names = dict.fromkeys(name for text in policies.values() for name in names_of_lists(text))
+    stored = tuple(name for name in names if name not in files.lists)
+    values = {**(context.parameters.get_lists(stored) if stored else {}), **files.lists}
+    return {
+        **{name: lint_policy(text, values) for name, text in policies.items()},
+        **{f"@{name}": lint_list(name, text) for name, text in files.lists.items()},
+    }
+
+
+def _lint_all(context: Context) -> dict[str, list[Finding]]:
+    lists: dict[str, str | None] = {name: s.value for name, s in context.parameters.below("lists").items()}
+    results = {}
+    used: set[str] = set()
+    for name, stored in context.parameters.below("sites").items():
+        context.progress.step(f"checking site {name}")
+        results[name] = lint_policy(stored.value, lists)
+        used.update(names_of_lists(stored.text))
+    for name, value in lists.items():
+        context.progress.step(f"checking list @{name}")
+        problems = lint_list(name, value or "")
+        if name not in used:
+            remedy = f"Name it: edgecors allow SITE @{name}."
+            problems.append(Finding(WARNING, "not-referenced", f"@{name}", "no policy uses the list", remedy))
+        results[f"@{name}"] = problems
+    return results

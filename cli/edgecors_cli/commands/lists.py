@@ -1,0 +1,59 @@
+"""``edgecors lists``: the lists that policies share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from edgecors_admin.lint import FINDINGS, lint_list
+from edgecors_admin.sites import names_of_lists
+from edgecors_admin.source_map import read_written_list
+from rich.console import Console
+
+from edgecors_cli.context import Context, command
+from edgecors_cli.overview import about, size_text
+from edgecors_cli.render import line, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "lists", rich_help_panel="Look", examples=["edgecors lists"])(lists)
+
+
+def lists(context: Context) -> None:
+    """List all lists with the sites that use them."""
+    stored_lists = context.parameters.below("lists")
+    used: dict[str, list[str]] = {}
+    for site, stored in context.parameters.below("sites").items():
+        for name in names_of_lists(stored.text):
+            used.setdefault(name, []).append(site)
+    rows: list[dict[str, Any]] = []
+    for name, stored in stored_lists.items():
+        context.progress.step(f"reading list @{name}")
+        problems = [f for f in lint_list(name, stored.value) if f.severity in FINDINGS]
+        entries = len(read_written_list(name, stored.value))
+        state = {"entries": entries, "used_by": used.get(name, []), "findings": len(problems)}
+        rows.append({**about(stored), "list": f"@{name}", **state})
+    missing = sorted(set(used) - set(stored_lists))
+
+    def say(out: Console) -> None:
+        if not rows:
+            line(out, f"No lists in {context.account.region} below {context.parameters.root}/lists.")
+        else:
+            head = ("LIST", "ENTRIES", "VERSION", "SIZE", "USED BY", "FINDINGS")
+            cells = [
+                (
+                    row["list"],
+                    row["entries"],
+                    row["version"],
+                    size_text(row),
+                    ", ".join(row["used_by"]) or "no site",
+                    row["findings"] or "none",
+                )
+                for row in rows
+            ]
+            table(out, head, cells)
+        for name in missing:
+            line(out, ("missing: ", "red"), f"@{name}, used by {', '.join(used[name])}")
+
+    context.answer({"lists": rows, "missing": missing}, say)

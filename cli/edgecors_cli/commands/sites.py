@@ -1,0 +1,57 @@
+"""``edgecors sites``: what there is."""
+
+from __future__ import annotations
+
+import typer
+from edgecors_admin.lint import FINDINGS
+from edgecors_admin.sites import Site
+from rich.console import Console
+
+from edgecors_cli.context import Context, command
+from edgecors_cli.overview import about, size_text, summary
+from edgecors_cli.render import line, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "sites", rich_help_panel="Look", examples=["edgecors sites", "edgecors sites --json"])(sites)
+
+
+def sites(context: Context) -> None:
+    """List all sites with a summary of their policies, and the aliases that use them."""
+    stored_sites = context.parameters.below("sites")
+    values: dict[str, str | None] = {name: stored.value for name, stored in context.parameters.below("lists").items()}
+    aliases: dict[str, list[str]] = {}
+    for alias, target in context.parameters.below("aliases").items():
+        aliases.setdefault(target.text.strip(), []).append(alias)
+    rows = []
+    for name, stored in stored_sites.items():
+        context.progress.step(f"reading site {name}")
+        site = Site(name, stored.text, values, stored)
+        problems = [f for f in site.findings() if f.severity in FINDINGS]
+        rows.append(
+            {
+                **about(stored),
+                "site": name,
+                **summary(site.policy),
+                "aliases": aliases.get(name, []),
+                "findings": len(problems),
+            }
+        )
+    dangling = {site: names for site, names in aliases.items() if site not in stored_sites}
+
+    def say(out: Console) -> None:
+        if not rows:
+            line(out, f"No sites in {context.account.region} below {context.parameters.root}/sites.")
+            line(out, "Create one: edgecors allow SITE https://app.example.com")
+        else:
+            head = ("SITE", "RULES", "ENTRIES", "MODE", "VERSION", "SIZE", "FINDINGS", "ALIASES")
+            columns = ("site", "rules", "entries", "mode", "version")
+            cells = [
+                [*(r[n] for n in columns), size_text(r), r["findings"] or "none", " ".join(r["aliases"])] for r in rows
+            ]
+            table(out, head, cells)
+        for site, names in dangling.items():
+            line(out, ("missing: ", "red"), f"{site}, used by the alias {', '.join(names)}")
+
+    context.answer(rows, say)

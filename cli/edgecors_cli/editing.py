@@ -1,0 +1,234 @@
+"""What ``allow`` and ``revoke`` share: read the entries, edit the text, show what changes, ask, write."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+from edgecors.findings import ERROR, SKIPPED, Finding
+from edgecors_admin.access import Difference, compare
+from edgecors_admin.allow import EditOutcome, Selection
+from edgecors_admin.conditional_write import ChangeResult, change
+from edgecors_admin.edit import is_json
+from edgecors_admin.errors import CommandError, NotPermittedError, TooLargeError, UsageError
+from edgecors_admin.lint import lint, lint_list
+from edgecors_admin.parameter_store import Parameters
+from edgecors_admin.pasted import Pasted, read_pasted, split_pasted
+from edgecors_admin.policy_files import read_entries
+from edgecors_admin.sites import missing, names_of_lists, similar, users_of
+from rich.console import Console
+
+from edgecors_cli.commands.arguments import checked_target
+from edgecors_cli.context import Context
+from edgecors_cli.render import SHOWN, difference, findings, line, text_difference
+
+Origins = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ORIGIN...", help="Origins, patterns, @lists; also pasted URLs. - reads them from standard input."
+    ),
+]
+FromFile = Annotated[str | None, typer.Option("--from", metavar="FILE", help="Read origins from a file as well.")]
+RuleNumber = Annotated[int | None, typer.Option("--rule", metavar="N", help="The rule of a JSON policy, from 0.")]
+GrantNumberOption = Annotated[int | None, typer.Option("--grant", metavar="N", help="The grant of the rule, from 0.")]
+PathOption = Annotated[str | None, typer.Option("--path", metavar="PATH", help="The rule that decides for this path.")]
+HostOption = Annotated[str | None, typer.Option("--host", metavar="HOST", help="The rule that decides for this host.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")]
+
+RISKS = ("public-suffix", "insecure-origin", "null-origin", "allows-nobody")
+"""Codes of findings that a change is only made for after a question."""
+
+EditFunction = Callable[[str, tuple[str, ...], dict[str, str | None]], EditOutcome]
+
+
+def read_selection(target: str, rule: int | None, grant: int | None, path: str | None, host: str | None) -> Selection:
+    """Which rule is meant. Raises `UsageError` for a list, which has no rules."""
+    selection = Selection(rule, grant, path, host)
+    if checked_target(target).startswith("@") and selection:
+        raise UsageError("A list has no rules. Leave out --rule, --grant, --path and --host.")
+    return selection
+
+
+def read_origins(arguments: list[str] | None, file: str | None) -> list[Pasted]:
+    """The entries of the command line, of standard input (``-``) and of a file. Raises `UsageError` for bad ones."""
+    texts: list[str] = []
+    for argument in arguments or ():
+        texts += read_entries("-") if argument == "-" else split_pasted(argument)
+    if file is not None:
+        texts += read_entries(file)
+    if not texts:
+        raise UsageError("No origins given. Write them as arguments, or use - or --from FILE.")
+    pasted, errors = [], []
+    for text in texts:
+        try:
+            pasted.append(read_pasted(text))
+        except ValueError as error:
+            errors.append(str(error))
+    if errors:
+        more = [f"... and {len(errors) - SHOWN} more."] if len(errors) > SHOWN else []
+        raise UsageError("\n".join([*errors[:SHOWN], *more]))
+    return pasted
+
+
+class _DryRun(Exception):
+    """Ends a change before anything is written."""
+
+
+@dataclass
+class Editing:
+    """One call of ``allow`` or ``revoke``."""
+
+    context: Context
+    target: str
+    pasted: list[Pasted]
+    edit: EditFunction
+    dry_run: bool
+    yes: bool
+    verb: str
+    must_exist: bool = False
+    create: bool = False
+    outcome: EditOutcome = field(default_factory=lambda: EditOutcome(""))
+    new_findings: list[Finding] = field(default_factory=list)
+    differences: dict[str, Difference] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    before: str = ""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The Parameter Store of this call."""
+        return self.context.parameters
+
+    def run(self) -> None:
+        """Edit, ask, write, and print what was done."""
+        name = self.parameters.name_of(self.target)
+        result: ChangeResult | None = None
+        try:
+            with contextlib.suppress(_DryRun):
+                result = change(self.parameters, name, self._apply, self._agree, new_type="StringList")
+        except TooLargeError as error:
+            raise TooLargeError(f"{error} {self._how_to_split()}") from None
+        self.context.answer(self._as_dict(name, result), lambda out: self._say(out, name, result))
+        self.context.found(not self.outcome.done and self.verb == "revoked")
+        self.context.found(any("still allowed" in why for _, why in self.outcome.others))
+
+    def _how_to_split(self) -> str:
+        return (
+            f"Nothing was written. Spread the origins over several lists: edgecors split {self.target}"
+            " --from FILE, or name further lists as @list."
+        )
+
+    def _apply(self, text: str) -> str:
+        if not text and self.must_exist:
+            raise missing(self.parameters, self.target)
+        if not text:
+            self._confirm_creation()
+        self.context.progress.step(f"editing {len(self.pasted):,} entries of {self.target}")
+        lists = {} if self.target.startswith("@") else self.parameters.get_lists(names_of_lists(text))
+        self.outcome = self.edit(text, tuple(p.entry for p in self.pasted), lists)
+        return self.outcome.text
+
+    def _confirm_creation(self) -> None:
+        """Ask before a site or list is created whose name is nearly that of an existing one."""
+        if self.create or self.yes or self.dry_run:
+            return
+        near = similar(self.parameters, self.target)
+        if near is not None:
+            question = f"There is no {self.target} yet, but there is {near}. Create {self.target}?"
+            self.context.confirm(question, yes=False, flag="--create")
+            self.create = True
+
+    def _agree(self, old: str, new: str) -> None:
+        self.before = old
+        self.context.progress.step(f"comparing access to {self.target}")
+        self._examine(old, new)
+        errors = [f for f in self.new_findings if f.severity in (ERROR, SKIPPED) and f.code != "list-missing"]
+        if too_large := [f for f in errors if f.code == "too-large"]:
+            raise TooLargeError(f"{self.parameters.name_of(self.target)}: {too_large[0].message}.")
+        if errors:
+            findings(self.context.out, errors)
+            raise CommandError("Nothing was written.")
+        if self.dry_run:
+            raise _DryRun
+        risks = [f for f in self.new_findings if f.code in RISKS]
+        if risks and not self.yes:
+            self._say_changes(self.context.out, old, new)
+            findings(self.context.out, risks)
+        if risks:
+            self.context.confirm("Write it despite these findings?", yes=self.yes)
+
+    def _examine(self, old: str, new: str) -> None:
+        """What the linter reports for the new text but not for the old one, and who gains and who loses access."""
+        if not self.target.startswith("@"):
+            lists = self.parameters.get_lists(tuple(dict.fromkeys((*names_of_lists(old), *names_of_lists(new)))))
+            known = {(f.code, f.message) for f in lint(old, lists)} if old else set()
+            self.new_findings = [f for f in lint(new, lists) if (f.code, f.message) not in known]
+            self.differences = {self.target: compare(old or None, new, lists, lists)}
+            return
+        name, self.notes = self.target[1:], []
+        known = {(f.code, f.message) for f in lint_list(name, old)}
+        self.new_findings = [f for f in lint_list(name, new) if (f.code, f.message) not in known]
+        try:
+            self._examine_users(name, new)
+        except NotPermittedError as error:
+            # A team that may write its own list only: what is missing is who gains access where.
+            self.notes.append(f"the sites that use {self.target} were not looked at: {error}")
+
+    def _examine_users(self, name: str, new: str) -> None:
+        reported = set(self.new_findings)
+        for site, stored in users_of(self.parameters, name).items():
+            text = stored.text
+            before = self.parameters.get_lists(names_of_lists(text))
+            after = {**before, name: new}
+            self.differences[site] = compare(text, text, before, after)
+            known = {(f.code, f.message) for f in lint(text, before)}
+            for finding in lint(text, after):
+                if (finding.code, finding.message) not in known and finding not in reported:
+                    reported.add(finding)
+                    self.new_findings.append(finding)
+
+    def _as_dict(self, name: str, result: ChangeResult | None) -> dict[str, Any]:
+        after = result.after if result is not None else None
+        return {
+            "parameter": name,
+            "written": after is not None,
+            "version": after.version if after is not None else None,
+            self.verb: list(self.outcome.done),
+            "others": [{"entry": entry, "why": why} for entry, why in self.outcome.others],
+            "read_as": [{"given": p.given, "entry": p.entry, "notes": p.notes} for p in self.pasted],
+            "notes": [*(result.notes if result is not None else ()), *self.notes],
+            "access": {site: changes.as_dict() for site, changes in self.differences.items()},
+            "findings": [f.as_dict() for f in self.new_findings],
+        }
+
+    def _say(self, out: Console, name: str, result: ChangeResult | None) -> None:
+        for pasted in [p for p in self.pasted if p.notes][:SHOWN]:
+            line(out, f"{pasted.given} is {pasted.entry} ", (f"({'; '.join(pasted.notes)})", "dim"))
+        for note in (*(result.notes if result is not None else ()), *self.notes):
+            line(out, ("note: ", "yellow"), note)
+        self._say_changes(out, self.before, self.outcome.text)
+        findings(out, self.new_findings)
+        for entry, why in self.outcome.others[:SHOWN]:
+            line(out, entry, (f"  {why}", "yellow"))
+        if len(self.outcome.others) > SHOWN:
+            line(out, (f"... and {len(self.outcome.others) - SHOWN:,} more unchanged; --json has them all", "dim"))
+        if result is None:
+            line(out, "Nothing was written (--dry-run).")
+        elif result.after is None:
+            line(out, "Nothing to write.")
+        else:
+            verb = "created" if result.before is None else "written"
+            line(out, (f"{verb}: ", "bold green"), f"{name} version {result.after.version}, {result.after.type}")
+
+    def _say_changes(self, out: Console, old: str, new: str) -> None:
+        if not self.outcome.done:
+            return
+        # The entries of a plain list say everything; in a document it matters where they went.
+        if is_json(new) or not self.differences:
+            text_difference(out, old, new, indent=2)
+        for site, changes in self.differences.items():
+            if self.target.startswith("@"):
+                line(out, (f"site {site}", "bold"))
+            difference(out, changes)

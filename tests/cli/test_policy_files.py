@@ -1,0 +1,228 @@
+"""The one reader of policies in files: every form, and a sentence for what can't be read."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from edgecors_admin.errors import UsageError
+from edgecors_admin.policy_files import PolicyFiles, read_policies, read_policy_text
+from edgecors_admin.size import pack
+from edgecors_admin.yaml_text import MAX_DEPTH
+
+from tests.cli.conftest import Command
+
+A, B = "https://a.example.com", "https://b.example.com"
+POLICY = {"version": 1, "rules": [{"allow_origins": [A]}]}
+JSON = json.dumps(POLICY)
+YAML = f"# ours\nversion: 1\nrules:\n- allow_origins: [{A}]  # the shop\n"
+
+
+def read(text: str, ending: str = "") -> PolicyFiles:
+    return read_policy_text(text, "FILE", ending)
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"),
+    [
+        (JSON, ""),
+        (JSON, ".json"),
+        (JSON, ".yaml"),
+        (json.dumps(POLICY, indent=2), ".json"),
+        (YAML, ""),
+        (YAML, ".yaml"),
+        (YAML.replace("\n", "\r\n"), ".yml"),
+        (pack(JSON), ""),
+        ("\ufeff" + JSON, ".json"),
+        ("---\n" + YAML, ""),
+    ],
+)
+def test_a_single_policy_is_read_in_each_form(text: str, ending: str) -> None:
+    assert json.loads(read(text, ending).single or "") == POLICY
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"),
+    [
+        (f"{A},{B}", ""),
+        (f"{A}\r\n{B}\r\n", ".txt"),
+        (f"# partners\n{A}  # first\n\n{B}\n", ".txt"),
+        (f"# partners\n{A}, {B}", ""),
+        (f'["{A}", "{B}"]', ".json"),
+        (f"- {A}\n- {B}\n", ""),
+        (f"- {A}\n- {B}\n", ".yaml"),
+        (f"{A}\n{B}\n", ".yaml"),
+    ],
+)
+def test_a_plain_list_is_read_in_each_form(text: str, ending: str) -> None:
+    assert read(text, ending).single == f"{A},{B}"
+
+
+def test_a_hash_inside_an_entry_is_not_a_comment() -> None:
+    assert read(f"{A}/#top {B}").single == f"{A}/#top,{B}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"sites": {"shop": POLICY, "fonts": "*"}, "lists": {"partners": [A, B]}}),
+        json.dumps({"$schema": "x", "sites": {"shop": JSON, "fonts": ["*"]}, "lists": {"partners": f"{A} {B}"}}),
+        f"sites:\n  shop:\n    version: 1\n    rules: [{{allow_origins: ['{A}']}}]\n  fonts: ['*']\n"
+        f"lists:\n  partners:\n    - {A}\n    - {B}\n",
+    ],
+)
+def test_a_bundle_is_read_in_each_form(text: str) -> None:
+    files = read(text)
+    assert files.single is None
+    assert json.loads(files.sites.pop("shop")) == POLICY
+    assert (files.sites, files.lists) == ({"fonts": "*"}, {"partners": f"{A},{B}"})
+
+
+DEEP = "rules: " + "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)
+LAUGHS = "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))])
+CHAIN = "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 3000))])
+
+
+@pytest.mark.parametrize(
+    ("text", "ending", "message"),
+    [
+        ("", "", "FILE is empty"),
+        (" \n", ".json", "FILE is empty"),
+        ("gz:!", "", "FILE can't be read"),
+        (f"sites:\n  a: ['{A}']\nsites:\n  b: ['{B}']\n", ".yaml", r"line 3: the key 'sites' is used twice .* line 1"),
+        (
+            f"rules:\n- max_age: 1\n  max_age: 2\n  allow_origins: ['{A}']\n",
+            "",
+            "line 3: the key 'max_age' is used twice",
+        ),
+        ('{"sites":\n {"a": [],\n  "a": []}}', "", r"line 3: the key 'a' is used twice .* line 2"),
+        ('{"sites": {"s": {"rules": [{"max_age": 1, "max_age": 2}]}}}', "", "line 1: the key 'max_age' is used twice"),
+        ("rules:\n- allow_origins: *\n", "", r"line 2, .* unquoted \* .* in quotes"),
+        ("rules:\n- allow_origins: [*]\n", "", r"line 2, .* unquoted \* .* in quotes"),
+        ("- *.example.com\n", "", r"line 1, .* unquoted \* .* in quotes"),
+        ("- @partners\n", "", "line 1, .* unquoted @ .* in quotes"),
+        ("rules:\n\t- 1\n", "", "line 2, .* tab"),
+        (
+            "rules:\n- allow_credentials: yes\n  allow_methods: [GET, NO]\n",
+            "",
+            "line 2: yes is a boolean.*\n.*line 3: NO is",
+        ),
+        ("refresh_seconds: 0o17\nrules: 010\n", "", "010 is not a plain decimal number"),
+        ("rules: !Ref X\n", "", "the tag !Ref is not supported"),
+        ("rules: &a [*a]\n", "", "contains itself"),
+        (DEEP, ".yaml", "nested more than 64 levels"),
+        (LAUGHS, ".yaml", "more than 500,000 values"),
+        (CHAIN, ".yaml", "nested more than 64 levels"),
+        (YAML, ".txt", "looks like YAML"),
+        ("5", ".yaml", "FILE is 5; it has to be a policy or a list"),
+        ("[1]", "", r"FILE\[0\] is 1, not a string"),
+        ('{"sites": [], "lists": {}}', "", "sites has to be an object"),
+        ('{"sites": {"a b": []}}', "", "'a b' in sites is not a valid name"),
+        ('{"sites": {"a": {}}, "list": {}}', "", "unknown key 'list'"),
+        ('{"sites": {"a": 1}}', "", "sites.a is 1; it has to be a policy or a list"),
+        ('{"lists": {"a": {}}}', "", "lists.a is an object; it has to be a list"),
+    ],
+)
+def test_what_can_not_be_read_is_said_in_a_sentence(text: str, ending: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read(text, ending)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"rules": [\n{"allow_origins": nobody}\n]}',
+            r"line 2, column 19: not valid JSON, .*: '\{\"allow_origins\": nobody\}'",
+        ),
+        ("{" * 100_000, "not valid JSON"),
+        ("[" * 100_000, "nested too deep"),
+    ],
+)
+def test_invalid_json_is_located(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read(text).named(None)
+
+
+def test_two_texts_that_repeat_a_key_in_different_objects_are_fine() -> None:
+    text = '{"sites": {"a": {"rules": [{"max_age": 1}, {"max_age": 1}]}, "b": {"rules": []}}}'
+    assert set(read(text).sites) == {"a", "b"}
+
+
+def test_a_directory_is_read_with_all_endings(tmp_path: Path) -> None:
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "sites" / "one.json").write_text(JSON)
+    (tmp_path / "sites" / "two.yaml").write_text(YAML)
+    (tmp_path / "sites" / "three.txt").write_text(f"{A} # ours\n")
+    (tmp_path / "sites" / "policy.schema.json").write_text("{}")
+    (tmp_path / "sites" / "README.md").write_text("x")
+    (tmp_path / "lists" / "partners.yml").write_text(f"- {B}\n")
+    files = read_policies(str(tmp_path))
+    assert sorted(files.sites) == ["one", "three", "two"]
+    assert json.loads(files.sites["two"]) == POLICY
+    assert files.lists == {"partners": B}
+    assert files.ignored == ["sites/README.md", "sites/policy.schema.json"]
+    (tmp_path / "sites" / "one.txt").write_text(A)
+    with pytest.raises(UsageError, match="two files called one"):
+        read_policies(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"https://\xff.example", "line 1: byte 0xff is not UTF-8"), (b"a\n\xc3(", "line 2: byte 0xc3 is not UTF-8")],
+)
+def test_a_file_that_is_not_utf_8_is_located(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(UsageError, match=message):
+        read_policies(str(tmp_path / "x"))
+
+
+def test_utf_16_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_bytes(A.encode("utf-16"))
+    assert read_policies(str(tmp_path / "x.txt")).single == A
+
+
+@pytest.mark.parametrize("command", [("lint", "FILE"), ("explain", "shop", "--origin", A, "--file", "FILE")])
+def test_every_command_reads_the_same_files(edgecors: Command, tmp_path: Path, command: tuple[str, ...]) -> None:
+    for name, text in {
+        "p.json": JSON,
+        "p.yaml": YAML,
+        "bundle.yaml": f"sites:\n  shop: ['@own']\nlists:\n  own: ['{A}']\n",
+        "p.txt": f"# ours\n{A}\n",
+        "crlf.json": "\ufeff" + JSON.replace(",", ",\r\n"),
+    }.items():
+        (tmp_path / name).write_text(text)
+        ran = edgecors(*(argument.replace("FILE", str(tmp_path / name)) for argument in command))
+        assert ran.status == 0, (name, ran)
+
+
+def test_a_list_in_yaml_is_never_allowed_by_being_read_as_a_plain_list(edgecors: Command, tmp_path: Path) -> None:
+    text = f"rules:\n- allow_origins: [{A}]\n  paths: [/api/*]\n"
+    (tmp_path / "policy").write_text(text)
+    asked = ("explain", "shop", "--origin", "https://b.example.com", "--file")
+    assert edgecors(*asked, str(tmp_path / "policy")).status == 1
+    assert edgecors(*asked, "-", stdin=text).status == 1
+    (tmp_path / "policy.txt").write_text(text)
+    assert edgecors(*asked, str(tmp_path / "policy.txt")).status == 2
+
+
+def test_standard_input_is_a_file_for_plan_and_apply(edgecors: Command) -> None:
+    bundle = f"sites:\n  shop: ['{A}']\n"
+    assert edgecors("plan", "-", stdin=bundle).status == 4
+    assert edgecors("apply", "-", "--yes", stdin=bundle).status == 0
+    assert edgecors("plan", "-", stdin=bundle).status == 0
+    assert edgecors("plan", "-", stdin=JSON).status == 2
+    assert edgecors("plan", "-", "--site", "shop", stdin=JSON).status == 4
+    assert edgecors("plan", "-", stdin='{"sites": {"shop": {"rules": []}}}').status == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev/fd")
+def test_a_pipe_is_a_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edgecors_cli", "lint", "/dev/fd/0"]
+    ran = subprocess.run(
+        command, input=JSON, capture_output=True, text=True, timeout=60, env=dict(os.environ), check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
