@@ -139,7 +139,7 @@ def test_credentials_never_reach_a_log() -> None:
         line.send(peers.answer({"__type": "ValidationException", "message": request.decode("latin-1")}, "400 Bad"))
 
     with peers.Server(echo) as server:
-        bench = faults.Bench("REST API", server.url)
+        bench = faults.FrontBench("REST API", server.url)
         bench.ask(faults.APP)
         bench.close()
     assert any("ValidationException" in line for line in bench.lines)

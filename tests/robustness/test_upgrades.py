@@ -90,7 +90,7 @@ def test_an_old_container_keeps_its_last_good_policy_and_says_so(front: str, nam
     parameter = f"/edgecors/sites/{faults.SITE}"
     with peers.Server(good) as server:
         good.values[parameter] = faults.policy(APP)
-        bench = faults.Bench(front, server.url)
+        bench = faults.FrontBench(front, server.url)
         assert bench.ask(APP) == ("204", APP)
         good.values[parameter] = json.dumps(NEWER[name])
         bench.now += 60
@@ -101,7 +101,7 @@ def test_an_old_container_keeps_its_last_good_policy_and_says_so(front: str, nam
         assert (line["code"], line["served"]) == ("invalid-policy", "last-good")
         assert "unknown-" in line["error"]
         # A container that starts now has nothing to keep: closed for CORS, open for the site.
-        fresh = faults.Bench(front, server.url)
+        fresh = faults.FrontBench(front, server.url)
         assert fresh.ask(EVIL) == ("503", None)
         bench.close()
         fresh.close()

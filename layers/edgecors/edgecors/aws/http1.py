@@ -36,6 +36,10 @@ MAX_IDLE = 60.0
 MAX_EXCHANGE = 60.0
 """Seconds after which an exchange is given up even if bytes still arrive."""
 _MAX_HEAD = 64 * 1024
+_MAX_INTERIM = 10
+_MAX_CHUNKS = 1000
+_WORK_SECONDS = 0.05
+"""Seconds that a call may spend on what has already come, even if it may not wait."""
 _AMAZON_TRUST = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 """Ends of host names whose certificates Amazon Trust Services issues. Sovereign partitions have other authorities."""
 
@@ -197,6 +201,7 @@ class HttpConnection:
     def _drive(self, steps: Steps[T], deadline: float, patience: float = float("inf")) -> T | None:
         """Run the steps until they end; None at the deadline, and where there was no progress for too long."""
         resumed = True
+        enough = max(deadline, time.monotonic() + _WORK_SECONDS)
         while True:
             try:
                 wait = next(steps)
@@ -206,10 +211,13 @@ class HttpConnection:
                 return result
             started = time.monotonic()
             ready = wait(max(0.0, min(deadline - started, patience - self._progress.seconds)))
-            self._measure(time.monotonic() - started, ready, resumed)
+            if wait is not _at_once:
+                self._measure(time.monotonic() - started, ready, resumed)
             if not ready:
                 return None
             self._progress.restart()
+            if time.monotonic() >= enough:
+                return None
             resumed = False
 
     def _measure(self, seconds: float, ready: bool, resumed: bool) -> None:
@@ -254,11 +262,14 @@ class HttpConnection:
         return (yield from self._receive(ResponseParser(sock)))
 
     def _receive(self, parser: ResponseParser) -> Steps[Response]:
-        yield from parser.fill()
-        self._answered = True
+        self._answered = yield from parser.fill()
         status, headers = yield from parser.head()
-        while 100 <= status < 200:
+        for _ in range(_MAX_INTERIM):
+            if not 100 <= status < 200:
+                break
             status, headers = yield from parser.head()
+        else:
+            raise ValueError("too many interim responses")
         ends = headers.get("connection", "").lower() == "close" or parser.old_protocol
         if headers.get("transfer-encoding", "").lower() == "chunked":
             body = yield from parser.chunked()
@@ -359,6 +370,11 @@ def _attempt(sock: socket.socket, operation: Callable[[], T], write: bool = Fals
             yield partial(_wait_for, sock, kind == "SSLWantWriteError")
 
 
+def _at_once(seconds: float) -> bool:
+    """A wait that is over: where a flood of bytes never makes anybody wait, the deadline is looked at here."""
+    return True
+
+
 def _is_alive(sock: socket.socket) -> bool:
     """Whether a kept connection is open and silent: anything to read before a request is its end, or an error."""
     try:
@@ -422,6 +438,7 @@ class ResponseParser:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._buffer = bytearray()
+        self._received = 0
         self.old_protocol = False
 
     @property
@@ -433,6 +450,10 @@ class ResponseParser:
         """Receive more bytes; False at the end of the connection."""
         data = yield from _attempt(self._socket, partial(self._socket.recv, 65536))
         self._buffer += data
+        self._received += len(data)
+        if self._received > MAX_RESPONSE + _MAX_HEAD:
+            raise ValueError("a response that is too large")
+        yield _at_once
         return bool(data)
 
     def _until(self, mark: bytes, limit: int) -> Steps[bytes]:
@@ -472,7 +493,7 @@ class ResponseParser:
     def chunked(self) -> Steps[bytes]:
         """A body in chunks: RFC 9112, section 7.1."""
         body = bytearray()
-        while True:
+        for _ in range(_MAX_CHUNKS):
             line = yield from self._until(b"\r\n", 1024)
             size = int(line.partition(b";")[0], 16)
             if size < 0 or len(body) + size > MAX_RESPONSE:
@@ -481,6 +502,8 @@ class ResponseParser:
                 break
             body += yield from self.exactly(size)
             yield from self.exactly(2)
+        else:
+            raise ValueError("too many chunks")
         while (yield from self._until(b"\r\n", _MAX_HEAD)):
             pass  # trailers
         return bytes(body)
@@ -488,6 +511,5 @@ class ResponseParser:
     def rest(self) -> Steps[bytes]:
         """Everything until the connection is closed."""
         while (yield from self.fill()):
-            if len(self._buffer) > MAX_RESPONSE:
-                raise ValueError("a response that is too large")
+            pass
         return bytes(self._buffer)
