@@ -66,7 +66,7 @@ def minify(source: str) -> str:
 
 def _run_minifier(source: str) -> str:
     try:
-        import minify
+        import minify  # type: ignore[import-untyped]
     except ImportError:
         # There is no wheel for macOS, but Homebrew has the command.
         command = shutil.which("minify")

@@ -10,6 +10,7 @@ from edgecors_cli.commands import (
     alias,
     allow,
     apply,
+    compile,
     cost,
     delete,
     denied,
@@ -33,7 +34,7 @@ COMMANDS = (
     *(sites, lists, show, alias),
     *(allow, revoke, delete),
     *(explain, lint, denied, probe),
-    *(plan, apply, export, importing),
+    *(plan, apply, export, importing, compile),
     *(history, diff, rollback),
     *(local, cost),
 )

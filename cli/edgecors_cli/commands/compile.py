@@ -1,0 +1,67 @@
+"""``edgecors compile``: a policy as CloudFront Functions read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from edgecors.document import PolicyError, load_policy
+from edgecors_admin.errors import UsageError
+from edgecors_admin.key_value_store import TooLargeError, compile_policy
+from edgecors_admin.policy_files import ENDINGS, read_policies
+from edgecors_admin.sites import load_site, names_of_lists
+from rich.console import Console
+
+from edgecors_cli.commands.arguments import checked_site
+from edgecors_cli.context import Context, command
+from edgecors_cli.render import findings, line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    examples = [
+        "edgecors compile shop --id EDFDVBD6EXAMPLE --json",
+        "edgecors compile policy.json --id EDFDVBD6EXAMPLE",
+    ]
+    command(app, "compile", rich_help_panel="Policy as code", examples=examples)(compile_site)
+
+
+def compile_site(
+    context: Context,
+    what: Annotated[str, typer.Argument(metavar="SITE|FILE|-", help="A site in Parameter Store, or a file.")],
+    id: Annotated[str, typer.Option(metavar="ID", help="The distribution's id: all keys start with it.")],
+    sequence: Annotated[int, typer.Option(min=1, metavar="N", help="The number of the change.")] = 1,
+) -> None:
+    """Compile a policy for the KeyValueStore of CloudFront Functions. Writes nothing.
+
+    With --json: the store's content as one object of keys and string values.
+    """
+    text, lists = _read(context, what, checked_site(id))
+    try:
+        compiled = compile_policy(load_policy(text, lists), id, sequence)
+    except (PolicyError, TooLargeError) as error:
+        findings(context.out, error.findings)
+        context.found(True)
+        return
+
+    def say(out: Console) -> None:
+        content = compiled.content()
+        size = sum(len(key) + len(value) for key, value in content.items())
+        line(out, f"{len(content)} keys, {size:,} bytes, at most {compiled.reads} reads for a request.")
+
+    context.answer(compiled.content(), say)
+    findings(context.out, compiled.findings)
+
+
+def _read(context: Context, what: str, site: str) -> tuple[str, dict[str, str | None]]:
+    """The policy's text and the lists that it names. Lists that a file does not hold are read from Parameter Store."""
+    if what != "-" and not Path(what).exists():
+        if "/" in what or what.endswith(ENDINGS):
+            raise UsageError(f"There is no file {what}.")
+        stored = load_site(context.parameters, checked_site(what))
+        return stored.text, dict(stored.lists)
+    files = read_policies(what)
+    text = files.policy_of(site)
+    names = tuple(name for name in names_of_lists(text) if name not in files.lists)
+    return text, {**(context.parameters.get_lists(names) if names else {}), **files.lists}
