@@ -61,6 +61,7 @@ _VARY_PRIVATE = (*_VARY_PREFLIGHT, "Access-Control-Request-Private-Network")
 _NO_STORE = (("Cache-Control", "no-store"),)
 _REFUSED_WITH_TEXT = (*_NO_STORE, ("Content-Type", "text/plain; charset=utf-8"))
 _UNAVAILABLE = (("Retry-After", "1"), *_NO_STORE)
+_CREDENTIALS = ("Access-Control-Allow-Credentials", "true")
 _TIMING = ("timing-allow-origin",)
 _TOKENS = TOKEN + b","
 # Stands for a value that is too long to be parsed: neither an origin nor a list of names.
@@ -225,19 +226,18 @@ def candidates(policy: Policy, request: Request) -> tuple[Rule | None, ...]:
     and the event does not show the viewer's host. A rule is passed over only if the request is certainly not about it.
     """
     paths = readings(request.path)
-    host = _bare_host(request.host) if policy.has_hosts else None
-    if paths is None:
-        return _any_path(policy, host)
-    if len(paths) == 1:
+    if paths is not None and len(paths) == 1 and not policy.has_hosts:
+        # Nearly every request: one reading, and nothing depends on the host.
         path = paths[0]
         for rule in policy.rules:
-            matches = rule.matches(host, path)
-            if matches:
+            if rule.paths is None or rule.paths.match(path):
                 return (rule,)
-            if matches is None:
-                break
-        else:
-            return (None,)
+        return (None,)
+    host = _bare_host(request.host)
+    return _any_path(policy, host) if paths is None else _all_matches(policy, host, paths)
+
+
+def _all_matches(policy: Policy, host: str | None, paths: Sequence[str]) -> tuple[Rule | None, ...]:
     rules: dict[Rule | None, None] = {}
     for path in paths:
         for rule in policy.rules:
@@ -396,13 +396,12 @@ def _preflight_headers(grant: Grant, method: str, names: list[str]) -> Headers:
         methods = method
     if grant.allow_credentials and grant.allow_headers is None:
         headers = ", ".join(dict.fromkeys(names))
-    pairs = (
-        ("Access-Control-Allow-Credentials", "true" if grant.allow_credentials else ""),
-        ("Access-Control-Allow-Methods", methods),
-        ("Access-Control-Allow-Headers", headers),
-        ("Access-Control-Max-Age", str(grant.max_age)),
-    )
-    return tuple([pair for pair in pairs if pair[1]])
+    answer: Headers = (_CREDENTIALS,) if grant.allow_credentials else ()
+    if methods:
+        answer += (("Access-Control-Allow-Methods", methods),)
+    if headers:
+        answer += (("Access-Control-Allow-Headers", headers),)
+    return (*answer, ("Access-Control-Max-Age", str(grant.max_age)))
 
 
 def _refusal_text(rule: Rule, reason: str, cause: str | None) -> str:
@@ -473,14 +472,16 @@ def _actual(policy: Policy, rule: Rule, origin: str | None) -> Decision:
 
 def _actual_headers(rule: Rule, grant: Grant, origin: str) -> Headers:
     allowed = "*" if grant.allow_origins is None else origin
-    pairs = (
-        ("Access-Control-Allow-Origin", allowed),
-        ("Access-Control-Allow-Credentials", "true" if grant.allow_credentials else ""),
-        ("Access-Control-Expose-Headers", grant.expose_headers),
-        ("Cross-Origin-Resource-Policy", rule.resource_policy),
-        ("Timing-Allow-Origin", allowed if grant.timing_allow_origin else ""),
-    )
-    return tuple([pair for pair in pairs if pair[1]])
+    headers: Headers = (("Access-Control-Allow-Origin", allowed),)
+    if grant.allow_credentials:
+        headers += (_CREDENTIALS,)
+    if grant.expose_headers:
+        headers += (("Access-Control-Expose-Headers", grant.expose_headers),)
+    if rule.resource_policy:
+        headers += (("Cross-Origin-Resource-Policy", rule.resource_policy),)
+    if grant.timing_allow_origin:
+        headers += (("Timing-Allow-Origin", allowed),)
+    return headers
 
 
 def _passed_on(policy: Policy, rule: Rule, reason: str) -> Decision:
