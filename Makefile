@@ -36,10 +36,14 @@ sam-local-test: build ## every sample through `sam local`, in containers (as roo
 test: check runtime ## everything that is checked and tested; the library's branches must all be covered
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=100 $(ARGS)
 
-check: $(VENV)/.stamp ## formatting, lint, types
+check: $(VENV)/.stamp ## formatting, lint, types, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python scripts/typecheck.py
+	$(BIN)/python scripts/generate.py --check
+
+generate: $(VENV)/.stamp ## writes the files that are made from the code (docs/policy.md, docs/policy.schema.json)
+	$(BIN)/python scripts/generate.py
 
 format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where that can be done mechanically
 	$(BIN)/ruff format .

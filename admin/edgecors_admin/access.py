@@ -109,7 +109,9 @@ class _Comparison:
         """The entries of all grants of a rule."""
         grants = [g for g in (rule.grants if rule is not None else ()) if g.allow_origins is not None]
         # Credentials and tolerated errors decide which entries of a list are unsafe, and so excluded.
-        parts = tuple((g.allow_credentials, *map(id, g.allow_origins.indexes)) for g in grants if g.allow_origins)
+        parts = tuple(
+            (g.allow_credentials, *(id(index) for index, _ in g.allow_origins.parts)) for g in grants if g.allow_origins
+        )
         key = (parts, rule.tolerate if rule is not None else ())
         if key not in self._entries:
             self._entries[key] = frozenset(text for grant in grants for text in grant.allow_origins or ())
