@@ -88,7 +88,7 @@ def read_apis(value: Value) -> list[Resource]:
     for api in apis:
         settings = api.get("CorsConfiguration") or (api if _is_settings(api.data) else None)
         if settings is not None:
-            resources.append(read_api(settings, _name(api, "Name", "ApiId") or "http-api"))
+            resources.append(read_api(settings, api.name("Name", "ApiId") or "http-api"))
     return resources
 
 
@@ -109,13 +109,8 @@ def read_urls(value: Value) -> list[Resource]:
 
 def _function(url: Value) -> str:
     """The function's name: the seventh part of its ARN, which a qualifier may follow."""
-    parts = _name(url, "FunctionArn").split(":")
+    parts = url.name("FunctionArn").split(":")
     return parts[6] if len(parts) > 6 else "function-url"
-
-
-def _name(value: Value, *keys: str) -> str:
-    names = (value.data.get(key) for key in keys if isinstance(value.data, dict))
-    return next((name for name in names if isinstance(name, str) and name), "")
 
 
 HTTP_APIS = Format("http-api", "an HTTP API (aws apigatewayv2 get-api)", recognise_api, read_apis)

@@ -52,6 +52,8 @@ def read(value: Value) -> list[Resource]:
             if isinstance(document.data, UsageError):
                 raise document.data
             body = Value(document.data, "", value.report)
+        if not isinstance(body.data, dict):
+            raise UsageError("The TemplateBody of the input is not a template.")
         return read(body)
     if _is_resource(value.data):
         return _read_resource(value, "resource", value, {})
@@ -159,7 +161,7 @@ _READERS: Mapping[str, Callable[[Value, str, Value], list[Resource]]] = {
 
 def _implicit_apis(template: Value, resources: Value) -> list[Resource]:
     """The APIs that SAM makes from Globals when no API of that type stands in the template."""
-    types = {resource.data.get("Type") for _, resource in resources.members() if isinstance(resource.data, dict)}
+    types = [resource.raw("Type") for _, resource in resources.members()]
     http_cors = template.get("Globals", "HttpApi", "CorsConfiguration")
     rest_cors = template.get("Globals", "Api", "Cors")
     results = []
@@ -173,9 +175,9 @@ def _implicit_apis(template: Value, resources: Value) -> list[Resource]:
 def _read_method(value: Value, paths: Paths) -> list[Resource]:
     """An OPTIONS method with static headers, which is how CDK and serverless write CORS."""
     properties = value.get("Properties")
-    if properties is None or properties.data.get("HttpMethod") != "OPTIONS":
+    if properties is None or properties.raw("HttpMethod") != "OPTIONS":
         return []
-    api, resource_id = properties.data.get("RestApiId"), properties.data.get("ResourceId")
+    api, resource_id = properties.raw("RestApiId"), properties.raw("ResourceId")
     name = _target(api) or "rest-api"
     _, path = paths.get(_target(resource_id) or "", ("", "/"))
     responses = properties.get("Integration", "IntegrationResponses")
@@ -206,11 +208,10 @@ def _rest_paths(resources: Value) -> Paths:
     apis: dict[str, str] = {}
     for name, resource in resources.members():
         properties = resource.get("Properties")
-        if properties is None or resource.data.get("Type") != "AWS::ApiGateway::Resource":
+        if properties is None or resource.raw("Type") != "AWS::ApiGateway::Resource":
             continue
-        if isinstance(properties.data, dict):
-            parts[name] = (_target(properties.data.get("ParentId")), str(properties.data.get("PathPart")))
-            apis[name] = _target(properties.data.get("RestApiId")) or ""
+        parts[name] = (_target(properties.raw("ParentId")), properties.name("PathPart"))
+        apis[name] = _target(properties.raw("RestApiId")) or ""
     return {name: (apis[name], _path(name, parts)) for name in parts}
 
 

@@ -137,16 +137,15 @@ def finish(name: str, resources: list[Resource], report: Report, only: str | Non
         resources = [resource for resource in resources if resource.name == only]
         if not resources:
             raise UsageError(f"The source has no resource {only!r}. It has: {names or 'none'}.")
-    if not resources and not report.findings:
-        raise UsageError(
-            f"The input was read as {FORMATS[name].title if name in FORMATS else name}: no CORS settings there."
-        )
     sites: list[ImportedSite] = []
     used: set[str] = set()
     for resource in resources:
         policy = build_policy(resource, report) if resource.rules else None
         site = _site_name(resource.name, used)
         sites.append(ImportedSite(site, resource.name, resource.kind, policy))
+    if not report.findings and all(site.policy is None for site in sites):
+        title = FORMATS[name].title if name in FORMATS else "what the account has"
+        raise UsageError(f"The input was read as {title}: there are no CORS settings in it.")
     steps = (resource.next_step for resource, site in zip(resources, sites, strict=True) if site.policy is not None)
     return Imported(name, tuple(sites), report.findings, tuple(dict.fromkeys(step for step in steps if step)))
 

@@ -19,8 +19,8 @@ def recognise(document: Document) -> bool:
 
 def read(value: Value) -> list[Resource]:
     """The API of the document."""
-    title = value.get("info", "title")
-    return read_api(value, title.data if title is not None and isinstance(title.data, str) else "api")
+    info = value.get("info")
+    return read_api(value, (info.name("title") if info is not None else "") or "api")
 
 
 def read_api(value: Value, name: str) -> list[Resource]:

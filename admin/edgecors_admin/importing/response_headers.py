@@ -44,8 +44,7 @@ def read(value: Value) -> list[Resource]:
     for policy in listed.items() if listed is not None else [value]:
         inner = policy.get("ResponseHeadersPolicy") or policy
         config = inner.get("ResponseHeadersPolicyConfig") or inner
-        name = config.data.get("Name") if isinstance(config.data, dict) else None
-        resource = read_config(config, name if isinstance(name, str) and name else "response-headers-policy")
+        resource = read_config(config, config.name("Name") or "response-headers-policy")
         resources += [resource] if resource is not None else []
     return resources
 
@@ -59,7 +58,7 @@ def read_config(config: Value, name: str) -> Resource | None:
         cors = items[0]
     resource = Resource(name, "response headers policy", next_step=_NEXT_STEP)
     for other in _OTHER_SECTIONS:
-        if config.data.get(other) not in (None, [], {}, [{"items": []}]):
+        if config.raw(other) not in (None, [], {}, [{"items": []}]):
             message = "is not about CORS and stays in the response headers policy"
             config.report.note("import-elsewhere", config.child(other).location, message)
     section = cors.section()

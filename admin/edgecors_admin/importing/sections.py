@@ -43,6 +43,15 @@ class Value:
             value = value.child(key)
         return value
 
+    def raw(self, key: str) -> Any:
+        """What stands at a key, as it is; None where nothing does."""
+        return self.data.get(key) if isinstance(self.data, Mapping) else None
+
+    def name(self, *keys: str) -> str:
+        """The first of these keys that has a text; empty if none has."""
+        texts = (self.raw(key) for key in keys)
+        return next((text for text in texts if isinstance(text, str) and text), "")
+
     def members(self) -> list[tuple[str, Value]]:
         """The keys of a mapping with their values; nothing for anything else."""
         return [(key, self.child(key)) for key in self.data] if isinstance(self.data, Mapping) else []

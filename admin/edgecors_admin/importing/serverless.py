@@ -143,7 +143,7 @@ def _route_methods(value: Value) -> tuple[str, ...] | None:
         if isinstance(event.data, str):
             method = event.data.partition(" ")[0]
         else:
-            method = str(event.data.get("method", "*")) if isinstance(event.data, dict) else "*"
+            method = event.name("method") or "*"
         methods = ALL_METHODS if method in ("*", "any", "ANY") else (method.upper(),)
         texts += [Text(name, event.location) for name in methods if "$" not in name]
     return to_methods(texts, value.report)
@@ -176,8 +176,7 @@ def _route(event: Value) -> tuple[str, str]:
     if isinstance(event.data, str):
         method, _, path = event.data.partition(" ")
     else:
-        data = event.data if isinstance(event.data, dict) else {}
-        method, path = str(data.get("method", "any")), str(data.get("path", ""))
+        method, path = event.name("method") or "any", event.name("path")
     return "/" + path.strip().strip("/"), method.upper()
 
 

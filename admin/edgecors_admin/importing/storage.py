@@ -137,8 +137,7 @@ def _azure_template(value: Value) -> list[Resource]:
     results: list[Resource] = []
     resources = value.get("resources")
     for resource in resources.items() if resources is not None else []:
-        name = resource.data.get("name") if isinstance(resource.data, dict) else None
-        name = name if isinstance(name, str) else "resource"
+        name = resource.name("name") or "resource"
         rules = resource.get("properties", "cors", "corsRules")
         if rules is not None:
             results.append(read_azure_storage(rules, name))

@@ -46,7 +46,7 @@ def _resources(value: Value) -> Iterator[tuple[str, str, Value]]:
     state = value.get("resources")
     for resource in state.items() if state is not None else []:
         instances = resource.get("instances")
-        kind, name = _text(resource, "type"), _text(resource, "name")
+        kind, name = resource.name("type"), resource.name("name")
         for instance in instances.items() if instances is not None else []:
             if (attributes := instance.get("attributes")) is not None:
                 yield kind, name, attributes
@@ -66,14 +66,9 @@ def _module(module: Value, depth: int) -> Iterator[tuple[str, str, Value]]:
     resources, children = module.get("resources"), module.get("child_modules")
     for resource in resources.items() if resources is not None else []:
         if (values := resource.get("values")) is not None:
-            yield _text(resource, "type"), _text(resource, "address") or _text(resource, "name"), values
+            yield resource.name("type"), resource.name("address", "name"), values
     for child in children.items() if children is not None else []:
         yield from _module(child, depth + 1)
-
-
-def _text(value: Value, key: str) -> str:
-    text = value.data.get(key) if isinstance(value.data, dict) else None
-    return text if isinstance(text, str) else ""
 
 
 def _block(attributes: Value, *keys: str) -> Value | None:
@@ -130,11 +125,11 @@ def _report_unknown(value: Value) -> None:
     changes = value.get("resource_changes")
     for change in changes.items() if changes is not None else []:
         unknown = change.get("change", "after_unknown")
-        if unknown is None or _text(change, "type") not in _READERS:
+        if unknown is None or change.name("type") not in _READERS:
             continue
         for key, child in unknown.members():
             if "cors" in key and _any_true(child.data):
-                location = f"{_text(change, 'address')}.{key}"
+                location = f"{change.name('address')}.{key}"
                 message = "has a value that is known only after terraform apply"
                 value.report.skip("import-unresolved", location, message, "Import terraform show -json after it.")
 
