@@ -7,7 +7,7 @@ import sys
 import pytest
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import import_text
-from edgecors_admin.importing.documents import Unresolved, read_json, read_text, read_yaml
+from edgecors_admin.importing.documents import read_json, read_text, read_yaml
 
 ALIASES = "\n".join(
     ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
@@ -24,8 +24,8 @@ REFUSED = {
     "yaml aliases of aliases": (ALIASES, "aliases"),
     "yaml merges of merges": (MERGES, "aliases"),
     "yaml alias of itself": ("a: &a [*a]", "contains itself"),
-    "yaml deep flow": ("a: " + "[" * 100_000, "100 levels"),
-    "yaml deep blocks": ("".join(f"{' ' * n}a:\n" for n in range(500)), "100 levels"),
+    "yaml deep flow": ("a: " + "[" * 100_000, "64 levels"),
+    "yaml deep blocks": ("".join(f"{' ' * n}a:\n" for n in range(500)), "64 levels"),
     "yaml twice the same key": ("service: a\nprovider: {name: aws}\nservice: b\n", "twice"),
     "yaml python object": ("service: !!python/object/apply:os.system ['true']\n", "not recognised"),
     "yaml several documents": ("a: 1\n---\nb: 2\n", "not valid YAML"),
@@ -81,9 +81,9 @@ def test_read_json_surrogate_key_is_refused_with_an_encodable_sentence() -> None
 @pytest.mark.parametrize(
     ("text", "data"),
     [
-        ("a: !Ref B", {"a": Unresolved("!Ref B")}),
-        ("a: !Sub 'x${B}'", {"a": Unresolved("!Sub x${B}")}),
-        ("a: !If [x, y, z]", {"a": Unresolved("!If ...")}),
+        ("a: !Ref B", {"a": "!Ref B"}),
+        ("a: !Sub 'x${B}'", {"a": "!Sub x${B}"}),
+        ("a: !If [x, y, z]", {"a": ["!If", "x", "y", "z"]}),
         ("on: yes\n1: 2", {"on": True, "1": 2}),
         ("Version: 2012-10-17", {"Version": "2012-10-17"}),
         ("a: &a {b: 1}\nc: {<<: *a, d: 2}", {"a": {"b": 1}, "c": {"b": 1, "d": 2}}),

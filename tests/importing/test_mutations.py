@@ -10,7 +10,7 @@ from typing import Any
 from edgecors.document import load_policy
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import FORMATS, import_text
-from edgecors_admin.importing.documents import Unresolved, read_text
+from edgecors_admin.importing.documents import read_text
 from edgecors_admin.lint import has_errors, lint
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,15 +23,6 @@ VALUES: tuple[Any, ...] = (
 )
 
 
-def plain(data: Any) -> Any:
-    """A sample as JSON can have it."""
-    if isinstance(data, Unresolved):
-        return {"Ref": data.text}
-    if isinstance(data, dict):
-        return {key: plain(value) for key, value in data.items()}
-    return [plain(item) for item in data] if isinstance(data, list) else data
-
-
 def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path of every value below the top."""
     children = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
@@ -39,7 +30,7 @@ def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 TREES = {
-    path.name: plain(document.data)
+    path.name: document.data
     for path in sorted(SAMPLES.iterdir())
     if (document := read_text(path.read_text("utf-8"))).syntax in ("json", "yaml", "hcl")
 }

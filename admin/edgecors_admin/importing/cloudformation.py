@@ -225,9 +225,8 @@ def _path(name: str | None, parts: Mapping[str, tuple[str | None, str]]) -> str:
 
 def _target(value: object) -> str | None:
     """The logical id that ``Ref`` or ``Fn::GetAtt`` names."""
-    text = getattr(value, "text", None)
-    if isinstance(text, str):
-        return text.partition(" ")[2].partition(".")[0] or None
+    if isinstance(value, str) and value.startswith(("!Ref ", "!GetAtt ")):
+        return value.partition(" ")[2].partition(".")[0] or None
     if isinstance(value, dict):
         if isinstance(value.get("Ref"), str):
             return str(value["Ref"])

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecors_admin.importing.documents import Unresolved
 from edgecors_admin.importing.report import Report, shown
 
+_TAG = re.compile(r"^![A-Za-z:]+( |$)")
+"""A function of CloudFormation as a tag of YAML: ``!Ref X``, ``["!If", ...]``, ``{"!Transform": ...}``."""
 _INTRINSIC = re.compile(r"^(Ref|Condition|Fn::[A-Za-z:]+)$")
 
 
@@ -66,13 +67,13 @@ class Value:
     def unresolved(self) -> str | None:
         """The text of a variable or an intrinsic function; None for anything else."""
         data = self.data
-        if isinstance(data, Unresolved):
-            return data.text
-        if isinstance(data, str) and "${" in data:
-            return data
+        if isinstance(data, str):
+            return data if "${" in data or _TAG.match(data) else None
+        if isinstance(data, list):
+            return f"{data[0]} [...]" if data and isinstance(data[0], str) and _TAG.match(data[0]) else None
         if isinstance(data, Mapping) and len(data) == 1:
             (key, value), *_ = data.items()
-            if isinstance(key, str) and _INTRINSIC.match(key):
+            if isinstance(key, str) and (_INTRINSIC.match(key) or _TAG.match(key)):
                 return f"{key} {value}" if isinstance(value, str) else key
         return None
 

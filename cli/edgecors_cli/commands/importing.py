@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +10,7 @@ from edgecors.findings import REPAIRED, Finding
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import FORMATS, Imported, import_account, import_text
 from edgecors_admin.lint import is_clean, lint
+from edgecors_admin.policy_files import read_text
 
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import as_json, console, findings, line
@@ -22,7 +21,12 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "import", rich_help_panel="Policy as code")(import_)
+    examples = [
+        "edgecors import template.yaml --resource Orders --site shop > shop.json",
+        "aws s3api get-bucket-cors --bucket files | edgecors import -",
+        "edgecors import --from-aws --profile prod",
+    ]
+    command(app, "import", rich_help_panel="Policy as code", examples=examples)(import_)
 
 
 def import_(
@@ -55,7 +59,9 @@ def import_(
     if from_aws and format is not None:
         raise UsageError("--format is for files; leave it out with --from-aws.")
     imported = (
-        import_text(_read(file), format, resource) if file is not None else import_account(context.account, resource)
+        import_text(read_text(file), format, resource)
+        if file is not None
+        else import_account(context.account, resource)
     )
     document = imported.document(site)
     problems = [*imported.findings, *_lint(imported)]
@@ -74,17 +80,6 @@ def import_(
             print(json.dumps(document, indent=2, ensure_ascii=False))
         _report(console(error=True), imported, problems)
     context.found(document is None or not is_clean(problems))
-
-
-def _read(file: str) -> str:
-    """The text of a file or of standard input. Raises `UsageError`."""
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8")
-    except UnicodeDecodeError:
-        raise UsageError(f"{file} is not UTF-8 text.") from None
-    except OSError as error:
-        raise UsageError(f"{file} can't be read: {error.strerror or error}.") from None
 
 
 def _lint(imported: Imported) -> list[Finding]:
