@@ -157,7 +157,7 @@ def _gateway(telemetry: Telemetry, around: Callable[[Any], Any]) -> Callable[[An
         def _exchange(self, call: Any, deadline: float, limit: int) -> Any:
             return proxy.Reply(200, [*fields, ("X-Target", str(len(call.target)))], b"\xff{}")
 
-    made = Immediate(addresses.read_upstream("http://127.0.0.1:9/base"), telemetry, site="shop")
+    made = Immediate(addresses.read_upstreams("http://127.0.0.1:9/base"), telemetry, site="shop")
     handler = around(made)
     return lambda event: handler(event, None)
 

@@ -383,7 +383,7 @@ def upstream(summary: Summary, rounds: int = 1, faults: Mapping[str, Any] = peer
                     return
                 lines: list[str] = []
                 telemetry = Telemetry(lines.append)
-                made = proxy.Proxy(addresses.read_upstream(server.url), telemetry, site=SITE)
+                made = proxy.Proxy(addresses.read_upstreams(server.url), telemetry, site=SITE)
                 handler = cors(policy=f"{APP}\n", telemetry=telemetry)(made)
                 title = f"upstream, {source}, {name}"
                 _judge(summary, title, _behind(source, handler, server, fault, statuses, lines, summary))

@@ -212,7 +212,7 @@ def run(seed: int, cases: int, seconds: float) -> Summary:
     telemetry = Telemetry(lambda line: None)
     random = Random(seed)
     with peers.Server(peers.always(SECOND)) as server:
-        gateway = proxy.Proxy(addresses.read_upstream(server.url), telemetry, site=SITE)
+        gateway = proxy.Proxy(addresses.read_upstreams(server.url), telemetry, site=SITE)
         handler = cors(policy=f"{APP}\n", telemetry=telemetry)(gateway)
         for _ in range(cases):
             if summary.over:

@@ -46,6 +46,9 @@ _REWRITTEN = frozenset(
         "x-forwarded-proto",
     )
 )
+RESERVED = _HOP_BY_HOP | _REWRITTEN | {"origin"}
+"""Headers that are never passed on unchanged, or that the decision is about."""
+
 _ADDRESS = "0123456789abcdefABCDEF.:"
 
 # Forwarded: RFC 7239, section 4, with the blanks around semicolons that some proxies send.
@@ -55,17 +58,26 @@ _FORWARDED = re.compile(rf"[ \t]*{_ELEMENT}(?:[ \t]*,[ \t]*{_ELEMENT})*[ \t]*", 
 _FORWARDED_PAIR = re.compile(_PAIR, re.DOTALL)
 
 
-def request_headers(message: HttpMessage, host: str) -> HeaderFields:
+def request_headers(message: HttpMessage, host: str, secret: tuple[str, str] | None = None) -> HeaderFields:
     """The header fields for the upstream, as Latin-1 text of the bytes to send.
 
     Headers that a Connection header names go on: the front has ended the viewer's connection and its options already,
     and a viewer must not be able to remove what the front (or CloudFront before it) has added.
 
+    Args:
+        message: The viewer's request.
+        host: The value of Host.
+        secret: Name and value of the secret header; a viewer's header of that name is dropped.
+
     Raises:
         ValueError: A header can't be part of an HTTP/1.1 message.
     """
-    received = [(name, value) for name, value in message.headers if name.lower() not in _HOP_BY_HOP]
+    dropped = _HOP_BY_HOP if secret is None else _HOP_BY_HOP | {secret[0].lower()}
+    received = [(name, value) for name, value in message.headers if name.lower() not in dropped]
     fields = [("Host", host)]
+    # A server answers TRACE with the request's own headers, so the secret would reach the viewer.
+    if secret is not None and message.event.method != "TRACE":
+        fields.append(secret)
     fields += [(name, _to_wire(name, value)) for name, value in received if name.lower() not in _REWRITTEN]
 
     def values(wanted: str) -> list[str]:
@@ -89,9 +101,15 @@ def request_headers(message: HttpMessage, host: str) -> HeaderFields:
     return fields
 
 
-def response_headers(head: ResponseHead, *, length: bool) -> HeaderFields:
-    """The header fields for the viewer. ``length`` keeps Content-Length, which only the response to a HEAD needs."""
-    removed = _HOP_BY_HOP | head.options() | {"via", "content-length"}
+def response_headers(head: ResponseHead, *, length: bool, secret: str = "") -> HeaderFields:
+    """The header fields for the viewer.
+
+    Args:
+        head: The upstream's response.
+        length: Keep Content-Length, which only the response to a HEAD needs.
+        secret: The name of the secret header, which some servers repeat in their response.
+    """
+    removed = _HOP_BY_HOP | head.options() | {"via", "content-length", secret.lower()}
     fields = [(name, value) for name, value in head.fields if name.lower() not in removed]
     if length and (stated := head.content_length()) is not None:
         fields.append(("Content-Length", str(stated)))

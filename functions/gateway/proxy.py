@@ -18,7 +18,7 @@ from edgecors.events.api import parse_event
 from edgecors.events.message import read_message
 from headers import request_headers, response_headers
 from response import BadResponse, BodyTooLarge, ResponseReader
-from upstream import climbs
+from upstream import AmbiguousPathError, climbs
 
 if TYPE_CHECKING:
     import ssl
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from edgecors.events.message import HttpMessage
     from edgecors.telemetry import Telemetry
     from headers import HeaderFields
-    from upstream import UpstreamAddress
+    from secret import SecretHeader
+    from upstream import UpstreamAddress, UpstreamRoutes
 
 CONNECT_SECONDS = 5.0
 """The most that connecting to one address may take."""
@@ -68,18 +69,24 @@ class Problem(Exception):
 class UpstreamRequest:
     """A request in the bytes that the upstream gets. Raises `Problem` for one that can't be passed on."""
 
-    def __init__(self, address: UpstreamAddress, message: HttpMessage) -> None:
+    def __init__(self, routes: UpstreamRoutes, message: HttpMessage, secret: SecretHeader | None) -> None:
         event = message.event
         if not is_token(event.method) or event.method == "CONNECT":
             raise Problem(400, "Bad Request", "The method can't be passed on.")
+        try:
+            address = routes.find(event.path)
+        except AmbiguousPathError:
+            raise Problem(400, "Bad Request", "The path is ambiguous.") from None
         if address.base and climbs(event.path):
             raise Problem(400, "Bad Request", "The path leads out of what is served here.")
+        self.address = address
         self.method = event.method
+        self.secret_name = "" if secret is None else secret.name
         query = message.query
         # In origin form whatever the path looks like ("//host", "http://host"): it can only be a path there.
         target = address.base + event.path + (f"?{query}" if query else "")
         try:
-            fields = request_headers(message, address.netloc)
+            fields = request_headers(message, address.netloc, _secret_field(secret))
             body = message.read_body()
         except ValueError:
             raise Problem(400, "Bad Request", "The headers or the body can't be passed on.") from None
@@ -101,28 +108,36 @@ class UpstreamResponse:
 
 
 class Proxy:
-    """A handler that passes requests on to one upstream. Connections are kept from one invocation to the next.
+    """A handler that passes requests on to upstreams. Connections are kept from one invocation to the next.
 
     Args:
-        address: The upstream.
+        routes: The upstream of each path.
         telemetry: Where failures are logged and counted.
         site: The site's name in logs and metrics.
-        context: The TLS context of an https upstream; the system's roots where it is missing.
+        context: The TLS context of https upstreams; the system's roots where it is missing.
+        secret: A header with a secret for all upstreams.
     """
 
     def __init__(
-        self, address: UpstreamAddress, telemetry: Telemetry, *, site: str, context: ssl.SSLContext | None = None
+        self,
+        routes: UpstreamRoutes,
+        telemetry: Telemetry,
+        *,
+        site: str,
+        context: ssl.SSLContext | None = None,
+        secret: SecretHeader | None = None,
     ) -> None:
-        self.address = address
+        self._routes = routes
+        self._secret = secret
         self._telemetry = telemetry
         self._site = site
         self._context = context
-        if address.secure and context is None:
+        if context is None and any(address.secure for address in routes.addresses):
             from ssl import create_default_context
 
             # Once, not for each connection: reading the roots takes most of the time.
             self._context = create_default_context()
-        self._idle: list[UpstreamConnection] = []
+        self._idle: list[tuple[UpstreamAddress, UpstreamConnection]] = []
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """Pass an event's request on and return the response in the event's format.
@@ -134,7 +149,7 @@ class Proxy:
         message = read_message(adapter)
         started = time.monotonic()
         try:
-            request = UpstreamRequest(self.address, message)
+            request = UpstreamRequest(self._routes, message, self._secret)
             response = self._exchange(request, started + _seconds_left(context), message.limit)
             return _write_response(adapter, response, message.limit)
         except Problem as problem:
@@ -144,21 +159,28 @@ class Proxy:
 
     def reset_after_restore(self) -> None:
         """Close the kept connections. After a snapshot was restored they are dead."""
-        while self._idle:
-            self._idle.pop().close()
+        self.close_connections()
+        if self._secret is not None:
+            self._secret.reset_after_restore()
 
-    def take(self) -> tuple[UpstreamConnection, bool]:
-        """A connection, and whether it was used before."""
+    def close_connections(self) -> None:
+        """Close the kept connections."""
         while self._idle:
-            connection = self._idle.pop()
-            if connection.is_quiet():
-                return connection, True
-            connection.close()
-        return UpstreamConnection(self.address, self._context), False
+            self._idle.pop()[1].close()
 
-    def keep(self, connection: UpstreamConnection) -> None:
+    def take(self, address: UpstreamAddress) -> tuple[UpstreamConnection, bool]:
+        """A connection to an upstream, and whether it was used before."""
+        for index in reversed(range(len(self._idle))):
+            if self._idle[index][0] is address:
+                _, connection = self._idle.pop(index)
+                if connection.is_quiet():
+                    return connection, True
+                connection.close()
+        return UpstreamConnection(address, self._context if address.secure else None), False
+
+    def keep(self, address: UpstreamAddress, connection: UpstreamConnection) -> None:
         """Keep a connection whose last response was read to its certain end."""
-        self._idle.append(connection)
+        self._idle.append((address, connection))
 
     def _exchange(self, request: UpstreamRequest, deadline: float, limit: int) -> UpstreamResponse:
         """The upstream's response.
@@ -219,7 +241,7 @@ class _UpstreamExchange:
 
     def run(self) -> UpstreamResponse:
         """The response. Raises `Problem`."""
-        connection, used = self._proxy.take()
+        connection, used = self._proxy.take(self._request.address)
         try:
             return self._try(connection)
         except ConnectionError as error:
@@ -227,8 +249,8 @@ class _UpstreamExchange:
             if not used or self._started or self._request.method not in IDEMPOTENT:
                 raise _bad_gateway(BROKEN, error) from None
         # The other kept connections are as old.
-        self._proxy.reset_after_restore()
-        connection, _ = self._proxy.take()
+        self._proxy.close_connections()
+        connection, _ = self._proxy.take(self._request.address)
         try:
             return self._try(connection)
         except ConnectionError as error:
@@ -255,7 +277,7 @@ class _UpstreamExchange:
             if not reusable or self._abandoned:
                 connection.close()
         if reusable and not self._abandoned:
-            self._proxy.keep(connection)
+            self._proxy.keep(self._request.address, connection)
         return response
 
     def _connect(self, connection: UpstreamConnection) -> None:
@@ -279,7 +301,7 @@ class _UpstreamExchange:
             body = reader.read_body(head, method, self._limit)
         except BodyTooLarge:
             raise _too_large(self._limit) from None
-        headers = response_headers(head, length=method == "HEAD")
+        headers = response_headers(head, length=method == "HEAD", secret=self._request.secret_name)
         return UpstreamResponse(head.status, headers, body), reader.reusable
 
     def _remaining(self) -> float:
@@ -287,6 +309,15 @@ class _UpstreamExchange:
         if left <= 0:
             raise TimeoutError("the deadline has passed")
         return left
+
+
+def _secret_field(secret: SecretHeader | None) -> tuple[str, str] | None:
+    if secret is None:
+        return None
+    value = secret.value()
+    if value is None:
+        raise Problem(503, "Service Unavailable", "The gateway is not ready.", "the upstream's secret is unknown")
+    return secret.name, value
 
 
 def _read_event(event: Any) -> HttpEvent:

@@ -55,7 +55,7 @@ def gateway_handler(site: str, upstream: str, say: Say, ended: AsyncExitStack) -
     proxy, address = _modules(directory, "proxy", "upstream")
     telemetry = _telemetry(say)
     try:
-        passing = proxy.Proxy(address.read_upstream(upstream), telemetry, site=site)
+        passing = proxy.Proxy(address.read_upstreams(upstream), telemetry, site=site)
     except ValueError as error:
         raise LocalError(f"The gateway can't forward there: {error}.", 2) from error
     store = store_from_environment(telemetry)

@@ -1,4 +1,4 @@
-"""The gateway's modules, which stand at the top of its artifact, and an upstream for it to talk to."""
+"""The gateway's modules, which are at the top of its artifact, and an upstream for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from edgecors import cors
@@ -21,13 +21,18 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 class Gateway:
-    """The gateway before an upstream, with what it logs."""
+    """The gateway before an upstream, with the lines that it logs."""
 
-    def __init__(self, upstream: str, policy: Any = APP, context: Any = None) -> None:
+    opened: ClassVar[list[Gateway]] = []
+
+    def __init__(
+        self, upstream: str, policy: Any = APP, context: Any = None, *, routes: str = "", secret: Any = None
+    ) -> None:
         self.lines: list[dict[str, Any]] = []
         telemetry = Telemetry(lambda line: self.lines.append(json.loads(line)))
-        read = import_module("upstream").read_upstream
-        self.proxy = import_module("proxy").Proxy(read(upstream), telemetry, site="shop", context=context)
+        addresses = import_module("upstream").read_upstreams(upstream, routes)
+        self.proxy = import_module("proxy").Proxy(addresses, telemetry, site="shop", context=context, secret=secret)
+        self.opened.append(self)
         self._handler: Handler = cors(policy=policy, telemetry=telemetry)(self.proxy)
 
     def __call__(self, event: dict[str, Any], context: Any = None) -> dict[str, Any]:
@@ -39,8 +44,12 @@ class Gateway:
 
 
 @pytest.fixture(autouse=True)
-def gateway_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+def gateway_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Makes the gateway's modules importable, and closes the connections of every gateway afterwards."""
     monkeypatch.syspath_prepend(str(SOURCES))
+    yield
+    while Gateway.opened:
+        Gateway.opened.pop().proxy.reset_after_restore()
 
 
 @pytest.fixture
@@ -50,7 +59,5 @@ def spy() -> Iterator[Spy]:
 
 
 @pytest.fixture
-def gateway(spy: Spy) -> Iterator[Gateway]:
-    made = Gateway(f"http://{spy.netloc}")
-    yield made
-    made.proxy.reset_after_restore()
+def gateway(spy: Spy) -> Gateway:
+    return Gateway(f"http://{spy.netloc}")

@@ -215,7 +215,7 @@ def test_connection_after_a_failure_is_not_reused(spy: Spy, gateway: Gateway) ->
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_connection_closed_by_the_upstream_is_replaced(method: str, spy: Spy, gateway: Gateway) -> None:
     gateway(make_event(REST))
-    (kept,) = gateway.proxy._idle
+    ((_, kept),) = gateway.proxy._idle
     spy.hang_up()
     wait_until(lambda: not kept.is_quiet(), "the end of the connection has arrived")
     assert gateway(make_event(REST, method, body=b"x"))["statusCode"] == 200
@@ -275,7 +275,7 @@ def test_response_cut_off_on_a_kept_connection_is_not_retried(spy: Spy, gateway:
 def test_bug_in_the_gateway_is_an_internal_server_error(
     spy: Spy, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> Any:
+    def broken(address: Any) -> Any:
         raise RuntimeError("a mistake")
 
     monkeypatch.setattr(gateway.proxy, "take", broken)
@@ -331,7 +331,6 @@ def test_https_upstream_is_reached(certificate: Path, secure_spy: Spy) -> None:
     for _ in range(2):
         assert gateway(make_event(REST, headers=[("Origin", APP)]))["statusCode"] == 200
     assert [(seen.target, seen.connection) for seen in secure_spy.seen] == [("/v1/api/x", 1)] * 2
-    gateway.proxy.reset_after_restore()
 
 
 def test_untrusted_certificate_is_a_bad_gateway(secure_spy: Spy) -> None:

@@ -201,7 +201,7 @@ def test_bytes_that_arrive_between_two_requests_end_the_connection(spy: Spy, gat
 
     spy.script = script
     assert gateway(make_event(REST))["body"] == "ok"
-    (kept,) = gateway.proxy._idle
+    ((_, kept),) = gateway.proxy._idle
     assert kept.is_quiet()
     asked.set()
     wait_until(lambda: not kept.is_quiet(), "the second response has arrived")

@@ -71,7 +71,7 @@ def test_no_header_query_or_body_is_told_when_the_upstream_fails() -> None:
     proxy, addresses = events.gateway_modules()
     lines: list[str] = []
     telemetry = Telemetry(lines.append)
-    made = proxy.Proxy(addresses.read_upstream("http://127.0.0.1:9"), telemetry, site="shop")
+    made = proxy.Proxy(addresses.read_upstreams("http://127.0.0.1:9"), telemetry, site="shop")
     event = with_canaries(faults.api_event("http", "POST", faults.APP))
     answer = cors(policy=faults.APP, telemetry=telemetry)(made)(event, None)
     assert answer["statusCode"] == 502
