@@ -32,7 +32,8 @@ MAX_JSON_MARKS = 250_000
 """What edgecors reads at most; tests hold these to the library's own."""
 MAX_CPU = 1.0
 MAX_MEMORY = 64 * 1024 * 1024
-MAX_FINDINGS = 101
+MAX_FINDINGS = 5 * 101
+"""A hundred of each severity, and a count of the others."""
 MAX_FINDING = 1000
 """Characters of one finding as it is logged."""
 MAX_REQUEST = 0.005

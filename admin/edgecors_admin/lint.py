@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from edgecors.document import PolicyError, load_policy, read_list_or_report
-from edgecors.findings import ERROR, NOTE, REPAIRED, SKIPPED, WARNING, Finding
+from edgecors.findings import ERROR, NOTE, REPAIRED, SKIPPED, WARNING, Finding, Findings
 from edgecors.packing import PREFIX as GZIP_PREFIX
 from edgecors.policy import Policy, Rule
 
@@ -95,7 +95,11 @@ def has_errors(findings: Iterable[Finding]) -> bool:
 
 
 def _sorted(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(dict.fromkeys(findings), key=lambda f: _WORST_FIRST.index(f.severity))
+    """The findings without repetition, worst first. As in the library, 100 of each severity and a count of the rest."""
+    bounded = Findings()
+    for finding in dict.fromkeys(findings):
+        bounded.add(finding.severity, finding.code, finding.location, finding.message, finding.remedy)
+    return sorted(bounded, key=lambda f: _WORST_FIRST.index(f.severity))
 
 
 def _origins(rule: SourceRule, written: PolicySource) -> Iterator[Finding]:

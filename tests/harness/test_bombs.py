@@ -44,9 +44,9 @@ def test_a_worst_value_stays_within_memory_and_findings(name: str, reader: str) 
 
 
 def test_a_cost_beyond_a_limit_is_reported() -> None:
-    cost = bombs.Cost("read", 102, 1001, 0.1, 65 * 2**20)
+    cost = bombs.Cost("read", 506, 1001, 0.1, 65 * 2**20)
     assert bombs.check("x", "list", cost) == [
         "x, list: 65 MB",
-        "x, list: 102 findings",
+        "x, list: 506 findings",
         "x, list: a finding of 1001 characters",
     ]
