@@ -157,16 +157,25 @@ TOKENS = (
 """What random values are made of."""
 
 
+def whole(family: Family) -> str:
+    """As much of a family as fits into a parameter, packed."""
+    return packed(family.largest(_fits))
+
+
+def readable(family: Family) -> str:
+    """As much of a family as edgecors reads, packed."""
+    return packed(family.largest(_fits_and_is_readable))
+
+
 def values(random: Random, count: int) -> Iterator[tuple[str, str]]:
     """Every value by name, and `count` more of random units."""
     yield from OTHERS.items()
     units = ("".join(pick(random, TOKENS) for _ in range(random.randrange(1, 9))) for _ in range(count))
     for name, family in [*FAMILIES.items(), *((repr(unit), Family(unit)) for unit in units)]:
-        whole = family.largest(_fits)
-        yield f"gz of {name}", packed(whole)
-        readable = whole if _fits_and_is_readable(whole) else family.largest(_fits_and_is_readable)
-        if readable != whole:
-            yield f"less of {name}", packed(readable)
+        largest, less = whole(family), readable(family)
+        yield f"gz of {name}", largest
+        if less != largest:
+            yield f"less of {name}", less
 
 
 def read_as_list(text: str) -> tuple[str, Iterable[Any]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from random import Random
+import functools
 
 import pytest
 from edgecors.document import MAX_JSON_MARKS
@@ -11,36 +10,39 @@ from edgecors.packing import MAX_TEXT
 
 from harness import bombs
 
-VALUES = dict(bombs.values(Random(1), 0))
-WORST = [
-    "gz of 'x '",
-    "less of 'x '",
-    "less of '@ '",
-    "less of '* '",
-    "gz of 'https://A.b '",
-    "gz of 'https://a*.b '",
-    "less of numbers as origins",
-    "less of globs",
-    "less of globs of dots",
-    "less of header names",
-    "less of escapes",
-    "gz of similar fields",
-    "less of nesting in an unknown field",
-]
+WORST = (
+    *(repr(unit) for unit in ("x ", "@ ", "* ", "https://A.b ", "https://a*.b ", "null ")),
+    *("numbers as origins", "globs", "globs of dots", "header names", "escapes", "similar fields"),
+)
+
+
+@functools.cache
+def readable(name: str) -> str:
+    return bombs.readable(bombs.FAMILIES[name])
 
 
 def test_bombs_are_measured_up_to_the_limits_of_the_library() -> None:
     assert (bombs.MAX_TEXT, bombs.MAX_JSON_MARKS) == (MAX_TEXT, MAX_JSON_MARKS)
 
 
-def test_every_value_fits_into_a_parameter() -> None:
-    assert {name: len(text) for name, text in VALUES.items() if len(text) > bombs.MAX_VALUE} == {}
-    assert len(VALUES) > 70
+@pytest.mark.parametrize("name", ["'x '", "numbers as origins", "different origins"])
+def test_a_bomb_fits_into_a_parameter(name: str) -> None:
+    whole = bombs.whole(bombs.FAMILIES[name])
+    assert max(len(whole), len(readable(name))) <= bombs.MAX_VALUE
+    assert len(whole) > 0.9 * bombs.MAX_VALUE
 
 
-@pytest.mark.parametrize(("name", "reader"), itertools.product(WORST, bombs.READERS))
+@pytest.mark.parametrize("reader", ["list", "site"])
+def test_a_value_that_unpacks_to_too_much_is_refused(reader: str) -> None:
+    cost = bombs.measure(reader, bombs.whole(bombs.FAMILIES["'x '"]))
+    assert cost.outcome == "refused"
+    assert bombs.check("x", reader, cost) == []
+
+
+@pytest.mark.parametrize("reader", bombs.READERS)
+@pytest.mark.parametrize("name", WORST)
 def test_a_worst_value_stays_within_memory_and_findings(name: str, reader: str) -> None:
-    assert bombs.check(name, reader, bombs.measure(reader, VALUES[name])) == []
+    assert bombs.check(name, reader, bombs.measure(reader, readable(name))) == []
 
 
 def test_a_cost_beyond_a_limit_is_reported() -> None:
