@@ -87,6 +87,11 @@ AMBIGUOUS = {
     "/a/%C0%AE%C0%AE/b": {"/a/%C0%AE%C0%AE/b", "/a/\ufffd\ufffd\ufffd\ufffd/b", "/a/\xc0\xae\xc0\xae/b", "/b"},
     "/a%E0%80%AFb": {"/a%E0%80%AFb", "/a\ufffd\ufffd\ufffdb", "/a\xe0\x80\xafb", "/a%2Fb", "/a/b"},
     "/%%32F": {"/%2F", "/%252F", "//", "/"},
+    "/\u00fc/%FC": {"/\u00fc/%FC", "/\u00fc/\u00fc", "/\u00fc/\ufffd", "/\u00c3\u00bc/\u00fc"},
+    "/a%E2%82b": {"/a%E2%82b", "/a\u00e2\x82b", "/a\ufffdb"},
+    "//a//b": {"//a//b", "/a//b", "/a/b"},
+    "/a/b/..;": {"/a/b/..;", "/a/", "/a"},
+    "/..;": {"/..;", "/"},
 }
 
 

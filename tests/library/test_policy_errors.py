@@ -47,7 +47,13 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "YAML that begins a document": ("---\nrules: []", [("yaml-not-json", "")]),
     "too much JSON": ('{"rules": [' + "1," * 250_001 + "1]}", [("too-large", "")]),
     "too many rules": (json.dumps({"rules": [{"allow_origins": "*"}] * 1001}), [("too-large", "rules")]),
-    "too many globs": (rule(paths=[f"/{number}" for number in range(2001)]), [("too-large", "rules")]),
+    "too many globs": (rule(paths=[f"/{number}" for number in range(2001)]), [("too-large", "rules[0].paths")]),
+    "too many globs in all": (
+        json.dumps({"rules": [{"allow_origins": "*", "paths": [f"/{n}" for n in range(1001)]} for _ in range(2)]}),
+        [("too-large", "rules")],
+    ),
+    "a long path": (rule(paths=["/" + "a" * 8192]), [("bad-glob", "rules[0].paths[0]")]),
+    "a long host": (rule(hosts=["a" * 8193]), [("bad-glob", "rules[0].hosts[0]")]),
     "too many lists": (rule(allow_origins=[f"@{number}" for number in range(101)]), [("too-large", "rules")]),
     "too many origins": (
         rule(allow_origins=[f"https://a{number}.example" for number in range(100_001)]),

@@ -131,16 +131,18 @@ class Tolerate:
     def read(self, value: Any, location: str, findings: Findings) -> tuple[str, ...]:
         """The codes. One code may stand without a list."""
         if isinstance(value, str):
-            return self._read_codes([(location, value)], findings)
-        entries = [(f"{location}[{number}]", code) for number, code in _strings(value, location, findings)]
-        return self._read_codes(entries, findings)
+            self._check(value, location, findings)
+            return (value,)
+        codes = []
+        for number, code in _strings(value, location, findings):
+            self._check(code, f"{location}[{number}]", findings)
+            codes.append(code)
+        return tuple(dict.fromkeys(codes))
 
-    def _read_codes(self, entries: list[tuple[str, str]], findings: Findings) -> tuple[str, ...]:
-        for where, code in entries:
-            if code not in self.words:
-                remedy = f"Known are: {', '.join(self.words)}."
-                findings.add(ERROR, "unknown-value", where, f"{show(code)} can't be tolerated", remedy)
-        return tuple(code for _, code in entries)
+    def _check(self, code: str, location: str, findings: Findings) -> None:
+        if code not in self.words:
+            remedy = f"Known are: {', '.join(self.words)}."
+            findings.add(ERROR, "unknown-value", location, f"{show(code)} can't be tolerated", remedy)
 
 
 class GlobList:
@@ -156,6 +158,10 @@ class GlobList:
             findings.add(ERROR, "empty", location, message, "Leave it out to match everything.")
         normalise = _host_glob if self.kind == "hosts" else _path_glob
         globs = []
+        if isinstance(value, list) and len(value) > MAX_GLOBS:
+            message = f"there are {len(value):,} globs, more than {MAX_GLOBS:,}"
+            findings.add(ERROR, "too-large", location, message, "Merge some of them, with * where that is possible.")
+            return None
         for number, text in _strings(value, location, findings):
             glob, fault = normalise(text)
             if fault:
@@ -175,12 +181,13 @@ class Methods:
         if entries is None:
             return "*"
         names: list[str] = []
-        for where, text in entries:
+        for number, text in entries:
             if not is_token(text):
-                message = f"{show(text)} is not a method name"
+                where, message = f"{location}[{number}]", f"{show(text)} is not a method name"
                 findings.add(ERROR, "not-a-token", where, message, "Write a name such as GET.")
             elif is_forbidden_method(text):
-                findings.add(ERROR, "forbidden-method", where, f"browsers never send {show(text)}", "Remove it.")
+                where, message = f"{location}[{number}]", f"browsers never send {show(text)}"
+                findings.add(ERROR, "forbidden-method", where, message, "Remove it.")
             else:
                 names.append(text)
         if "GET" in names and "HEAD" not in names:
@@ -201,13 +208,14 @@ class HeaderNames:
         if entries is None:
             return "*"
         names = []
-        for where, text in entries:
+        for number, text in entries:
             name = text.lower()
             if not is_token(text):
-                message = f"{show(text)} is not a header name"
+                where, message = f"{location}[{number}]", f"{show(text)} is not a header name"
                 findings.add(ERROR, "not-a-token", where, message, "Write a name such as x-request-id.")
             elif self._is_ignored(name):
-                findings.add(WARNING, "forbidden-header", where, f"{show(text)} {self._reason}; ignored", "Remove it.")
+                where, message = f"{location}[{number}]", f"{show(text)} {self._reason}; ignored"
+                findings.add(WARNING, "forbidden-header", where, message, "Remove it.")
             else:
                 names.append(name)
         return tuple(dict.fromkeys(names))
@@ -418,15 +426,17 @@ def _strings(value: Any, location: str, findings: Findings) -> Iterator[tuple[in
             _wrong_type(item, "a string", f"{location}[{number}]", findings, None)
 
 
-def _star_or_strings(value: Any, location: str, findings: Findings) -> list[tuple[str, str]] | None:
-    """None for ``"*"`` (or ``["*"]``), else the strings with their locations; another ``"*"`` is an error."""
+def _star_or_strings(value: Any, location: str, findings: Findings) -> list[tuple[int, str]] | None:
+    """None for ``"*"`` (or ``["*"]``), else the strings with their numbers; another ``"*"`` is an error."""
     if value in ("*", ["*"]):
         return None
-    entries = [(f"{location}[{number}]", text) for number, text in _strings(value, location, findings)]
-    for where, text in entries:
+    entries = []
+    for number, text in _strings(value, location, findings):
         if text == "*":
-            _refuse_star(where, location, findings)
-    return [(where, text) for where, text in entries if text != "*"]
+            _refuse_star(f"{location}[{number}]", location, findings)
+        else:
+            entries.append((number, text))
+    return entries
 
 
 def _refuse_star(where: str, location: str, findings: Findings) -> None:
