@@ -22,7 +22,7 @@ from typing import Any
 from bench import samples
 from bench.process import function_of, processor_milliseconds
 from bench.store_stub import StoreStub
-from tests.support.runtime import LambdaRuntime
+from harness.lambda_runtime import LambdaRuntime
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / ".aws-sam" / "build"
@@ -198,7 +198,7 @@ def limited_python(directory: Path, share: float = CPU_SHARE) -> Iterator[tuple[
 
 def _remove(group: Path) -> None:
     """A control group goes when its last process, already killed, has gone."""
-    from tests.support.wait import wait_until
+    from harness.wait import wait_until
 
     wait_until(lambda: not (group / "cgroup.procs").read_text(), "the limited processes are gone")
     group.rmdir()

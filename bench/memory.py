@@ -16,7 +16,7 @@ from bench import samples
 from bench.cold import ARTIFACTS, PARAMETER, Contender, environment
 from bench.process import function_of, peak_of
 from bench.store_stub import StoreStub
-from tests.support.runtime import LambdaRuntime
+from harness.lambda_runtime import LambdaRuntime
 
 ADVANCED = 8192
 """Bytes of the largest value that Parameter Store takes."""

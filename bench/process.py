@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from tests.support.runtime import LambdaRuntime
+from harness.lambda_runtime import LambdaRuntime
 
 
 def function_of(runtime: LambdaRuntime) -> int:

@@ -258,7 +258,7 @@ def _browser(port: int) -> Ask:
 @contextmanager
 def runtime_emulator(store: str) -> Iterator[tuple[int, Callable[[], Ask]]]:
     """The built edge function in Lambda's runtime emulator, which takes one invocation at a time."""
-    from tests.support.runtime import LambdaRuntime
+    from harness.lambda_runtime import LambdaRuntime
 
     artifact = ROOT / ".aws-sam" / "build" / "EdgeFunction"
     if not artifact.exists():

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.lambda_runtime import emulator
 from tests.support.parameter_store import ParameterStoreServer
 from tests.support.require import require
-from tests.support.runtime import emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 

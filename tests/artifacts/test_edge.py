@@ -14,6 +14,8 @@ import pytest
 from edgecors_local.edge_rules import violations
 from edgecors_local.ports import free_port
 
+from harness.lambda_runtime import LambdaRuntime, lambda_python
+from harness.wait import wait_until
 from tests.edge.support import (
     ORIGIN_REQUEST,
     ORIGIN_RESPONSE,
@@ -27,8 +29,6 @@ from tests.edge.support import (
 )
 from tests.edge.test_samples import POLICY, SAMPLES, expected, read
 from tests.support.parameter_store import ParameterStoreServer
-from tests.support.runtime import LambdaRuntime, lambda_python
-from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.artifact
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from harness.lambda_runtime import LambdaRuntime
 from tests.events_api.make import APP, EVIL, HTTP_2, REST, SOURCES, make_event, preflight, read_response
 from tests.gateway.spy import Spy
 from tests.support.parameter_store import ParameterStoreServer
-from tests.support.runtime import LambdaRuntime
 
 pytestmark = pytest.mark.artifact
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.lambda_runtime import FunctionError, LambdaRuntime
 from tests.guard.world import BAD, GOOD, REPLICAS, SHOP, World
 from tests.support.parameter_store import ParameterStoreServer
-from tests.support.runtime import FunctionError, LambdaRuntime
 
 pytestmark = pytest.mark.artifact
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from edgecors.allowlist import read_list
 from edgecors.aws.parameters import ParameterReader
 from edgecors.document import read_document
 
@@ -48,7 +49,8 @@ def test_many_origins_stand_in_lists_that_parameter_store_takes() -> None:
     assert max(len(value) for name, value in parameters.items() if "/lists/" in name) <= ADVANCED
     sites = [value for name, value in parameters.items() if "/sites/" in name]
     document = read_document(sites[0])
-    lists = {name: parameters[f"/edgecors/lists/{name}"] for name in document.lists}
+    lists = {name: read_list(name, parameters[f"/edgecors/lists/{name}"]) for name in document.lists}
     (rule,) = document.compile(lists).rules
-    assert rule.origins is not None
-    assert len(rule.origins) == 20_000
+    origins = rule.grants[0].allow_origins
+    assert origins is not None
+    assert len(origins) == 20_000

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from tests.support.wait import wait_until
+from harness.wait import wait_until
 
 
 class EdgeProcess:

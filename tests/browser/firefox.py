@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.wait import wait_until
+from harness.wait import wait_until
 
 PREFERENCES: dict[str, bool | str] = {
     "app.normandy.enabled": False,

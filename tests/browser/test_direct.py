@@ -10,8 +10,8 @@ import pytest
 from edgecors_local.ports import free_port
 from playwright.sync_api import Browser, Page
 
+from harness.wait import wait_until
 from tests.browser.edge import EdgeProcess
-from tests.support.wait import wait_until
 
 Edges = Callable[..., EdgeProcess]
 

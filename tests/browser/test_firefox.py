@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from edgecors_local.server import FRONTS
 
+from harness.wait import wait_until
 from tests.browser.edge import EdgeProcess
 from tests.browser.firefox import Firefox
 from tests.browser.test_playground import CELLS, EXPECTED, NOBODY, allowed
 from tests.support.require import require
-from tests.support.wait import wait_until
 
 Edges = Callable[..., EdgeProcess]
 

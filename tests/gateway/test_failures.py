@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from edgecors_local.ports import free_port
 
+from harness.wait import wait_until
 from tests.events_api.make import APP, EVIL, HTTP_2, REST, SOURCES, make_event, read_response
 from tests.gateway.conftest import Gateway
 from tests.gateway.spy import OK, Seen, Spy
-from tests.support.wait import wait_until
 
 
 class Context:

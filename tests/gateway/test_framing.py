@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.wait import wait_until
 from tests.events_api.make import APP, EVIL, REST, make_event
 from tests.gateway.conftest import Gateway
 from tests.gateway.spy import Seen, Spy
-from tests.support.wait import wait_until
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -9,9 +9,9 @@ import pytest
 from edgecors.aws import http1
 from edgecors.aws.http1 import MAX_IDLE, Endpoint, HttpConnection, Stopwatch
 
+from harness.wait import wait_until
 from tests.library.scripted import Peer, Script, ScriptedServer, http
 from tests.support.authority import Authority
-from tests.support.wait import wait_until
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 LONG = 200.0

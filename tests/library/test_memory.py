@@ -166,10 +166,7 @@ def test_values_too_long_to_parse_share_one_decision() -> None:
     for names in ("x" * 4097, "," * 5000, "x-a," * 100_000):
         assert preflight(memory, names).reason == "headers-malformed"
     assert len(memory.preflights) == 1
-    assert (
-        max(len(text) for key in (*memory.decisions, *memory.preflights) for text in key if isinstance(text, str))
-        == 512
-    )
+    assert max(len(str(key)) for key in (*memory.decisions, *memory.preflights)) < 600
 
 
 def test_keys_of_at_most_1024_characters_are_remembered() -> None:

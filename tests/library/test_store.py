@@ -29,9 +29,9 @@ from edgecors.store import (
 )
 from edgecors.telemetry import Telemetry
 
+from harness.wait import wait_until
 from tests.support.instant_region import InstantRegion
 from tests.support.parameter_store import ParameterStoreServer
-from tests.support.wait import wait_until
 
 SITE = "E2EXAMPLE123ABC"
 A, B = "https://a.example", "https://b.example"

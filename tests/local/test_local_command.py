@@ -16,8 +16,8 @@ from edgecors_cli.app import app
 from edgecors_local import cloudfront, gateway, handlers
 from typer.testing import CliRunner, Result
 
+from harness.wait import accepts_connections, wait_until
 from tests.support.require import require
-from tests.support.wait import accepts_connections, wait_until
 
 
 def command(*arguments: str) -> Result:

@@ -22,9 +22,9 @@ from edgecors_local.containers import HostAddress, host_address
 from edgecors_local.errors import LocalError
 from edgecors_local.ports import free_port
 
+from harness.lambda_runtime import MACHINES
+from harness.wait import accepts_connections, wait_until
 from tests.support.require import require
-from tests.support.runtime import MACHINES
-from tests.support.wait import accepts_connections, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runtime import FunctionError, LambdaRuntime
-from tests.support.wait import wait_until
+from harness.lambda_runtime import FunctionError, LambdaRuntime
+from harness.wait import wait_until
 
 pytestmark = [pytest.mark.artifact, pytest.mark.usefixtures("runtime_emulator")]
 

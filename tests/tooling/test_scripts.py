@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runtime import LambdaRuntime
+from harness.lambda_runtime import LambdaRuntime
 
 ROOT = Path(__file__).resolve().parents[2]
 FIND = ROOT / "scripts" / "find_python.sh"

@@ -18,9 +18,9 @@ from typing import Any, Self
 
 from edgecors_local.ports import free_port
 
-from tests.support.wait import accepts_connections, wait_until
+from harness.wait import accepts_connections, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
