@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors_cli.main import app
+from edgecors_cli.app import app
 from edgecors_local import sam_local
 from edgecors_local.containers import HostAddress, host_address
 from edgecors_local.errors import LocalError
