@@ -260,13 +260,15 @@ class PolicyStore:
 
         A read that is due earlier, by its jitter, is begun and continued by requests that do not wait.
         """
-        if state.waited_at <= now < state.wait_at:
-            return 0.0
+        recently = state.waited_at <= now < state.wait_at
         if state.policy is None:
-            return DEADLINE_COLD
-        if state.new or now - state.good_at >= OVERDUE * state.policy.refresh_seconds:
-            return max(WAIT, *map(_deadline, self._regions))
-        return WAIT
+            return 0.0 if recently else DEADLINE_COLD
+        refresh = state.policy.refresh_seconds
+        overdue_at = state.good_at + OVERDUE * refresh
+        if state.new or now >= overdue_at:
+            # A wait of before that time does not count: it was too short, and now a change is late.
+            return 0.0 if recently and state.waited_at >= overdue_at else max(WAIT, *map(_deadline, self._regions))
+        return 0.0 if recently or state.good_at <= now < state.good_at + refresh else WAIT
 
     def _advance(self, until: float) -> bool:
         """Continue the read in progress; whether it has ended."""
@@ -296,7 +298,7 @@ class PolicyStore:
             state.failures = 0
             state.read_at = state.good_at = asked_at
             state.due_at = asked_at + wait_after_read(refresh, self._jitter(), first=state.new)
-            state.wait_at = max(asked_at, state.waited_at) + refresh
+            state.wait_at = state.waited_at + refresh
             state.new = False
             return
         state.read_at = self._clock()

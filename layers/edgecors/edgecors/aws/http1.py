@@ -111,7 +111,8 @@ class HttpConnection:
         self._request: Callable[[], bytes] = bytes
         self._patience = 0.0
         self._total, self._progress, self._polled = Stopwatch(), Stopwatch(), Stopwatch()
-        self._resumed = self._restarted = self._answered = False
+        self._polls = 0
+        self._may_restart = False
 
     @property
     def busy(self) -> bool:
@@ -151,8 +152,16 @@ class HttpConnection:
         """
         if self._work is not None:
             self.close()
+        if self._socket is not None and (self._idle.seconds > MAX_IDLE or not _is_alive(self._socket)):
+            self._socket.close()
+            self._socket = None
         self._request, self._patience = request, patience
-        self._resumed = self._restarted = self.sent = False
+        self._polls = 0
+        self._may_restart = self._socket is not None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.sent = False
         for stopwatch in (self._total, self._progress, self._polled):
             stopwatch.restart()
         self._work = self._exchange()
@@ -160,43 +169,49 @@ class HttpConnection:
     def poll(self, deadline: float) -> Response | None:
         """Continue the exchange until the deadline (monotonic, may have passed); None while it is in progress.
 
+        An exchange that fails is begun again on a new connection if the failure may come from what happened while
+        nobody watched: to a kept connection, between two calls, in a frozen container. Reading twice does no harm.
+
         Raises:
             OSError: the connection failed; TimeoutError where there was no progress for too long.
             ValueError: the answer is not HTTP.
         """
-        assert self._work is not None
         unattended = self._polled.seconds >= self._patience
+        self._may_restart = self._may_restart or unattended or self._polls == 1
+        self._polls += 1
         try:
             # What must have come by now is not waited for; but it is read before it counts as missing.
-            response = self._drive(self._work, 0.0 if unattended else deadline, self._patience)
-            if response is None and self._stalled:
-                # Where nobody watched, the connection may have died in a frozen container: that is not a failure.
-                if not unattended or self._restarted:
-                    raise TimeoutError("no progress in time")
-                self._restart()
+            response = self._attempt(0.0 if unattended else deadline)
             if response is None and unattended:
-                response = self._drive(self._work, deadline, self._patience)
+                response = self._attempt(deadline)
         except BaseException:
             self.close()
             raise
         self._polled.restart()
-        self._resumed = True
         if response is not None:
             self._work = None
             self._idle.restart()
+        return response
+
+    def _attempt(self, deadline: float) -> Response | None:
+        assert self._work is not None
+        try:
+            response = self._drive(self._work, deadline, self._patience)
+            if response is None and self._stalled:
+                raise TimeoutError("no progress in time")
+        except OSError:
+            if not self._may_restart:
+                raise
+            self._may_restart = False
+            self.close()
+            self._begin()
+            return self._drive(self._work, deadline, self._patience)
         return response
 
     @property
     def _stalled(self) -> bool:
         # A wait may end a little early.
         return self._progress.seconds >= self._patience - 0.002 or self._total.seconds >= MAX_EXCHANGE
-
-    def _restart(self) -> None:
-        self.close()
-        self._restarted = True
-        self._progress.restart()
-        self._total.restart()
-        self._work = self._exchange()
 
     def _drive(self, steps: Steps[T], deadline: float, patience: float = float("inf")) -> T | None:
         """Run the steps until they end; None at the deadline, and where there was no progress for too long."""
@@ -229,24 +244,6 @@ class HttpConnection:
             self.round_trip = seconds
 
     def _exchange(self) -> Steps[Response]:
-        if self._socket is not None and (self._idle.seconds > MAX_IDLE or not _is_alive(self._socket)):
-            self._socket.close()
-            self._socket = None
-        reused = self._socket is not None
-        try:
-            return (yield from self._once())
-        except OSError:
-            # Reading again does no harm. A kept connection may have been closed since, and one that was left alone in
-            # the middle of its work may have been given up by the other side.
-            if not self._resumed and (not reused or self._answered):
-                raise
-            if self._socket is not None:
-                self._socket.close()
-                self._socket = None
-        return (yield from self._once())
-
-    def _once(self) -> Steps[Response]:
-        self.sent = self._answered = False
         if self._socket is None:
             self._connecting = self._connecting or self._connect()
             try:
@@ -256,13 +253,12 @@ class HttpConnection:
         sock = self._socket
         data = memoryview(self._request())
         while data:
-            count = yield from _attempt(sock, partial(sock.send, data), write=True)
+            count = yield from _retry(sock, partial(sock.send, data), write=True)
             data = data[count:]
         self.sent = True
         return (yield from self._receive(ResponseParser(sock)))
 
     def _receive(self, parser: ResponseParser) -> Steps[Response]:
-        self._answered = yield from parser.fill()
         status, headers = yield from parser.head()
         for _ in range(_MAX_INTERIM):
             if not 100 <= status < 200:
@@ -311,7 +307,7 @@ class HttpConnection:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if endpoint.secure:
                     sock = self._wrap(sock)
-                    yield from _attempt(sock, sock.do_handshake)
+                    yield from _retry(sock, sock.do_handshake)
             except OSError as error:
                 sock.close()
                 failure = error
@@ -355,7 +351,7 @@ def _wait_for(sock: socket.socket, write: bool, seconds: float) -> bool:
         return bool(selector.select(seconds))
 
 
-def _attempt(sock: socket.socket, operation: Callable[[], T], write: bool = False) -> Steps[T]:
+def _retry(sock: socket.socket, operation: Callable[[], T], write: bool = False) -> Steps[T]:
     """Run a non-blocking operation until it no longer would block."""
     while True:
         try:
@@ -448,7 +444,7 @@ class ResponseParser:
 
     def fill(self) -> Steps[bool]:
         """Receive more bytes; False at the end of the connection."""
-        data = yield from _attempt(self._socket, partial(self._socket.recv, 65536))
+        data = yield from _retry(self._socket, partial(self._socket.recv, 65536))
         self._buffer += data
         self._received += len(data)
         if self._received > MAX_RESPONSE + _MAX_HEAD:
