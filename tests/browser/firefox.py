@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,16 +27,17 @@ PREFERENCES: dict[str, bool | str] = {
     "services.settings.server": "data:,",
     "toolkit.telemetry.reportingpolicy.firstRun": False,
 }
-"""Nothing is asked of the net but what a test asks."""
+"""Firefox sends no requests but those of a test."""
 
 
 class Firefox:
-    """A headless Firefox with a new profile and one tab: a context manager."""
+    """A headless Firefox with a new profile and one tab: a context manager. `preferences` come on top of the usual."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, preferences: Mapping[str, bool | str | int] | None = None) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="edgecors-firefox-")
         home = Path(self._directory.name)
-        lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
+        chosen = {**PREFERENCES, **(preferences or {})}
+        lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in chosen.items()]
         (home / "user.js").write_text("\n".join(lines))
         self._log = home / "log"
         with self._log.open("wb") as log:
