@@ -110,12 +110,17 @@ class Behavior:
 ERRORS_NOT_KEPT: Final = dict.fromkeys((400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504), 0)
 
 
+NOT_FORWARDED: Final = frozenset(
+    {"host", "x-forwarded-host", "x-http-method", "x-http-method-override", "x-method-override"}
+)
+
+
 def built_in(setup: str) -> Behavior:
     """What the project's template says for a set-up (``viewer`` or ``origin``), for where it is not at hand."""
     common: dict[str, Any] = {
         "key_cookies": EVERYTHING,
         "key_encodings": ("br", "gzip"),
-        "forward_headers": Selection("except", frozenset({"host"})),
+        "forward_headers": Selection("except", NOT_FORWARDED),
         "forward_query": EVERYTHING,
         "forward_cookies": EVERYTHING,
         "default_ttl": 0,
@@ -124,7 +129,7 @@ def built_in(setup: str) -> Behavior:
     if setup == "viewer":
         return Behavior(
             triggers=frozenset({"viewer-request", "origin-response", "viewer-response"}),
-            key_headers=Selection.only("authorization"),
+            key_headers=Selection.only("authorization", "accept", "x-api-key"),
             **common,
         )
     return Behavior(
@@ -132,6 +137,8 @@ def built_in(setup: str) -> Behavior:
         cached_methods=frozenset({"GET", "HEAD", "OPTIONS"}),
         key_headers=Selection.only(
             "authorization",
+            "accept",
+            "x-api-key",
             "origin",
             "access-control-request-method",
             "access-control-request-headers",

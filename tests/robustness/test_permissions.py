@@ -16,6 +16,7 @@ from edgecors.telemetry import Telemetry
 
 from tests.robustness.iam import allows
 from tests.support.parameter_store import ParameterStoreServer
+from tests.template.checks import statements as role_statements
 from tests.template.document import Stack, read
 
 ACCOUNT = "123456789012"
@@ -34,9 +35,7 @@ document = functools.cache(read)
 @functools.cache
 def statements(role: str, **parameters: str) -> list[Mapping[str, Any]]:
     stack = Stack(document(), **(STACKS[role] | parameters))
-    found = stack.of_type("AWS::IAM::Role")[role]
-    assert "ManagedPolicyArns" not in found
-    return [each for policy in found["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+    return [statement for (name, _), statement in role_statements(stack) if name == role]
 
 
 def may(role: str, action: str, resource: str, region: str = "us-east-1", **parameters: str) -> bool:
@@ -58,6 +57,20 @@ POLICY, LIST = parameter("/edgecors/sites/shop"), parameter("/edgecors/lists/par
 def test_policies_and_lists_can_be_read(role: str, action: str) -> None:
     assert may(role, action, POLICY)
     assert may(role, action, LIST)
+
+
+@pytest.mark.parametrize("role", STACKS)
+@pytest.mark.parametrize("action", ["ssm:GetParameter", "ssm:GetParameters"])
+def test_aliases_can_be_read(role: str, action: str) -> None:
+    assert may(role, action, parameter("/edgecors/aliases/E2EXAMPLE1234"))
+
+
+@pytest.mark.parametrize("role", ["EdgeRole", "GuardRole"])
+def test_multi_region_key_can_be_used_in_every_region(role: str) -> None:
+    """A multi-Region key has the same id in every Region, and thus another ARN in each."""
+    replica = KEY.replace("us-east-1", "eu-west-1")
+    assert may(role, "kms:Decrypt", replica, region="eu-west-1")
+    assert not may(role, "kms:Decrypt", replica.replace(ACCOUNT, "210987654321"), region="eu-west-1")
 
 
 @pytest.mark.parametrize("role", STACKS)

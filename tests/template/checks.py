@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, Final
@@ -28,12 +30,21 @@ TRIGGERS: Final = {
 HANDLERS: Final = {"viewer": "app.viewer_handler", "origin": "app.origin_handler"}
 # The only statuses that a distribution may have a setting for, hence all of them.
 ERRORS: Final = {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}
-# Managed origin request policies that let Origin through: CORS-S3Origin, AllViewer, AllViewerExceptHostHeader.
-FORWARD_ORIGIN: Final = {
-    "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf",
-    "216adef6-5c7f-47e4-b989-5492eafa07d3",
-    "b689b0a8-53d0-40ab-baf2-68738e2966ac",
+CORS_S3_ORIGIN: Final = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
+ALL_VIEWER: Final = "216adef6-5c7f-47e4-b989-5492eafa07d3"
+ALL_VIEWER_EXCEPT_HOST: Final = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+"""Managed origin request policies, each of which forwards ``Origin``."""
+CACHING_DISABLED: Final = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+"""The managed cache policy without caching."""
+IN_THE_KEY: Final = {"Authorization", "Accept", "X-Api-Key"}
+"""Headers that a custom origin server gets and that often change its response."""
+NOT_FORWARDED: Final = {"X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-Forwarded-Host"}
+"""Headers that change a response too, and don't fit into the ten headers of a cache key."""
+EDGE_REGIONS: Final = {
+    *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "sa-east-1", "eu-west-1", "eu-west-2", "eu-central-1"),
+    *("ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "ap-northeast-2"),
 }
+"""The Regions with CloudFront's regional edge caches, which run Lambda@Edge."""
 # What an edge function can't have at all, by the property's name. Reserved concurrency is not forbidden any more,
 # but it would be that of one Region and none of the others.
 FORBIDDEN_AT_THE_EDGE: Final = {
@@ -57,6 +68,9 @@ FORBIDDEN_AT_THE_EDGE: Final = {
 FULL: Final = {
     "OriginDomainName": "api.example.com",
     "DistributionId": "E2EXAMPLE1234",
+    "DistributionIds": "E3EXAMPLE1234,E4EXAMPLE1234",
+    "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "SecurityGroupIds": "sg-0123456789abcdef0",
     "Site": "shop",
     "Upstream": "https://api.example.com",
     "GatewayResponseOrigin": "https://app.example.com",
@@ -70,18 +84,22 @@ FULL: Final = {
 """Parameters with which every part that is optional is there."""
 
 
-def stacks(document: Document) -> Iterator[tuple[str, Stack]]:
-    """Every kind of stack that can be deployed: with as little in it as there can be, as much, and alarms alone."""
-    for front, setup, kind, host in product(FRONTS, SETUPS, ("custom", "s3"), ("false", "true")):
-        chosen = {"Front": front, "EdgeSetup": setup, "OriginType": kind, "ForwardHost": host}
-        if front != "edge" and (kind, host) != ("custom", "false"):
+def stacks(document: Document, stack_name: str = "edgecors") -> Iterator[tuple[str, Stack]]:
+    """Every kind of stack that can be deployed: with no optional part, with all of them, and with alarms alone."""
+    for front, setup, kind, host, caching in product(
+        FRONTS, SETUPS, ("custom", "s3"), ("false", "true"), ("on", "off")
+    ):
+        chosen = {"Front": front, "EdgeSetup": setup, "OriginType": kind, "ForwardHost": host, "Caching": caching}
+        if (front != "edge" and (kind, host, caching) != ("custom", "false", "on")) or (kind, host) == ("s3", "true"):
             continue
         off = {"Guard": "false", "Alarms": "false", "Dashboard": "false", "SnapStart": "false"}
-        needed = {name: FULL[name] for name in ("OriginDomainName", "Site", "Upstream")}
-        name = f"{front}, {setup}, {kind}, host {host}"
-        yield f"{name}, little", Stack(document, **needed, **chosen, **off)
-        yield f"{name}, much", Stack(document, **FULL, **chosen)
-        yield f"{name}, alarms", Stack(document, **needed, **chosen, Guard="false")
+        needed = {name: FULL[name] for name in ("OriginDomainName", "Upstream")}
+        if front in GATEWAY_FRONTS:
+            needed["Site"] = FULL["Site"]
+        name = f"{front}, {setup}, {kind}, host {host}, caching {caching}"
+        yield f"{name}, little", Stack(document, stack_name, **needed, **chosen, **off)
+        yield f"{name}, much", Stack(document, stack_name, **(FULL | {"Guard": "true", "SnapStart": "true"}), **chosen)
+        yield f"{name}, alarms", Stack(document, stack_name, **needed, **chosen, Guard="false")
 
 
 def edge_stacks(document: Document) -> Iterator[tuple[str, str, Stack]]:
@@ -99,12 +117,27 @@ def behavior(stack: Stack) -> dict[str, Any]:
     return found
 
 
-def cache_policy(stack: Stack) -> dict[str, Any]:
-    """The cache policy of the distribution's behaviour."""
+def cache_policy(stack: Stack) -> dict[str, Any] | None:
+    """The cache policy of the distribution's behaviour; None without caching."""
     identifier = behavior(stack)["CachePolicyId"]
-    assert isinstance(identifier, Pointer), "the checks know policies of the template only"
-    found: dict[str, Any] = stack.resources[identifier.resource]["Properties"]["CachePolicyConfig"]
-    return found
+    if identifier == CACHING_DISABLED:
+        return None
+    assert isinstance(identifier, Pointer), "the checks know the template's policies and CachingDisabled only"
+    policy: dict[str, Any] = stack.resources[identifier.resource]["Properties"]["CachePolicyConfig"]
+    return policy
+
+
+def request_headers(stack: Stack) -> tuple[str, set[str]]:
+    """What a custom origin server gets beside the cache key: HeaderBehavior and its headers."""
+    identifier = behavior(stack).get("OriginRequestPolicyId")
+    if not isinstance(identifier, Pointer):
+        return {
+            ALL_VIEWER: ("allViewer", set()),
+            ALL_VIEWER_EXCEPT_HOST: ("allExcept", {"Host"}),
+            CORS_S3_ORIGIN: ("whitelist", PREFLIGHT_KEY - {"Access-Control-Request-Private-Network"}),
+        }.get(str(identifier), ("none", set()))
+    config = stack.resources[identifier.resource]["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"]
+    return config["HeaderBehavior"], set(config.get("Headers", ()))
 
 
 def no_globals(document: Document) -> Iterator[str]:
@@ -150,13 +183,27 @@ def edge_role_is_trusted_by_both(document: Document) -> Iterator[str]:
             yield f"the edge function's role is trusted by {services}"
 
 
+def version_text(document: Document, name: str) -> Any:
+    """The text whose change publishes a version: the version's description, or that of a policy whose ARN it is.
+
+    CloudFormation replaces a managed policy when its description changes, and the new one has another ARN.
+    """
+    description = document["Resources"][name]["Properties"].get("VersionDescription", "")
+    if isinstance(description, dict) and "Ref" in description:
+        policy = document["Resources"][description["Ref"]]
+        assert policy["Type"] == "AWS::IAM::ManagedPolicy"
+        assert "ManagedPolicyName" not in policy["Properties"], "a policy with a name can't be replaced"
+        return policy["Properties"].get("Description", "")
+    return description
+
+
 def published_on_every_change(document: Document) -> Iterator[str]:
     """SAM hashes the text of a function's properties; a parameter's value has to come in by the description."""
     for name in ("EdgeFunction", "GatewayFunction"):
         properties = document["Resources"][name]["Properties"]
         if properties.get("AutoPublishAlias") != "live" or not properties.get("AutoPublishAliasAllProperties"):
             yield f"{name}: no version is published when a property changes"
-        described = set(references(properties.get("VersionDescription", "")))
+        described = set(references(version_text(document, name)))
         used = set(references({key: item for key, item in properties.items() if key != "Description"}))
         # Conditions name parameters, and other conditions.
         waiting = list(used)
@@ -170,18 +217,28 @@ def published_on_every_change(document: Document) -> Iterator[str]:
             yield f"{name}: a change of {parameter} publishes no version (VersionDescription)"
 
 
+LISTED_IDS: Final = {"SubnetIds": (6, len("subnet-") + 17), "SecurityGroupIds": (5, len("sg-") + 17)}
+"""The most ids that a list is expected to have, and the length of each."""
+
+
 def version_descriptions_fit(document: Document) -> Iterator[str]:
-    """Lambda takes 256 characters at most."""
-    for name in ("EdgeFunction", "GatewayFunction"):
-        text = document["Resources"][name]["Properties"]["VersionDescription"]["Fn::Sub"]
-        for parameter in set(references({"Fn::Sub": text})):
-            declared = document["Parameters"][parameter]
-            longest = max(
-                map(len, map(str, declared.get("AllowedValues", ()))), default=declared.get("MaxLength", 4096)
-            )
-            text = text.replace("${" + parameter + "}", "x" * longest)
-        if len(text) > 256:
-            yield f"{name}: VersionDescription may have {len(text)} characters"
+    """A version's description has at most 256 characters, a managed policy's 1,000."""
+    for name, limit in (("EdgeFunction", 256), ("GatewayFunction", 1000)):
+        argument = version_text(document, name)["Fn::Sub"]
+        text = argument if isinstance(argument, str) else argument[0]
+        length = len(re.sub(r"\$\{[^}]+\}", "", text))
+        for parameter in references({"Fn::Sub": argument}):
+            declared = document["Parameters"].get(parameter)
+            if declared is None:
+                continue
+            if parameter in LISTED_IDS:
+                count, characters = LISTED_IDS[parameter]
+                length += count * (characters + 1)
+            else:
+                values = [len(str(value)) for value in declared.get("AllowedValues", ())]
+                length += max(values, default=declared.get("MaxLength", 4096))
+        if length > limit:
+            yield f"{name}: the description may have {length} characters, and {limit} are allowed"
 
 
 def triggers_have_the_version(document: Document) -> Iterator[str]:
@@ -201,7 +258,8 @@ def options_is_allowed(document: Document) -> Iterator[str]:
     for name, setup, stack in edge_stacks(document):
         if set(behavior(stack).get("AllowedMethods", ())) != ALL_METHODS:
             yield f"{name}: AllowedMethods lacks some, or OPTIONS, which CloudFront answers with 403 then"
-        wanted = {"GET", "HEAD", "OPTIONS"} if setup == "origin" else {"GET", "HEAD"}
+        cached = setup == "origin" and "caching on" in name
+        wanted = {"GET", "HEAD", "OPTIONS"} if cached else {"GET", "HEAD"}
         if set(behavior(stack).get("CachedMethods", ())) != wanted:
             yield f"{name}: CachedMethods is {behavior(stack).get('CachedMethods')}"
 
@@ -209,27 +267,48 @@ def options_is_allowed(document: Document) -> Iterator[str]:
 def key_fits_the_setup(document: Document) -> Iterator[str]:
     for name, setup, stack in edge_stacks(document):
         policy = cache_policy(stack)
+        if policy is None:
+            if "caching off" not in name:
+                yield f"{name}: nothing is cached"
+            continue
+        if "caching off" in name:
+            yield f"{name}: responses are cached"
         config = policy["ParametersInCacheKeyAndForwardedToOrigin"]["HeadersConfig"]
         headers = set(config.get("Headers", ()))
         if config["HeaderBehavior"] != ("whitelist" if headers else "none"):
             yield f"{name}: HeaderBehavior is {config['HeaderBehavior']} with {headers}"
+        if len(headers) > 10:
+            yield f"{name}: a cache policy can have 10 headers, not {len(headers)}"
         cors = {header for header in headers if header == "Origin" or header.startswith("Access-Control-")}
         if cors != (PREFLIGHT_KEY if setup == "origin" else set()):
             yield f"{name}: the cache key has {sorted(cors)}"
         if policy["MinTTL"] != 0:
             yield f"{name}: MinTTL {policy['MinTTL']} keeps what says no-store"
         custom = ", custom" in name
-        if custom and ("Authorization" not in headers or policy["DefaultTTL"] != 0):
-            yield f"{name}: one user's answers may be kept for others"
+        if custom and (not headers >= IN_THE_KEY or policy["DefaultTTL"] != 0):
+            yield f"{name}: one user's responses may be cached for others"
         if ("Host" in headers) != (custom and "host true" in name):
             yield f"{name}: Host in the key does not fit what is forwarded"
 
 
 def origin_sees_the_origin_header(document: Document) -> Iterator[str]:
     for name, _, stack in edge_stacks(document):
-        policy = behavior(stack).get("OriginRequestPolicyId")
-        if policy not in FORWARD_ORIGIN:
-            yield f"{name}: origin-response can't see Origin, and so put no headers on errors"
+        kind, headers = request_headers(stack)
+        forwarded = {"allViewer": True, "allExcept": "Origin" not in headers, "whitelist": "Origin" in headers}
+        if not forwarded.get(kind, False):
+            yield f"{name}: origin-response can't see Origin, and so can't add headers to errors"
+
+
+def cache_can_not_be_poisoned(document: Document) -> Iterator[str]:
+    """A header that changes responses is in the cache key, or the origin server does not get it."""
+    for name, _, stack in edge_stacks(document):
+        if ", s3" in name:
+            continue
+        kind, headers = request_headers(stack)
+        host = {"Host"} if "host false" in name else set()
+        wanted = host | NOT_FORWARDED if "caching on" in name else host
+        if (kind, headers) != (("allExcept", wanted) if wanted else ("allViewer", set())):
+            yield f"{name}: the origin server gets {kind} {sorted(headers)}"
 
 
 def errors_are_not_kept(document: Document) -> Iterator[str]:
@@ -328,6 +407,7 @@ def url_is_open_to_preflights(document: Document) -> Iterator[str]:
 
 
 # Every wildcard in what a role may do, by role and statement. Nothing else may have one.
+KEY_IN_EVERY_REGION: Final = "arn:aws:kms:*:123456789012:key/11112222-aaaa-bbbb-cccc-333344445555"
 WILDCARDS: Final = {
     ("EdgeRole", "ReadPolicies"): {"arn:aws:ssm:*:123456789012:parameter/edgecors/*"},
     ("EdgeRole", "WriteLogs"): {
@@ -338,6 +418,19 @@ WILDCARDS: Final = {
     # Held to Regions by a condition, see `guard_keeps_to_its_regions`.
     ("GuardRole", "ReadPolicies"): {"arn:aws:ssm:*:123456789012:parameter/edgecors/*"},
     ("GuardRole", "CopyAndRevert"): {"arn:aws:ssm:*:123456789012:parameter/edgecors/*"},
+    # With DistributionIds, of which a template can't build ARNs.
+    ("GuardRole", "Invalidate"): {"arn:aws:cloudfront::123456789012:distribution/*"},
+    # These actions have no resources.
+    ("GuardRole", "ReadMetrics"): {"*"},
+    ("GatewayRole", "UseNetwork"): {"*"},
+    ("GuardRole", "SetRetention"): {
+        "arn:aws:logs:*:123456789012:log-group:/edgecors/edgecors/edge",
+        "arn:aws:logs:*:123456789012:log-group:/edgecors/edgecors/edge:*",
+    },
+    # One key id in every Region.
+    ("EdgeRole", "DecryptPolicies"): {KEY_IN_EVERY_REGION},
+    ("GatewayRole", "DecryptPolicies"): {KEY_IN_EVERY_REGION},
+    ("GuardRole", "UseKey"): {KEY_IN_EVERY_REGION},
 }
 ACTIONS: Final = {
     ("EdgeRole", "ReadPolicies"): {"ssm:GetParameter", "ssm:GetParameters"},
@@ -346,6 +439,16 @@ ACTIONS: Final = {
     ("GatewayRole", "ReadPolicies"): {"ssm:GetParameter", "ssm:GetParameters"},
     ("GatewayRole", "WriteLogs"): {"logs:CreateLogStream", "logs:PutLogEvents"},
     ("GatewayRole", "DecryptPolicies"): {"kms:Decrypt"},
+    ("GatewayRole", "UseNetwork"): {
+        "ec2:CreateNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:DeleteNetworkInterface",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+    },
+    ("GuardRole", "ReadMetrics"): {"cloudwatch:GetMetricData", "cloudwatch:ListMetrics"},
+    ("GuardRole", "SetRetention"): {"logs:DescribeLogGroups", "logs:PutRetentionPolicy"},
     ("GuardRole", "ReadPolicies"): {
         "ssm:GetParameter",
         "ssm:GetParameters",
@@ -360,7 +463,7 @@ ACTIONS: Final = {
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
     },
-    ("GuardRole", "Tell"): {"sns:Publish"},
+    ("GuardRole", "SendNotices"): {"sns:Publish"},
     ("GuardRole", "KeepFailedEvents"): {"sqs:SendMessage"},
     ("GuardRole", "WriteLogs"): {"logs:CreateLogStream", "logs:PutLogEvents"},
     ("GuardRole", "UseKey"): {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"},
@@ -370,10 +473,14 @@ ACTIONS: Final = {
 def statements(stack: Stack) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
     """Every statement of every role, by the role's logical id and the statement's own."""
     for role, properties in stack.of_type("AWS::IAM::Role").items():
-        if properties.keys() & {"ManagedPolicyArns"}:
-            yield (role, "ManagedPolicyArns"), {"Action": "*", "Resource": properties["ManagedPolicyArns"]}
-        for policy in properties["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
+        for arn in properties.get("ManagedPolicyArns", ()):
+            if isinstance(arn, Pointer):
+                documents.append(stack.resources[arn.resource]["Properties"]["PolicyDocument"])
+            else:
+                yield (role, "ManagedPolicyArns"), {"Action": "*", "Resource": arn}
+        for policy_document in documents:
+            for statement in policy_document["Statement"]:
                 yield (role, statement["Sid"]), statement
 
 
@@ -392,32 +499,52 @@ def roles_may_do_little(document: Document) -> Iterator[str]:
 
 
 def guard_keeps_to_its_regions(document: Document) -> Iterator[str]:
-    for regions in ("", "eu-west-1,ap-southeast-2"):
-        stack = Stack(document, AutoRevert="true", ReplicaRegions=regions)
-        found = dict(statements(stack))
+    default = document["Parameters"]["ReplicaRegions"]["Default"]
+    table: tuple[tuple[str, str, set[str]], ...] = (
+        ("edge", default, EDGE_REGIONS),
+        ("edge-function", default, EDGE_REGIONS),
+        ("http-api", default, set()),
+        ("edge", "none", set()),
+        ("edge", "", set()),
+        ("edge", "eu-west-1,ap-southeast-2", {"eu-west-1", "ap-southeast-2"}),
+        ("http-api", "eu-west-1", {"eu-west-1"}),
+    )
+    for front, regions, replicas in table:
+        stack = Stack(document, AutoRevert="true", ReplicaRegions=regions, Front=front)
+        by_sid = dict(statements(stack))
         for sid in ("ReadPolicies", "CopyAndRevert"):
-            condition = found["GuardRole", sid].get("Condition", {}).get("StringEquals", {})
-            allowed = set(condition.get("aws:RequestedRegion", ())) - {""}
-            if allowed != {"us-east-1", *regions.split(",")} - {""}:
-                yield f"{sid} with replicas in {regions!r} is allowed in {sorted(allowed)}"
+            condition = by_sid["GuardRole", sid].get("Condition", {}).get("StringEquals", {})
+            allowed = set(condition.get("aws:RequestedRegion", ()))
+            if allowed != {"us-east-1"} | replicas:
+                yield f"{front}: {sid} with replicas in {regions!r} is allowed in {sorted(allowed)}"
+        variable = stack.resources["GuardFunction"]["Properties"]["Environment"]["Variables"][
+            "EDGECORS_REPLICA_REGIONS"
+        ]
+        if set(filter(None, variable.split(","))) | {"us-east-1"} != {"us-east-1"} | replicas:
+            yield f"{front}: the guard's replicas are {variable!r} with {regions!r}"
 
 
 def guard_may_do_what_is_switched_on(document: Document) -> Iterator[str]:
+    invalidates, regional = {"Invalidate", "InvalidateOnceMore"}, {"ReadMetrics", "SetRetention"}
     table: tuple[tuple[dict[str, str], set[str]], ...] = (
-        ({}, set()),
-        ({"AutoRevert": "true"}, {"CopyAndRevert"}),
-        ({"ReplicaRegions": "eu-west-1"}, {"CopyAndRevert"}),
-        ({"EdgeSetup": "origin"}, {"Invalidate", "InvalidateOnceMore"}),
+        ({}, {"CopyAndRevert", *regional}),
+        ({"ReplicaRegions": "none"}, regional),
+        ({"ReplicaRegions": "none", "AutoRevert": "true"}, {"CopyAndRevert", *regional}),
+        ({"Front": "http-api"}, set()),
+        ({"Front": "http-api", "ReplicaRegions": "eu-west-1"}, {"CopyAndRevert"}),
+        ({"Front": "layer-only", "Guard": "true"}, set()),
+        ({"ReplicaRegions": "none", "EdgeSetup": "origin"}, {*invalidates, *regional}),
         (
-            {"EdgeSetup": "origin", "Front": "edge-function", "DistributionId": "E1"},
-            {"Invalidate", "InvalidateOnceMore"},
+            {"ReplicaRegions": "none", "EdgeSetup": "origin", "Front": "edge-function", "DistributionId": "E1"},
+            {*invalidates, *regional},
         ),
-        ({"EdgeSetup": "origin", "Front": "edge-function"}, set()),
+        ({"ReplicaRegions": "none", "EdgeSetup": "origin", "Front": "edge-function"}, regional),
         ({"EdgeSetup": "origin", "Front": "http-api"}, set()),
+        ({"Front": "http-api", "DistributionIds": "E2"}, invalidates),
     )
     for parameters, wanted in table:
         sids = {sid for (role, sid), _ in statements(Stack(document, **parameters)) if role == "GuardRole"}
-        if sids & {"CopyAndRevert", "Invalidate", "InvalidateOnceMore"} != wanted:
+        if sids & {"CopyAndRevert", *invalidates, *regional} != wanted:
             yield f"with {parameters} the guard may {sorted(sids)}"
 
 
@@ -429,6 +556,8 @@ GUARD_VARIABLES: Final = {
     "EDGECORS_EDGE_SETUP",
     "EDGECORS_DISTRIBUTION_IDS",
     "EDGECORS_INVALIDATION_QUEUE_URL",
+    "EDGECORS_EDGE_LOG_GROUPS",
+    "EDGECORS_LOG_RETENTION_DAYS",
     "POWERTOOLS_SERVICE_NAME",
     "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_LOG_LEVEL",
@@ -438,7 +567,8 @@ GUARD_VARIABLES: Final = {
 def guard_hears_of_changes(document: Document) -> Iterator[str]:
     stack = Stack(document, Front="edge", EdgeSetup="origin", RootPrefix="/a/b", ReplicaRegions="eu-west-1,eu-west-2")
     guard = stack.resources["GuardFunction"]["Properties"]
-    pattern = guard["Events"]["ParameterChange"]["Properties"]["Pattern"]
+    rule = stack.resources["GuardChanges"]["Properties"]
+    pattern = rule["EventPattern"]
     if pattern != {
         "source": ["aws.ssm"],
         "detail-type": ["Parameter Store Change"],
@@ -446,7 +576,10 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
     }:
         yield f"the guard's events are {pattern}"
     queue = Pointer("GuardDeadLetters", "Arn")
-    if guard["Events"]["ParameterChange"]["Properties"].get("DeadLetterConfig", {}).get("Arn") != queue:
+    [target] = rule["Targets"]
+    if target["Arn"] != Pointer("GuardFunction", "Arn"):
+        yield f"changes go to {target['Arn']}"
+    if target.get("DeadLetterConfig", {}).get("Arn") != queue:
         yield "an event that can't be delivered is lost"
     if guard.get("DeadLetterQueue", {}).get("TargetArn") != queue:
         yield "an event that the guard fails on is lost"
@@ -456,8 +589,10 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
     wanted = {
         "EDGECORS_REPLICA_REGIONS": "eu-west-1,eu-west-2",
         "EDGECORS_EDGE_SETUP": "origin",
-        "EDGECORS_DISTRIBUTION_IDS": Pointer("Distribution"),
+        "EDGECORS_DISTRIBUTION_IDS": "<Distribution>",
         "EDGECORS_INVALIDATION_QUEUE_URL": Pointer("GuardInvalidations"),
+        "EDGECORS_EDGE_LOG_GROUPS": Pointer("EdgeLogGroup"),
+        "EDGECORS_LOG_RETENTION_DAYS": 30,
     }
     for name, value in wanted.items():
         if variables.get(name) != value:
@@ -470,6 +605,83 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
         yield "an invalidation comes again while the guard is still at it"
     if waiting["RedrivePolicy"]["deadLetterTargetArn"] != queue:
         yield "an invalidation that fails is lost"
+    for name in ("GuardChanges", "GuardSchedule"):
+        permission = stack.resources.get(f"{name}Permission", {}).get("Properties", {})
+        if permission.get("SourceArn") != Pointer(name, "Arn"):
+            yield f"{name} may not invoke the guard"
+
+
+INVALIDATED: Final[tuple[tuple[dict[str, str], str, str], ...]] = (
+    ({}, "viewer", ""),
+    ({"EdgeSetup": "origin"}, "origin", "<Distribution>"),
+    ({"EdgeSetup": "origin", "DistributionIds": "E2,E3"}, "origin", "<Distribution>,E2,E3"),
+    ({"DistributionIds": "E2,E3"}, "origin", "E2,E3"),
+    ({"Front": "edge-function", "EdgeSetup": "origin", "DistributionId": "E1"}, "origin", "E1"),
+    ({"Front": "edge-function", "DistributionId": "E1"}, "viewer", ""),
+    ({"Front": "http-api", "EdgeSetup": "origin"}, "viewer", ""),
+    ({"Front": "http-api", "DistributionIds": "E2"}, "origin", "E2"),
+)
+"""Parameters, the set-up that the guard is given, and the distributions that it invalidates."""
+
+
+def guard_invalidates_origin_setups(document: Document) -> Iterator[str]:
+    """Only responses that are cached with CORS headers are invalidated, and those of every such distribution."""
+    for parameters, setup, distributions in INVALIDATED:
+        stack = Stack(document, **parameters)
+        variables = stack.resources["GuardFunction"]["Properties"]["Environment"]["Variables"]
+        actual = variables["EDGECORS_EDGE_SETUP"], variables["EDGECORS_DISTRIBUTION_IDS"]
+        if actual != (setup, distributions):
+            yield f"with {parameters} the guard invalidates {actual}"
+        if bool(variables["EDGECORS_INVALIDATION_QUEUE_URL"]) != (setup == "origin"):
+            yield f"with {parameters} the queue is {variables['EDGECORS_INVALIDATION_QUEUE_URL']}"
+
+
+def regions_are_checked(document: Document) -> Iterator[str]:
+    """The guard's schedule exists where edge functions are, and sends the event that the guard knows."""
+    for name, stack in stacks(document):
+        wanted = name.startswith("edge") and "GuardFunction" in stack.resources
+        if ("GuardSchedule" in stack.resources) != wanted:
+            yield f"{name}: the Regions of the edge functions are{' not' * wanted} checked"
+        for rule in [stack.resources["GuardSchedule"]["Properties"]] if "GuardSchedule" in stack.resources else ():
+            [target] = rule["Targets"]
+            if json.loads(target["Input"]) != {"edgecors": "check-regions"} or "ScheduleExpression" not in rule:
+                yield f"{name}: the schedule is {rule}"
+
+
+def aliases_name_the_policy(document: Document) -> Iterator[str]:
+    """With Site, a distribution gets an alias; the edge's role may read it."""
+    table: tuple[tuple[dict[str, str], tuple[str, str] | None], ...] = (
+        ({"Front": "edge"}, None),
+        ({"Front": "edge", "Site": "shop"}, ("/edgecors/aliases/<Distribution>", "shop")),
+        ({"Front": "edge-function", "Site": "shop"}, None),
+        ({"Front": "edge-function", "Site": "shop", "DistributionId": "E1"}, ("/edgecors/aliases/E1", "shop")),
+        ({"Front": "http-api", "Site": "shop"}, None),
+    )
+    for parameters, wanted in table:
+        parameter = Stack(document, **parameters).of_type("AWS::SSM::Parameter").get("SiteAlias")
+        if (parameter and (parameter["Name"], parameter["Value"])) != wanted:
+            yield f"with {parameters} the alias is {parameter}"
+
+
+def names_fit(document: Document) -> Iterator[str]:
+    """Names and comments stay within their limits with the longest name that a stack can have, 128 characters."""
+    limits = {
+        "AWS::CloudFront::CachePolicy": ("CachePolicyConfig", {"Name": 128, "Comment": 128}),
+        "AWS::CloudFront::OriginRequestPolicy": ("OriginRequestPolicyConfig", {"Name": 128, "Comment": 128}),
+        "AWS::CloudFront::OriginAccessControl": ("OriginAccessControlConfig", {"Name": 64, "Description": 256}),
+        "AWS::CloudFront::Distribution": ("DistributionConfig", {"Comment": 128}),
+        "AWS::Serverless::LayerVersion": ("", {"LayerName": 140}),
+        "AWS::CloudWatch::Dashboard": ("", {"DashboardName": 255}),
+        "AWS::Logs::LogGroup": ("", {"LogGroupName": 512}),
+        "AWS::SNS::Topic": ("", {"DisplayName": 100}),
+    }
+    for name, stack in stacks(document, "x" * 128):
+        for kind, (config, properties) in limits.items():
+            for logical_id, resource in stack.of_type(kind).items():
+                for key, most in properties.items():
+                    text = (resource[config] if config else resource).get(key, "")
+                    if len(text) > most:
+                        yield f"{name}: {logical_id}'s {key} has {len(text)} characters, and {most} are allowed"
 
 
 def layer_runs_everywhere(document: Document) -> Iterator[str]:
@@ -481,6 +693,8 @@ def layer_runs_everywhere(document: Document) -> Iterator[str]:
         yield "the layer is not for both architectures"
     if "Condition" in layer:
         yield "the layer is not published by every front"
+    if (layer.get("DeletionPolicy"), layer.get("UpdateReplacePolicy")) != ("RetainExceptOnCreate", "Retain"):
+        yield "functions that use an old version of the layer would lose it"
 
 
 def gateway_is_as_documented(document: Document) -> Iterator[str]:
@@ -489,8 +703,10 @@ def gateway_is_as_documented(document: Document) -> Iterator[str]:
         gateway = stack.resources["GatewayFunction"]["Properties"]
         if gateway["SnapStart"] != {"ApplyOn": wanted}:
             yield f"SnapStart {switch} is {gateway['SnapStart']}"
-        if (gateway["Handler"], gateway["Architectures"]) != ("app.handler", ["arm64"]):
-            yield f"the gateway is {gateway['Handler']} on {gateway['Architectures']}"
+        if gateway["Handler"] != "app.handler":
+            yield f"the gateway's handler is {gateway['Handler']}"
+        if "VpcConfig" in gateway:
+            yield "the gateway is in a VPC that nobody asked for"
         if gateway["Timeout"] > 29:
             yield "API Gateway does not wait that long"
         variables = gateway["Environment"]["Variables"]
@@ -506,6 +722,27 @@ def gateway_is_as_documented(document: Document) -> Iterator[str]:
             yield "a load balancer would drop repeated headers"
 
 
+def architecture_is_a_choice(document: Document) -> Iterator[str]:
+    for parameters, wanted in (({}, "arm64"), ({"Architecture": "x86_64"}, "x86_64")):
+        stack = Stack(document, Front="http-api", **parameters)
+        for name in ("GatewayFunction", "GuardFunction"):
+            actual = stack.resources[name]["Properties"]["Architectures"]
+            if actual != [wanted]:
+                yield f"{name} is on {actual} with {parameters}"
+
+
+def private_upstream_is_reached(document: Document) -> Iterator[str]:
+    stack = Stack(document, **(FULL | {"Front": "http-api"}))
+    network = stack.resources["GatewayFunction"]["Properties"].get("VpcConfig")
+    wanted = {name: FULL[name].split(",") for name in ("SubnetIds", "SecurityGroupIds")}
+    if network != wanted:
+        yield f"the gateway's network is {network}"
+    if ("GatewayRole", "UseNetwork") not in dict(statements(stack)):
+        yield "Lambda can't create the gateway's network interfaces"
+    if ("GatewayRole", "UseNetwork") in dict(statements(Stack(document, Front="http-api"))):
+        yield "a gateway without a network may create network interfaces"
+
+
 def nothing_refers_to_what_is_not_there(document: Document) -> Iterator[str]:
     for name, stack in stacks(document):
         for sentence in sorted(stack.dangling):
@@ -519,6 +756,8 @@ METRICS: Final = {
     "RefreshFailures": {"site"},
     "LastGoodUsed": {"site"},
 }
+REGIONAL_METRICS: Final = {"EdgePolicyAge": {"service"}, "EdgeRefreshFailures": {"service"}}
+"""What the guard publishes about the Regions that run edge functions, with its dimension."""
 
 
 def alarms_watch_what_is_written(document: Document) -> Iterator[str]:
@@ -528,11 +767,39 @@ def alarms_watch_what_is_written(document: Document) -> Iterator[str]:
                 yield f"{name}: {alarm} rings when there is no traffic"
             if properties.get("AlarmActions") != [Pointer("Topic")]:
                 yield f"{name}: {alarm} tells nobody"
-            dimensions = {item["Name"]: item["Value"] for item in properties["Dimensions"]}
-            if properties["Namespace"] == "edgecors" and set(dimensions) != METRICS.get(properties["MetricName"]):
-                yield f"{name}: {alarm} watches a metric that nobody writes"
-            if "" in dimensions.values():
-                yield f"{name}: {alarm} has an empty dimension"
+            metrics = [item["MetricStat"]["Metric"] for item in properties.get("Metrics", ()) if "MetricStat" in item]
+            for metric in metrics or [properties]:
+                dimensions = {item["Name"]: item["Value"] for item in metric["Dimensions"]}
+                known = METRICS | REGIONAL_METRICS
+                if metric["Namespace"] == "edgecors" and set(dimensions) != known.get(metric["MetricName"]):
+                    yield f"{name}: {alarm} watches a metric that nobody writes"
+                if "" in dimensions.values():
+                    yield f"{name}: {alarm} has an empty dimension"
+            once = properties["EvaluationPeriods"] == 1 and properties["Threshold"] == 1
+            if once and alarm != "GuardDeadLettersAlarm":
+                yield f"{name}: {alarm} rings for a single failure"
+
+
+RATES: Final = {
+    "EdgeExecutionErrorsAlarm": ("LambdaExecutionError", "Requests", "100 * failures / requests"),
+    "EdgeValidationErrorsAlarm": ("LambdaValidationError", "Requests", "100 * failures / requests"),
+    "EdgeConcurrencyAlarm": ("LambdaLimitExceededErrors", "Requests", "100 * failures / requests"),
+    "GatewayErrorsAlarm": ("Errors", "Invocations", "100 * failures / invocations"),
+    "GatewayThrottlesAlarm": ("Throttles", "Invocations", "100 * failures / (FILL(invocations, 0) + failures)"),
+}
+
+
+def alarms_about_failures_are_rates(document: Document) -> Iterator[str]:
+    seen: dict[str, Any] = {}
+    for front in ("edge", "http-api"):
+        seen |= Stack(document, Front=front).of_type("AWS::CloudWatch::Alarm")
+    for alarm, (failures, total, expression) in RATES.items():
+        percent, *metrics = seen[alarm].get("Metrics", [{}])
+        names = [item["MetricStat"]["Metric"]["MetricName"] for item in metrics]
+        if names != [failures, total] or percent.get("Expression") != expression:
+            yield f"{alarm} is {percent.get('Expression')} of {names}"
+        if any(item["ReturnData"] for item in metrics):
+            yield f"{alarm} has two results"
 
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -548,6 +815,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     options_is_allowed,
     key_fits_the_setup,
     origin_sees_the_origin_header,
+    cache_can_not_be_poisoned,
     errors_are_not_kept,
     built_in_cors_is_off,
     api_bodies_can_be_imported,
@@ -558,8 +826,15 @@ CHECKS: Final[tuple[Check, ...]] = (
     guard_keeps_to_its_regions,
     guard_may_do_what_is_switched_on,
     guard_hears_of_changes,
+    guard_invalidates_origin_setups,
+    regions_are_checked,
+    aliases_name_the_policy,
+    names_fit,
     layer_runs_everywhere,
     gateway_is_as_documented,
+    architecture_is_a_choice,
+    private_upstream_is_reached,
     nothing_refers_to_what_is_not_there,
     alarms_watch_what_is_written,
+    alarms_about_failures_are_rates,
 )

@@ -68,11 +68,11 @@ class Stack:
     to nothing at all, are in ``dangling``.
     """
 
-    def __init__(self, document: Mapping[str, Any], **parameters: str) -> None:
+    def __init__(self, document: Mapping[str, Any], stack_name: str = "edgecors", /, **parameters: str) -> None:
         declared: Mapping[str, Any] = document["Parameters"]
         unknown = parameters.keys() - declared.keys()
         assert not unknown, f"the template has no parameter {unknown}"
-        self._values: dict[str, Any] = {**PSEUDO, "AWS::NoValue": _NO_VALUE}
+        self._values: dict[str, Any] = {**PSEUDO, "AWS::StackName": stack_name, "AWS::NoValue": _NO_VALUE}
         for name, parameter in declared.items():
             value = parameters.get(name, parameter.get("Default"))
             self._values[name] = value.split(",") if parameter["Type"] == "CommaDelimitedList" else value

@@ -67,7 +67,9 @@ ORIGIN = "OriginCachePolicy Properties CachePolicyConfig"
 IN_KEY = "ParametersInCacheKeyAndForwardedToOrigin HeadersConfig"
 EDGE_STATEMENTS = "EdgeRole Properties Policies 0 PolicyDocument Statement"
 GUARD_STATEMENTS = "GuardRole Properties Policies 0 PolicyDocument Statement"
+GATEWAY_STATEMENTS = "GatewayPolicy Properties PolicyDocument Statement"
 GUARD = "GuardFunction Properties"
+REQUEST = "RequestPolicy Properties OriginRequestPolicyConfig HeadersConfig"
 REST = "RestApi Properties"
 HTTP = "HttpApi Properties"
 OPTIONS = "DefinitionBody paths /{proxy+} options"
@@ -104,9 +106,10 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     (checks.published_on_every_change, put(f"{EDGE} AutoPublishAliasAllProperties", None)),
     (checks.published_on_every_change, put(f"{EDGE} VersionDescription", "a version")),
     (checks.published_on_every_change, put(f"{GATEWAY} VersionDescription", {"Fn::Sub": "${Site} ${Upstream}"})),
+    (checks.published_on_every_change, put("GatewayPolicy Properties Description", {"Fn::Sub": "${Site} ${Upstream}"})),
     (checks.published_on_every_change, put(f"{GATEWAY} Environment Variables NEW", {"Ref": "AlarmEmail"})),
     (checks.version_descriptions_fit, put(f"{GATEWAY} VersionDescription", {"Fn::Sub": "${AlarmEmail}"})),
-    (checks.version_descriptions_fit, put(f"{GATEWAY} VersionDescription", {"Fn::Sub": "${Upstream}" * 2})),
+    (checks.version_descriptions_fit, put("GatewayPolicy Properties Description", {"Fn::Sub": "${Upstream}" * 8})),
     (
         checks.triggers_have_the_version,
         put(f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 2 0 LambdaFunctionARN", {"Ref": "EdgeFunction.Alias"}),
@@ -210,10 +213,19 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     (checks.guard_may_do_what_is_switched_on, put(f"{GUARD_STATEMENTS} 2 Fn::If 0", "HasDistribution")),
     (
         checks.guard_hears_of_changes,
-        put(f"{GUARD} Events ParameterChange Properties Pattern detail name", [{"prefix": "/edgecors/"}]),
+        put("GuardChanges Properties EventPattern detail name", [{"prefix": "/edgecors/"}]),
     ),
-    (checks.guard_hears_of_changes, put(f"{GUARD} Events ParameterChange Properties Pattern source", ["aws.s3"])),
-    (checks.guard_hears_of_changes, put(f"{GUARD} Events ParameterChange Properties DeadLetterConfig", None)),
+    (checks.guard_hears_of_changes, put("GuardChanges Properties EventPattern source", ["aws.s3"])),
+    (checks.guard_hears_of_changes, put("GuardChanges Properties Targets 0 DeadLetterConfig", None)),
+    (checks.guard_hears_of_changes, put("GuardSchedulePermission Properties SourceArn", {"Ref": "AWS::Region"})),
+    (checks.guard_invalidates_origin_setups, put(f"{GUARD} Environment Variables EDGECORS_DISTRIBUTION_IDS", "")),
+    (checks.guard_invalidates_origin_setups, put(f"{GUARD} Environment Variables EDGECORS_EDGE_SETUP", "viewer")),
+    (checks.regions_are_checked, put("GuardSchedule Condition", "HasGuard")),
+    (checks.regions_are_checked, put("GuardSchedule Properties Targets 0 Input", "{}")),
+    (checks.aliases_name_the_policy, put("SiteAlias Condition", "HasSite")),
+    (checks.aliases_name_the_policy, put("SiteAlias Properties Value", "shop-2")),
+    (checks.names_fit, put(f"{VIEWER} Name", {"Fn::Sub": "${AWS::StackName}-edgecors-viewer"})),
+    (checks.names_fit, put(f"{CONFIG} Comment", {"Fn::Sub": "${AWS::StackName}, with CORS by edgecors"})),
     (checks.guard_hears_of_changes, put(f"{GUARD} DeadLetterQueue", None)),
     (checks.guard_hears_of_changes, put(f"{GUARD} Environment Variables EDGECORS_EDGE_SETUP", "viewer")),
     (checks.guard_hears_of_changes, put(f"{GUARD} Environment Variables EDGECORS_ROOT", None)),
@@ -224,7 +236,30 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     (checks.layer_runs_everywhere, put("CorsLayer Properties CompatibleArchitectures", ["arm64"])),
     (checks.layer_runs_everywhere, put("CorsLayer Condition", "HasGateway")),
     (checks.gateway_is_as_documented, put(f"{GATEWAY} SnapStart ApplyOn", "PublishedVersions")),
-    (checks.gateway_is_as_documented, put(f"{GATEWAY} Architectures", ["x86_64"])),
+    (checks.gateway_is_as_documented, put(f"{GATEWAY} Handler", "app.main")),
+    (checks.architecture_is_a_choice, put(f"{GATEWAY} Architectures", ["x86_64"])),
+    (checks.architecture_is_a_choice, put(f"{GUARD} Architectures", ["arm64"])),
+    (checks.private_upstream_is_reached, put(f"{GATEWAY} VpcConfig", None)),
+    (checks.private_upstream_is_reached, put(f"{GATEWAY_STATEMENTS} 2 Fn::If 1 Sid", "Net")),
+    (checks.cache_can_not_be_poisoned, put(f"{REQUEST} Headers 1", "X-Other")),
+    (checks.cache_can_not_be_poisoned, put(f"{REQUEST} HeaderBehavior", "whitelist")),
+    (checks.cache_can_not_be_poisoned, put(f"{BEHAVIOR} OriginRequestPolicyId Fn::If 2", checks.ALL_VIEWER)),
+    (checks.key_fits_the_setup, put(f"{VIEWER} {IN_KEY} Fn::If 2 Headers 1", "X-Other")),
+    (checks.key_fits_the_setup, put(f"{ORIGIN} {IN_KEY} Headers 5", "X-Other")),
+    (
+        checks.key_fits_the_setup,
+        put(f"{ORIGIN} {IN_KEY} Headers", [*checks.PREFLIGHT_KEY, *checks.IN_THE_KEY, *checks.NOT_FORWARDED]),
+    ),
+    (checks.key_fits_the_setup, put(f"{BEHAVIOR} CachePolicyId", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad")),
+    (checks.layer_runs_everywhere, put("CorsLayer DeletionPolicy", "Delete")),
+    (checks.alarms_watch_what_is_written, put("EdgePolicyAgeAlarm Properties MetricName", "PolicyAge")),
+    (checks.alarms_watch_what_is_written, put("EdgeRefreshFailuresAlarm Properties EvaluationPeriods", 1)),
+    (checks.alarms_about_failures_are_rates, put("GatewayErrorsAlarm Properties Metrics 0 Expression", "failures")),
+    (checks.alarms_about_failures_are_rates, put("EdgeConcurrencyAlarm Properties Metrics 1 ReturnData", True)),
+    (
+        checks.alarms_about_failures_are_rates,
+        put("EdgeConcurrencyAlarm Properties Metrics 1 MetricStat Metric MetricName", "LambdaExecutionError"),
+    ),
     (checks.gateway_is_as_documented, put(f"{GATEWAY} Timeout", 60)),
     (checks.gateway_is_as_documented, put(f"{GATEWAY} Environment Variables EDGECORS_SITE", None)),
     (checks.gateway_is_as_documented, put("AlbTargetGroup Properties TargetGroupAttributes", None)),
@@ -264,6 +299,8 @@ GATEWAY_NEEDED = {"Site": "shop", "Upstream": "https://api.example.com"}
         (EDGE_NEEDED, "us-east-1", []),
         (EDGE_NEEDED, "eu-west-1", ["us-east-1"]),
         ({"Front": "edge-function"}, "us-east-1", []),
+        ({"Front": "edge-function", "EdgeSetup": "origin"}, "us-east-1", ["DistributionId"]),
+        ({"Front": "edge-function", "EdgeSetup": "origin", "DistributionId": "E1"}, "us-east-1", []),
         ({"Front": "edge-function"}, "eu-west-1", ["us-east-1"]),
         ({}, "us-east-1", ["OriginDomainName"]),
         ({**EDGE_NEEDED, "RootPrefix": "/mine"}, "us-east-1", ["RootPrefix"]),
@@ -273,6 +310,9 @@ GATEWAY_NEEDED = {"Site": "shop", "Upstream": "https://api.example.com"}
         *[({"Front": front}, "eu-west-1", ["Site", "Upstream"]) for front in checks.GATEWAY_FRONTS],
         ({"Front": "http-api", **GATEWAY_NEEDED, "RootPrefix": "/mine"}, "eu-west-1", []),
         ({"Front": "layer-only"}, "eu-west-1", []),
+        ({"Front": "alb", **GATEWAY_NEEDED, "SubnetIds": "subnet-1"}, "eu-west-1", ["SecurityGroupIds"]),
+        ({"Front": "alb", **GATEWAY_NEEDED, "SecurityGroupIds": "sg-1"}, "eu-west-1", ["SubnetIds"]),
+        ({"Front": "alb", **GATEWAY_NEEDED, "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}, "eu-west-1", []),
     ],
 )
 def test_rules_refuse_what_can_not_work(
@@ -322,6 +362,7 @@ def test_parameters_are_described_and_grouped(document: dict[str, Any]) -> None:
     [
         ({"Front": "edge"}, "/edgecors/sites/<Distribution>"),
         ({"Front": "edge-function", "DistributionId": "E1"}, "/edgecors/sites/E1"),
+        ({"Front": "edge", "Site": "shop"}, "/edgecors/sites/shop"),
         ({"Front": "alb", "Site": "shop", "RootPrefix": "/mine"}, "/mine/sites/shop"),
     ],
 )
@@ -335,6 +376,44 @@ def test_output_is_the_command_that_adds_the_first_origin(
     assert len(words) == 7
 
 
+@pytest.mark.parametrize(
+    ("parameters", "warnings"),
+    [
+        ({"Front": "edge"}, set()),
+        ({"Front": "edge", "EdgeSetup": "origin"}, set()),
+        ({"Front": "edge", "EdgeSetup": "origin", "Guard": "false"}, {"InvalidationWarning"}),
+        ({"Front": "edge-function"}, {"DistributionWarning"}),
+        ({"Front": "edge-function", "DistributionId": "E1"}, set()),
+        ({"Front": "http-api", "EdgeSetup": "origin", "Guard": "false"}, set()),
+    ],
+)
+def test_outputs_warn_of_what_is_missing(
+    parameters: dict[str, str], warnings: set[str], document: dict[str, Any]
+) -> None:
+    assert {name for name in Stack(document, **parameters).outputs if name.endswith("Warning")} == warnings
+
+
+@pytest.mark.parametrize(
+    ("front", "guard", "deployed"),
+    [
+        ("edge", "auto", True),
+        ("edge", "false", False),
+        ("alb", "auto", True),
+        ("layer-only", "auto", False),
+        ("layer-only", "true", True),
+    ],
+)
+def test_guard_is_deployed_unless_the_layer_is_alone(
+    front: str, guard: str, deployed: bool, document: dict[str, Any]
+) -> None:
+    assert ("GuardFunction" in Stack(document, Front=front, Guard=guard).resources) is deployed
+
+
+def test_replica_regions_are_by_default_the_other_regions_of_the_edge(document: dict[str, Any]) -> None:
+    default = document["Parameters"]["ReplicaRegions"]["Default"].split(",")
+    assert sorted(default) == sorted(checks.EDGE_REGIONS - {"us-east-1"})
+
+
 def test_output_statement_opens_the_bucket_to_this_distribution_alone(document: dict[str, Any]) -> None:
     statement = json.loads(Stack(document, Front="edge", OriginType="s3").outputs["BucketPolicyStatement"])
     assert statement["Action"] == "s3:GetObject"
@@ -342,21 +421,32 @@ def test_output_statement_opens_the_bucket_to_this_distribution_alone(document: 
     assert statement["Condition"] == {"StringEquals": {"AWS:SourceArn": arn}}
 
 
-@pytest.mark.parametrize("parameters", [{"Front": "edge"}, {"Front": "http-api", "Site": "shop"}])
-def test_dashboard_is_json_and_shows_the_metrics(parameters: dict[str, str], document: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("parameters", "site", "regions"),
+    [
+        ({"Front": "edge"}, "<Distribution>", checks.EDGE_REGIONS),
+        ({"Front": "edge-function", "DistributionId": "E1"}, "E1", checks.EDGE_REGIONS),
+        ({"Front": "http-api", "Site": "shop"}, "shop", {"us-east-1"}),
+    ],
+)
+def test_dashboard_shows_each_metric_once_a_region(
+    parameters: dict[str, str], site: str, regions: set[str], document: dict[str, Any]
+) -> None:
     body = json.loads(Stack(document, **parameters).resources["SiteDashboard"]["Properties"]["DashboardBody"])
-    site = parameters.get("Site", "<Distribution>")
-    seen: dict[str, set[str]] = {}
+    dimensions: dict[str, set[str]] = {}
     for widget in body["widgets"]:
         assert widget["x"] + widget["width"] <= 24
-        for (metric, *_), *_ in [(row, None) for row in widget["properties"].get("metrics", [])]:
-            if isinstance(metric, dict) and "MetricName=" in metric["expression"]:
-                assert f'site="{site}"' in metric["expression"]
-                schema = re.search(r"\{edgecors,([a-z,]+)\}", metric["expression"])
-                assert schema is not None
-                for name in re.findall(r'"([A-Z][A-Za-z]+)"', metric["expression"]):
-                    seen.setdefault(name, set()).update(schema[1].split(","))
-    assert seen == checks.METRICS
+        rows = [row[0] for row in widget["properties"].get("metrics", []) if isinstance(row[0], dict)]
+        rows = [row for row in rows if "MetricName=" in row["expression"]]
+        if rows:
+            assert sorted(row["region"] for row in rows) == sorted(regions)
+        for row in rows:
+            assert f'site="{site}"' in row["expression"]
+            schema = re.search(r"\{edgecors,([a-z,]+)\}", row["expression"])
+            assert schema is not None
+            for name in re.findall(r'"([A-Z][A-Za-z]+)"', row["expression"].partition(" site=")[0]):
+                dimensions.setdefault(name, set()).update(schema[1].split(","))
+    assert dimensions == checks.METRICS
 
 
 @pytest.mark.usefixtures("with_sam")
@@ -381,7 +471,7 @@ def test_transformed(document: dict[str, Any]) -> None:
     (made,) = sam.transform((document, {}))
     for setup in checks.SETUPS:
         for front in checks.FRONTS:
-            stack = Stack(made, **checks.FULL, Front=front, EdgeSetup=setup)
+            stack = Stack(made, **checks.FULL, Front=front, EdgeSetup=setup, Guard="true")
             assert stack.dangling == set()
             functions = stack.of_type("AWS::Lambda::Function")
             assert functions.keys() == {
@@ -393,6 +483,8 @@ def test_transformed(document: dict[str, Any]) -> None:
     edge = stack.resources["EdgeFunction"]["Properties"]
     wanted = "Architectures Code Description Handler LoggingConfig MemorySize Role Runtime Tags Timeout"
     assert sorted(edge) == wanted.split()
+    (layer,) = (item for item in made["Resources"].values() if item["Type"] == "AWS::Lambda::LayerVersion")
+    assert layer["DeletionPolicy"] == "RetainExceptOnCreate"
     versions = {name: item for name, item in stack.resources.items() if item["Type"] == "AWS::Lambda::Version"}
     assert len(versions) == 1
     ((version, published),) = versions.items()
