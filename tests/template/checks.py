@@ -755,8 +755,9 @@ METRICS: Final = {
     "PolicyAge": {"site"},
     "RefreshFailures": {"site"},
     "LastGoodUsed": {"site"},
+    "PolicyOverdue": {"site"},
 }
-REGIONAL_METRICS: Final = {"EdgePolicyAge": {"service"}, "EdgeRefreshFailures": {"service"}}
+REGIONAL_METRICS: Final = {"EdgePolicyOverdue": {"service"}, "EdgeRefreshFailures": {"service"}}
 """What the guard publishes about the Regions that run edge functions, with its dimension."""
 
 

@@ -252,7 +252,7 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     ),
     (checks.key_fits_the_setup, put(f"{BEHAVIOR} CachePolicyId", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad")),
     (checks.layer_runs_everywhere, put("CorsLayer DeletionPolicy", "Delete")),
-    (checks.alarms_watch_what_is_written, put("EdgePolicyAgeAlarm Properties MetricName", "PolicyAge")),
+    (checks.alarms_watch_what_is_written, put("EdgePolicyOverdueAlarm Properties MetricName", "PolicyOverdue")),
     (checks.alarms_watch_what_is_written, put("EdgeRefreshFailuresAlarm Properties EvaluationPeriods", 1)),
     (checks.alarms_about_failures_are_rates, put("GatewayErrorsAlarm Properties Metrics 0 Expression", "failures")),
     (checks.alarms_about_failures_are_rates, put("EdgeConcurrencyAlarm Properties Metrics 1 ReturnData", True)),
@@ -266,10 +266,10 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     (checks.nothing_refers_to_what_is_not_there, put("OriginAccessControl Condition", "IsFunctionUrl")),
     (checks.nothing_refers_to_what_is_not_there, put("Topic Condition", "HasGuard")),
     (checks.alarms_watch_what_is_written, put("GuardErrorsAlarm Properties AlarmActions", None)),
-    (checks.alarms_watch_what_is_written, put("PolicyAgeAlarm Properties MetricName", "Age")),
-    (checks.alarms_watch_what_is_written, put("PolicyAgeAlarm Properties Dimensions 0 Name", "Site")),
-    (checks.alarms_watch_what_is_written, put("PolicyAgeAlarm Properties TreatMissingData", "breaching")),
-    (checks.alarms_watch_what_is_written, put("PolicyAgeAlarm Condition", "HasAlarms")),
+    (checks.alarms_watch_what_is_written, put("PolicyOverdueAlarm Properties MetricName", "Age")),
+    (checks.alarms_watch_what_is_written, put("PolicyOverdueAlarm Properties Dimensions 0 Name", "Site")),
+    (checks.alarms_watch_what_is_written, put("PolicyOverdueAlarm Properties TreatMissingData", "breaching")),
+    (checks.alarms_watch_what_is_written, put("PolicyOverdueAlarm Condition", "HasAlarms")),
 )
 
 
