@@ -36,7 +36,7 @@ APP, EVIL = "https://app.example.com", "https://evil.example"
 PARAMETER = f"/edgecors/sites/{SITE}"
 MAX_SOURCES = 80 * 1024
 MAX_ZIP = 192 * 1024
-"""Bytes, without and with bytecode. CloudFront's limit for viewer triggers is 1 MB; these limits show unintended growth."""
+"""Bytes, without and with bytecode. CloudFront's limit is 1 MB; these show unintended growth."""
 SLOW = {
     *("asyncio", "boto3", "botocore", "concurrent", "dataclasses", "email", "gzip", "http", "inspect", "ipaddress"),
     *("logging", "pathlib", "ssl", "subprocess", "tempfile", "typing", "urllib", "uuid", "xml"),
