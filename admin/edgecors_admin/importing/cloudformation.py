@@ -9,6 +9,7 @@ from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import api_cors, openapi, response_headers, rest_api, s3
 from edgecors_admin.importing.documents import Document, read_text
 from edgecors_admin.importing.formats import Format
+from edgecors_admin.importing.report import shown
 from edgecors_admin.importing.rules import Resource
 from edgecors_admin.importing.sections import Value
 
@@ -59,6 +60,10 @@ def read(value: Value) -> list[Resource]:
         return _read_resource(value, "resource", value, {})
     if not _has_resources(value.data) and "Globals" not in value.data:
         return _read_part(value)
+    parameters = value.get("Parameters")
+    for name, parameter in parameters.members() if parameters is not None else []:
+        if default := parameter.name("Default"):
+            value.report.defaults[name] = default
     resources = value.get("Resources") or value
     paths = _rest_paths(resources)
     results: list[Resource] = []
@@ -88,6 +93,8 @@ def _read_resource(value: Value, name: str, template: Value, paths: Paths) -> li
     if value.data["Type"] == "AWS::ApiGateway::Method":
         return _read_method(value, paths)
     reader = _READERS.get(value.data["Type"])
+    if reader is not None and (condition := value.name("Condition")):
+        value.report.note("import-default", value.location, f"exists only under the condition {shown(condition)}")
     properties = value.get("Properties") or Value({}, f"{value.location}.Properties", value.report)
     return reader(properties, name, template) if reader is not None and properties.resolved() else []
 

@@ -29,7 +29,7 @@ def read_hcl(text: str) -> Any:
     try:
         tree = hcl2.parses_to_tree(text)
         _check_lines(tree, text)
-        return _plain(hcl2.loads(text))
+        return _plain(hcl2.serialize(hcl2.transform(tree)))
     except LarkError as error:
         line, column = getattr(error, "line", None), getattr(error, "column", None)
         raise _syntax_error(text, line, column, "unexpected text") from None

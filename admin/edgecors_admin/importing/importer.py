@@ -28,6 +28,7 @@ from edgecors_admin.importing.report import Report
 from edgecors_admin.importing.rules import Resource
 from edgecors_admin.importing.sections import Value, folded
 from edgecors_admin.importing.unsupported import describe_unsupported
+from edgecors_admin.lint import has_errors
 
 _ORDER = (
     terraform.FORMAT,
@@ -50,6 +51,7 @@ _ABOUT_CORS = re.compile(r"cors|accesscontrolallow|alloworigin|allowedorigin")
 _SEPARATOR = re.compile(r"[.\[]")
 _NOT_SETTINGS = ("Parameters", "Outputs", "Metadata", "Mappings", "Conditions", "Description", "variable", "output")
 MAX_WALKED = 200_000
+MAX_LIST = 65536
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,9 @@ def finish(name: str, resources: list[Resource], report: Report, only: str | Non
     used: set[str] = set()
     for resource in resources:
         policy = build_policy(resource, report) if resource.rules else None
+        if policy is None and not has_errors(report.findings):
+            message = f"no rule of this {resource.kind} could be read, so nothing was imported from it"
+            report.error("import-no-origins", resource.name, message)
         site = _site_name(resource.name, used)
         sites.append(ImportedSite(site, resource.name, resource.kind, policy))
     if not report.findings and all(site.policy is None for site in sites):
@@ -166,7 +171,7 @@ def _format(document: Document, name: str | None) -> Format:
         raise UsageError(sentence)
     if isinstance(document.data, UsageError):
         raise document.data
-    _refuse_policies(document.data)
+    _refuse_policies(document)
     titles = "; ".join(form.title for form in _ORDER)
     raise UsageError(f"The format was not recognised. These are read: {titles}.")
 
@@ -177,9 +182,14 @@ def _recognises(form: Format, document: Document) -> bool:
     return form.recognise(document)
 
 
-def _refuse_policies(data: Any) -> None:
+def _refuse_policies(document: Document) -> None:
+    """Say what to do with edgecors' own files. Raises `UsageError`."""
+    data = document.data
     if isinstance(data, dict) and ("rules" in data or "sites" in data):
         raise UsageError("This is a policy of edgecors already. Use edgecors plan or apply.")
+    words = document.text[:MAX_LIST].replace(",", " ").split()
+    if document.syntax == "text" and any("://" in word for word in words):
+        raise UsageError("This looks like a plain list of origins. Use edgecors allow SITE --from FILE, or apply.")
 
 
 def _site_name(name: str, used: set[str]) -> str:

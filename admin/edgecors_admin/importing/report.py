@@ -15,13 +15,15 @@ class Report:
     """Collects findings; at most 20 of one code, the others are counted.
 
     ``hint`` says how the variables of this format get their values, such as "Run serverless print". ``locations`` are
-    the places of the source that were read.
+    the places of the source that were read, ``defaults`` the default values of a template's parameters.
     """
 
     def __init__(self) -> None:
         self.hint = ""
         self.locations: set[str] = set()
+        self.defaults: dict[str, str] = {}
         self._findings: list[Finding] = []
+        self._seen: set[Finding] = set()
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def error(self, code: str, location: str, message: str, remedy: str = "") -> None:
@@ -42,7 +44,10 @@ class Report:
 
     def unresolved(self, location: str, text: str) -> None:
         """A variable or an intrinsic function."""
-        self.skip("import-unresolved", location, f"{shown(text)} has no value here", self.hint)
+        message = f"{shown(text)} has no value here"
+        if (default := self.defaults.get(text.rpartition(" ")[2])) is not None:
+            message += f"; the parameter's default is {shown(default)}"
+        self.skip("import-unresolved", location, message, self.hint)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -55,12 +60,13 @@ class Report:
         return (*self._findings, *more)
 
     def _add(self, severity: str, code: str, location: str, message: str, remedy: str) -> None:
-        finding = Finding(severity, code, shortened(location), message, remedy)
-        if finding in self._findings:
-            return
-        self._counts[severity, code] += 1
-        if self._counts[severity, code] <= MAX_FINDINGS_OF_ONE_CODE:
+        if self._counts[severity, code] < MAX_FINDINGS_OF_ONE_CODE:
+            finding = Finding(severity, code, shortened(location), message, remedy)
+            if finding in self._seen:
+                return
+            self._seen.add(finding)
             self._findings.append(finding)
+        self._counts[severity, code] += 1
 
 
 def shown(value: object) -> str:

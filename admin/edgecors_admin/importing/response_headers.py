@@ -42,6 +42,9 @@ def read(value: Value) -> list[Resource]:
     listed = value.get("ResponseHeadersPolicyList", "Items")
     resources = []
     for policy in listed.items() if listed is not None else [value]:
+        if policy.raw("Type") == "managed":
+            value.report.locations.add(policy.location)
+            continue
         inner = policy.get("ResponseHeadersPolicy") or policy
         config = inner.get("ResponseHeadersPolicyConfig") or inner
         resource = read_config(config, config.name("Name") or "response-headers-policy")

@@ -21,7 +21,10 @@ from edgecors_admin.importing.rules import (
 from edgecors_admin.importing.sections import Text, Value
 
 KEYS = ("AllowOrigin", "AllowMethods", "AllowHeaders", "ExposeHeaders", "AllowCredentials", "MaxAge")
-NEXT_STEP = "Remove the REST API's own CORS settings, and let OPTIONS requests reach the service."
+NEXT_STEP = (
+    "Remove the REST API's own CORS settings, and let OPTIONS requests reach the service. "
+    "Paths are written without the stage."
+)
 _PREFIX = "method.response.header."
 _HEADERS = {
     "access-control-allow-origin": "origin",

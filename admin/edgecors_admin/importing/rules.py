@@ -15,10 +15,13 @@ from edgecors.fetch import SAFELISTED_RESPONSE_HEADERS, is_forbidden_method
 from edgecors.findings import ERROR, REPAIRED
 from edgecors.origin import Pattern, parse_pattern
 
+from edgecors_admin.errors import UsageError
 from edgecors_admin.importing.report import Report, shown
 from edgecors_admin.importing.sections import Section, Text, Value
 from edgecors_admin.public_suffixes import open_to_registrants
 
+MAX_ORIGINS = 10_000
+"""Origins of one resource. Comparing origins with patterns takes time that grows with both."""
 MAX_MAX_AGE = 86400
 BROWSERS_MAX_AGE = 5
 """Seconds that browsers keep a preflight's answer without Access-Control-Max-Age: Fetch, "CORS-preflight fetch"."""
@@ -126,6 +129,10 @@ def to_origins(texts: Iterable[Text], matching: Matching, report: Report) -> Ori
     texts = list(texts)
     if any(text.text == "*" for text in texts):
         return Origins(None)
+    if len(texts) > MAX_ORIGINS:
+        raise UsageError(
+            f"{texts[0].location} has {len(texts)} origins. At most {MAX_ORIGINS} can be imported at once."
+        )
     return Origins(tuple(dict.fromkeys(p for text in texts for p in _to_patterns(text, matching, report))))
 
 

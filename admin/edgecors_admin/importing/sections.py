@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecors_admin.importing.report import Report, shown
+from edgecors_admin.importing.report import MAX_FINDINGS_OF_ONE_CODE, Report, shown
 
 _TAG = re.compile(r"^![A-Za-z:]+( |$)")
 """A function of CloudFormation as a tag of YAML: ``!Ref X``, ``["!If", ...]``, ``{"!Transform": ...}``."""
@@ -186,8 +186,8 @@ class Section:
 
     def finish(self, known: Iterable[str]) -> None:
         """Report the keys that nobody asked for, with the name that was probably meant."""
-        for key in self.unread():
-            near = nearest(key, known)
+        for number, key in enumerate(self.unread()):
+            near = nearest(key, known) if number < MAX_FINDINGS_OF_ONE_CODE else None
             remedy = f"Did you mean {near}? Correct it and import again." if near else ""
             self.report.warn("import-unread-key", f"{self.location}.{key}".lstrip("."), "was not read", remedy)
 

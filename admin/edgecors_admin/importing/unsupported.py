@@ -35,6 +35,7 @@ def _settings(title: str, what: str, *patterns: str) -> Unsupported:
 
 
 SOURCES = (
+    _source("a serverless.ts program", "Run serverless print and import its output.", "@serverless/typescript"),
     _source(
         "a CDK program",
         "Run cdk synth and import the template that it prints.",
@@ -62,9 +63,9 @@ SOURCES = (
         *(r"header\s+Access-Control-", r"http-response\s+\S+-header\s+Access-Control-", "accessControlAllowOriginList"),
     ),
     _settings(
-        "a Netlify or Vercel header file",
+        "a Netlify, Vercel or Amplify header file",
         "its CORS headers",
-        *(r"(?m:^[ \t]*/\S*[ \t]*\r?\n[ \t]+Access-Control-)", r"\"key\"\s*:\s*\"Access-Control-"),
+        *(r"(?m:^[ \t]*/\S*[ \t]*\r?\n[ \t]+Access-Control-)", r"key[\"']?[ \t]*:[ \t]*[\"']?Access-Control-"),
     ),
     _settings(
         "a Node.js program",
