@@ -111,6 +111,12 @@ def test_host_that_names_no_single_host_is_not_known(host: str | None) -> None:
     assert [rule.index if rule else None for rule in candidates(policy, Request("GET", "/", host))] == [0, 1]
 
 
+@pytest.mark.parametrize("port", ["\u00b3000", "443\u0661"])
+def test_port_of_digits_that_are_not_ascii_does_not_leave_the_host_before_it(port: str) -> None:
+    policy = site({"hosts": ["a.example"], "allow_origins": "*"})
+    assert decide(policy, Request("GET", "/", f"a.example:{port}", origin=APP)).reason == "not-managed"
+
+
 @pytest.mark.parametrize("host", ["a.example", "A.EXAMPLE", "a.example.", "a.example:8443", "a.example.:"])
 def test_host_is_compared_without_case_port_and_trailing_dot(host: str) -> None:
     policy = site({"hosts": ["a.example"], "allow_origins": [APP]}, {"allow_origins": "*"})

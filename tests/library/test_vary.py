@@ -30,6 +30,10 @@ TABLE: list[tuple[list[str], tuple[str, ...], str | None]] = [
     (["Origin-Agent-Cluster"], ("Origin",), "Origin-Agent-Cluster, Origin"),
     (["X-*"], ("Origin",), "X-*, Origin"),
     (["origin"], ("Origin", "Cookie"), "origin, Cookie"),
+    # A control character of the upstream must not be written again: after CR LF it would be a header of its own.
+    (["Accept-Enco\x1cding"], ("Origin",), "Origin"),
+    (["a\r\nSet-Cookie: a=b, Accept"], ("Origin",), "Accept, Origin"),
+    (["\ud800"], ("Origin",), "Origin"),
 ]
 
 
