@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from edgecors.document import PolicyError, load_policy, read_list_or_report
-from edgecors.findings import ERROR, NOTE, REPAIRED, SKIPPED, WARNING, Finding, Findings
+from edgecors.findings import ERROR, MAX_FINDINGS, NOTE, REPAIRED, SKIPPED, WARNING, Finding
 from edgecors.packing import PREFIX as GZIP_PREFIX
 from edgecors.policy import Policy, Rule
 
@@ -49,39 +49,42 @@ def lint(text: str, lists: Mapping[str, str | None] | None = None) -> list[Findi
         text: the parameter's value, plain or JSON, perhaps packed.
         lists: the values of the lists it names; None, or nothing, for those that do not exist.
     """
-    values = lists or {}
+    return _sorted(_policy(text, lists or {}))
+
+
+def _policy(text: str, values: Mapping[str, str | None]) -> Iterator[Finding]:
     written = read_written(text, values)
-    findings: list[Finding] = []
     try:
         policy = load_policy(text, values)
     except PolicyError as error:
-        findings.extend(error.findings)
+        yield from error.findings
     else:
-        findings.extend(policy.findings)
-        findings.extend(_rules(policy, written))
+        yield from policy.findings
+        yield from _rules(policy, written)
     for rule in written.rules:
-        findings.extend(_origins(rule, written))
+        yield from _origins(rule, written)
         for grant in rule.grants:
-            findings.extend(_fields(grant))
+            yield from _fields(grant)
     if written.data is not None and "version" not in written.data:
         message = "the document does not say its version"
-        findings.append(Finding(NOTE, "missing-version", "version", message, 'Write "version": 1.'))
-    findings.extend(_size("", text))
+        yield Finding(NOTE, "missing-version", "version", message, 'Write "version": 1.')
+    yield from _size("", text)
     for name in written.lists:
-        findings.extend(_list_alone(name, values.get(name) or "", written.lists[name]))
-    return _sorted(findings)
+        yield from _list_alone(name, values.get(name) or "", written.lists[name])
 
 
 def lint_list(name: str, text: str) -> list[Finding]:
     """Everything there is to say of a list by itself, the worst first."""
-    findings: list[Finding] = []
-    findings.extend(read_list_or_report(name, text).findings)
+    return _sorted(_list(name, text))
+
+
+def _list(name: str, text: str) -> Iterator[Finding]:
+    yield from read_list_or_report(name, text).findings
     entries = read_written_list(name, text)
-    findings.extend(_list_alone(name, text, entries))
+    yield from _list_alone(name, text, entries)
     for entry in entries:
-        findings.extend(_risks(entry, credentials=False, tolerated=()))
-    findings.extend(_covered(entries))
-    return _sorted(findings)
+        yield from _risks(entry, credentials=False, tolerated=())
+    yield from _covered(entries)
 
 
 def is_clean(findings: Iterable[Finding]) -> bool:
@@ -95,11 +98,20 @@ def has_errors(findings: Iterable[Finding]) -> bool:
 
 
 def _sorted(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings without repetition, worst first. As in the library, 100 of each severity and a count of the rest."""
-    bounded = Findings()
-    for finding in dict.fromkeys(findings):
-        bounded.add(finding.severity, finding.code, finding.location, finding.message, finding.remedy)
-    return sorted(bounded, key=lambda f: _WORST_FIRST.index(f.severity))
+    """The distinct findings, the worst first: at most `MAX_FINDINGS` of each severity, the rest as a count."""
+    listed: dict[str, dict[Finding, None]] = {severity: {} for severity in _WORST_FIRST}
+    unlisted = dict.fromkeys(_WORST_FIRST, 0)
+    for finding in findings:
+        same = listed[finding.severity]
+        if finding in same or len(same) < MAX_FINDINGS or finding.code == "more-findings":
+            same[finding] = None
+        else:
+            unlisted[finding.severity] += 1
+    for severity, count in unlisted.items():
+        if count:
+            message = f"{count:,} more findings of severity {severity!r} are not listed"
+            listed[severity][Finding(severity, "more-findings", "", message, "Fix the listed ones first.")] = None
+    return [finding for same in listed.values() for finding in same]
 
 
 def _origins(rule: SourceRule, written: PolicySource) -> Iterator[Finding]:

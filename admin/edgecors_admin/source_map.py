@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgecors.allowlist import split_entries
+from edgecors.allowlist import MAX_ENTRIES, split_entries
 from edgecors.document import MAX_JSON_MARKS
 from edgecors.origin import Pattern, parse_pattern
 from edgecors.packing import unpack
 
-MAX_COPIES = 100
-"""Copies of one entry that are located in one allowlist. 8 KB of gzip can hold two million, 1 KB of memory each."""
+MAX_REPEATED = 1000
+"""Repeated entries of one allowlist that are located. 8 KB of gzip can hold two million, 1 KB of memory each."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceEntry:
     """One entry of an allowlist.
 
@@ -119,7 +119,7 @@ class PolicySource:
 def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> PolicySource:
     """Everything that can be located, also in a rejected document; nothing when not even the JSON can be read.
 
-    Of an entry that is repeated more than `MAX_COPIES` times, the further copies are left out.
+    Of an allowlist, `MAX_ENTRIES` distinct entries and `MAX_REPEATED` repeated ones are located.
     """
     try:
         text = unpack(text)
@@ -129,7 +129,7 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
     except (ValueError, RecursionError):
         return PolicySource(plain=False)
     if data is None:
-        plain = [(entry, f"entries[{n}]") for n, entry in _without_copies(split_entries(text))]
+        plain = [(entry, f"entries[{n}]") for n, entry in _numbered(split_entries(text))]
         rules = [SourceRule(0, "", {}, (_grant(0, 0, "", {}, plain),))]
     elif isinstance(data, dict):
         rules = [_rule(n, rule) for n, rule in enumerate(_items(data.get("rules"))) if isinstance(rule, dict)]
@@ -146,7 +146,7 @@ def read_written_list(name: str, text: str) -> tuple[SourceEntry, ...]:
         entries = split_entries(unpack(text))
     except ValueError:
         return ()
-    return tuple(_entry(entry, f"@{name}[{n}]", name) for n, entry in _without_copies(entries))
+    return tuple(_entry(entry, f"@{name}[{n}]", name) for n, entry in _numbered(entries))
 
 
 def _rule(index: int, data: Mapping[str, Any]) -> SourceRule:
@@ -172,19 +172,24 @@ def _origins(location: str, data: Mapping[str, Any]) -> list[tuple[str, str]]:
     location = f"{location}.allow_origins"
     if isinstance(value, str):
         return [(value, location)]
-    return [(entry, f"{location}[{n}]") for n, entry in _without_copies(_items(value))]
+    return [(entry, f"{location}[{n}]") for n, entry in _numbered(_items(value))]
 
 
-def _without_copies(entries: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-    """Entries with their numbers, without the copies beyond `MAX_COPIES` of one text."""
-    copies: dict[Any, int] = {}
+def _numbered(entries: Iterable[Any]) -> Iterator[tuple[int, str]]:
+    """Entries with their numbers: distinct ones, and a bounded number of repeated ones."""
+    seen: set[str] = set()
+    repeated = 0
     for number, entry in enumerate(entries):
         if not isinstance(entry, str):
             continue
-        count = copies.get(entry, 0)
-        if count < MAX_COPIES:
-            copies[entry] = count + 1
-            yield number, entry
+        if entry in seen:
+            repeated += 1
+            if repeated > MAX_REPEATED:
+                continue
+        elif len(seen) >= MAX_ENTRIES:
+            return
+        seen.add(entry)
+        yield number, entry
 
 
 def _entry(text: str, location: str, name: str | None = None) -> SourceEntry:
