@@ -176,7 +176,7 @@ def test_notice_secure_list_shows_no_value_where_a_plain_policy_uses_it(world: W
     world.put(PARTNERS, f"{GOOD} http://secret.example", Type="SecureString")
     world.guard().handle_change(world.put(SHOP, WITH_CREDENTIALS))
     [(_, text)] = world.notices()
-    assert "insecure-origin at rules[0]" in text
+    assert "insecure-origin at @partners" in text
     assert "secret" not in text + world.log
 
 

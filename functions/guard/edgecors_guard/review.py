@@ -12,13 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgecors.allowlist import is_name
+from edgecors.allowlist import is_name, read_list
 from edgecors.document import PolicyError, load_policy
 from edgecors.findings import ERROR, SKIPPED, WARNING, Finding
-from edgecors.packing import unpack
-from edgecors_admin.lint import lint, lint_list
+from edgecors.origin import parse_pattern
+from edgecors.packing import TooLargeError
+from edgecors_admin.lint import lint
+from edgecors_admin.public_suffixes import open_to_registrants
 from edgecors_admin.sites import names_of_lists
-from edgecors_admin.source_map import read_written, read_written_list
+from edgecors_admin.source_map import read_written
 from edgecors_admin.widening import widened
 
 from .home import site_of_alias
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     from .home import History, HomeParameters
 
 _SAFE_LOCATION = re.compile(r"@[\w.-]+(\[\d+\])?|(entries|rules)(\[\d+\])?")
-_UNUSABLE = ("unreadable", "too-large")
-"""Findings about a list as a whole: nothing of the list can be used."""
+_MAX_UNSAFE = 20
+"""Unsafe entries of a list that are reported for one site."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,9 @@ def _site_findings(site: Stored) -> list[Finding]:
     # Without the lists: their entries are their owners' business.
     names = names_of_lists(site.value)
     findings = [finding for finding in lint(site.value) if not _is_about_lists(finding, names)]
-    document = read_written(site.value)
-    if document.plain and not any(is_name(name) for name in names):
-        for rule in document.rules:
-            if (rule.own or rule.lists) and all(entry.pattern is None for entry in rule.own):
-                findings.append(_nothing_readable(""))
+    if not names and any(f.severity == SKIPPED for f in findings) and any(f.code == "allows-nobody" for f in findings):
+        # A document with an invalid entry is rejected; so this is a plain list.
+        findings.append(_nothing_readable(""))
     return findings
 
 
@@ -106,12 +106,14 @@ def _is_about_lists(finding: Finding, names: tuple[str, ...]) -> bool:
 
 def _list_findings(list_: Stored) -> list[Finding]:
     name = list_.short_name
-    findings = []
-    for finding in lint_list(name, list_.value):
-        severity = ERROR if finding.code in _UNUSABLE else finding.severity
-        findings.append(Finding(severity, finding.code, finding.location, finding.message, finding.remedy))
-    entries = read_written_list(name, list_.value)
-    if entries and all(entry.pattern is None for entry in entries):
+    try:
+        allowlist = read_list(name, list_.value)
+    except TooLargeError as error:
+        return [Finding(ERROR, "too-large", f"@{name}", str(error), "Split the list into several ones.")]
+    except ValueError as error:
+        return [Finding(ERROR, "unreadable", f"@{name}", str(error), "Write the list again.")]
+    findings = list(allowlist.findings)
+    if not len(allowlist.index) and any(finding.severity == SKIPPED for finding in findings):
         findings.append(_nothing_readable(f"@{name}"))
     return findings
 
@@ -140,23 +142,20 @@ def together(kind: Kind, version: Stored, home: HomeParameters, users: Iterable[
         users: for a list, the sites that use it.
 
     Returns:
-        Missing lists and sites, and entries of lists that are unsafe in a rule with credentials.
+        Missing lists and sites, and entries of lists that are unsafe in a grant with credentials.
     """
     if kind == "aliases":
         return _missing_site(version, home)
     if kind == "lists":
-        return [finding for site in users if home.may_examine() for finding in _unsafe_entries(site, version)]
+        unsafe = _unsafe_entries(version)
+        sites = (site for site in users if home.may_examine()) if unsafe else ()
+        return [finding for site in sites for finding in _unsafe_in(site, version, unsafe)]
     names = names_of_lists(version.value)
     lists = home.readable("lists", names)
-    present = {name: "" for name in names if lists.get(name) is not None or name not in lists}
-    findings = [
-        ParameterFinding(version.name, finding, version.secret)
-        for finding in lint(version.value, present)
-        if finding.code == "list-missing"
-    ]
+    findings = [_missing_list(version, name) for name, list_ in lists.items() if list_ is None]
     for list_ in lists.values():
         if list_ is not None and home.may_examine():
-            findings.extend(_unsafe_entries(version, list_))
+            findings.extend(_unsafe_in(version, list_, _unsafe_entries(list_)))
     return findings
 
 
@@ -164,33 +163,52 @@ def _missing_site(alias: Stored, home: HomeParameters) -> list[ParameterFinding]
     site = site_of_alias(alias)
     if home.readable("sites", [site]).get(site, alias) is not None:
         return []
-    message = f"there is no site {site!r}, so nobody is allowed" if not alias.secret else "there is no such site"
+    message = f"there is no site {site!r}, so nobody is allowed"
     finding = Finding(WARNING, "site-missing", "", message, "Write the name of a site, or create this site.")
     return [ParameterFinding(alias.name, finding, alias.secret)]
 
 
-def _unsafe_entries(site: Stored, list_: Stored) -> list[ParameterFinding]:
-    """Entries of a list that must not be in a rule with credentials, but are in one of this site."""
-    if not _may_have_credentials(site.value):
-        return []
-    return [
-        ParameterFinding(site.name, finding, site.secret or list_.secret)
-        for finding in _lint_with(site, list_)
-        if finding.severity in (ERROR, SKIPPED) and f"@{list_.short_name}" in re.split(r"[ \[]", finding.location)
-    ]
+def _missing_list(site: Stored, name: str) -> ParameterFinding:
+    message = "there is no such list, so it allows nobody"
+    finding = Finding(SKIPPED, "list-missing", f"@{name}", message, f"Create the list {name!r}.")
+    return ParameterFinding(site.name, finding, site.secret)
 
 
-def _lint_with(site: Stored, list_: Stored) -> list[Finding]:
-    alone = {*lint_list(list_.short_name, list_.value)}
-    return [finding for finding in lint(site.value, {list_.short_name: list_.value}) if finding not in alone]
-
-
-def _may_have_credentials(policy: str) -> bool:
+def _unsafe_entries(list_: Stored) -> list[Finding]:
+    """The entries of a list that must not be in a grant with credentials."""
+    location = f"@{list_.short_name}"
     try:
-        text = unpack(policy)
+        allowlist = read_list(list_.short_name, list_.value)
     except ValueError:
-        return False
-    return "allow_credentials" in text or "\\u" in text
+        return []
+    findings = []
+    for _, error in allowlist.unsafe_with_credentials():
+        message = f"{error.message}; functions skip the entry in this grant"
+        findings.append(Finding(SKIPPED, error.code, location, message, error.remedy))
+    for text in sorted(allowlist.index.patterns):
+        pattern, _ = parse_pattern(text)
+        if pattern is not None and (suffix := open_to_registrants(pattern)):
+            message = f"{text!r} covers {suffix!r}, where anybody can register a name, and is allowed with credentials"
+            remedy = "Write the domain that is yours, such as https://*.example.com."
+            findings.append(Finding(WARNING, "public-suffix", location, message, remedy))
+    return findings
+
+
+def _unsafe_in(site: Stored, list_: Stored, unsafe: list[Finding]) -> list[ParameterFinding]:
+    """The unsafe entries of a list that matter to a site: one of its grants uses the list with credentials."""
+    tolerated = [
+        rule.tolerated
+        for rule in (read_written(site.value).rules if unsafe else ())
+        if any(grant.credentials and list_.short_name in grant.lists for grant in rule.grants)
+    ]
+    findings = [finding for finding in unsafe if any(finding.code not in codes for codes in tolerated)]
+    secret = site.secret or list_.secret
+    about = [ParameterFinding(site.name, finding, secret) for finding in findings[:_MAX_UNSAFE]]
+    if len(findings) > _MAX_UNSAFE:
+        message = f"{len(findings) - _MAX_UNSAFE:,} more entries are unsafe with credentials"
+        more = Finding(WARNING, "more-findings", f"@{list_.short_name}", message, "Fix the listed ones first.")
+        about.append(ParameterFinding(site.name, more, secret))
+    return about
 
 
 def opened_to_everyone(history: History) -> tuple[Stored, tuple[ParameterFinding, ...]] | None:
