@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,42 @@ import pytest
 from tests.template.document import ROOT
 
 LEFTOVERS = ("__pycache__/app.cpython-311.pyc", ".DS_Store", "app.py~", "tests/test_app.py", "stale.pyc")
-LEFT_OUT_AT_THE_EDGE = {
-    *("decorator.py", "powertools.py", "testing.py", "policy.schema.json"),
-    *("events/api.py", "events/http_event.py", "events/api_gateway_v1.py", "events/api_gateway_v2.py", "events/alb.py"),
-}
+LIBRARY = ROOT / "layers" / "edgecors" / "edgecors"
+DATA_AT_THE_EDGE = {"roots.pem", "py.typed"}
+
+
+def imports(source: Path) -> Iterator[str]:
+    """The modules of the library that a source imports anywhere, as paths without a suffix; not for types alone."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    inside = source.is_relative_to(LIBRARY)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            package = source.parents[node.level - 1].relative_to(LIBRARY) if node.level and inside else Path()
+            parts = (node.module or "").split(".") if node.module else []
+            if not node.level and (not parts or parts.pop(0) != "edgecors"):
+                continue
+            base = package.joinpath(*parts)
+            yield from (str(base), *(str(base / alias.name) for alias in node.names))
+        elif isinstance(node, ast.Import):
+            names = (alias.name.split(".") for alias in node.names)
+            yield from ("/".join(name[1:]) for name in names if name[0] == "edgecors")
+
+
+def needed_by(source: Path) -> set[str]:
+    """The library's files that a source imports, and those that these import."""
+    needed: set[str] = set()
+    waiting = [source]
+    while waiting:
+        for name in imports(waiting.pop()):
+            path = Path(name)
+            for candidate in (*(parent / "__init__.py" for parent in (path, *path.parents)), path.with_suffix(".py")):
+                if str(candidate) not in needed and (LIBRARY / candidate).is_file():
+                    needed.add(str(candidate))
+                    waiting.append(LIBRARY / candidate)
+    return needed
 
 
 @pytest.fixture(params=["project", "a project"], ids=["plain path", "path with a blank"])
@@ -75,7 +109,7 @@ def without_bytecode(names: set[str]) -> set[str]:
 
 def test_edge(project: Path) -> None:
     found = contents(build(project, "EdgeFunction"))
-    library = sources(ROOT / "layers" / "edgecors" / "edgecors") - LEFT_OUT_AT_THE_EDGE
+    library = needed_by(ROOT / "functions" / "edge" / "app.py") | DATA_AT_THE_EDGE
     assert without_bytecode(set(found)) == {"app.py", *(f"edgecors/{name}" for name in library)}
     assert [name for name, data in found.items() if str(project).encode() in data] == []
     assert sum(map(len, found.values())) < 1024 * 1024, "viewer triggers once took 1 MB at most, and still may"
