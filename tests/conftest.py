@@ -37,7 +37,7 @@ def parameter_store_server() -> Iterator[ParameterStoreServer]:
 def parameter_store(parameter_store_server: ParameterStoreServer) -> Iterator[ParameterStoreServer]:
     """An empty Parameter Store that checks signatures. What a test writes with ``put`` goes when it ends."""
     yield parameter_store_server
-    parameter_store_server.reset_after_restore()
+    parameter_store_server.clear()
 
 
 @pytest.fixture(scope="session")

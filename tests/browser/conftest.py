@@ -104,4 +104,4 @@ def edges(parameter_store_server: ParameterStoreServer) -> Iterator[Callable[...
         # All at once; then the stack waits for each.
         for process in running.values():
             process.interrupt()
-    parameter_store_server.reset_after_restore()
+    parameter_store_server.clear()

@@ -176,7 +176,7 @@ class ParameterStoreServer:
         self.client_in(where).delete_parameter(Name=name)
         self._written.discard((where, name))
 
-    def reset_after_restore(self) -> None:
+    def clear(self) -> None:
         """Removes all that ``put`` has written, so that the next test finds an empty store."""
         for region, name in sorted(self._written):
             # DeleteParameters does not mind names that are gone already.

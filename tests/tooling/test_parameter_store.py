@@ -21,7 +21,7 @@ def test_a_parameter_is_written_changed_and_deleted(parameter_store: ParameterSt
 def test_each_test_finds_it_empty(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "x")
     parameter_store.put(NAME, "x", region="eu-west-1")
-    parameter_store.reset_after_restore()
+    parameter_store.clear()
     for region in ("us-east-1", "eu-west-1"):
         answer = parameter_store.client_in(region).get_parameters(Names=[NAME])
         assert (answer["Parameters"], answer["InvalidParameters"]) == ([], [NAME])
