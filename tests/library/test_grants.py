@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from edgecors.decision import Request, decide
 from edgecors.document import load_policy
-from edgecors.policy import Policy
+from edgecors.policy import Grant, Policy
 
 from tests.library.cases import (
     ACAC,
@@ -160,3 +160,21 @@ def test_policy_rule_and_grant_are_immutable() -> None:
             setattr(thing, name, None)
         with pytest.raises(AttributeError, match="immutable"):
             delattr(thing, name)
+
+
+def test_unsafe_entries_of_a_list_are_found_once_for_all_grants() -> None:
+    lists = {"l": "http://a.example https://b.example"}
+    grants = [{**APP_GRANT, "allow_origins": ["@l"]}, {**APP_GRANT, "allow_origins": ["@l"], "max_age": 5}]
+    compiled = load_policy(json.dumps({"rules": [{"grants": grants}]}), lists)
+    first, second = compiled.rules[0].grants
+    assert first.allow_origins is not None
+    assert second.allow_origins is not None
+    assert list(first.allow_origins) == list(second.allow_origins) == ["https://b.example"]
+    assert [index for index, _ in first.allow_origins.parts] == [index for index, _ in second.allow_origins.parts]
+
+
+def test_immutable_object_with_an_unknown_attribute_is_refused() -> None:
+    with pytest.raises(TypeError, match="Policy"):
+        Policy((), mode="enforce", refresh_seconds=60, unknown=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="Grant has no unknown"):
+        Grant(**dict.fromkeys(Grant.__slots__), unknown=1)

@@ -242,3 +242,24 @@ def test_a_glob_of_many_stars_does_not_hang(glob: str, text: str) -> None:
     """With backtracking any one of these would outlast the universe; what is shown is that it ends."""
     assert not Globs([glob]).match(text)
     assert not Globs(["*a" * 30 + "x", glob, "*b" * 30 + "y"]).match(text)
+
+
+@pytest.mark.parametrize(
+    ("glob", "text", "matched"),
+    [
+        ("/*a?b*", "/xa1b", True),
+        ("/*a?b*", "/aaab", True),
+        ("/*a?b*", "/aab", True),
+        ("/*a?b*", "/ab", False),
+        ("/*a?b*c", "/a.ac.b.c", False),
+        ("/*a?c*b", "/aac.ab.abc-b", True),
+        ("/*a?c?d*", "/a1c2x-a1c2d", True),
+        ("/*??*", "/12", True),
+        ("/*??*", "/1", False),
+        ("/?", "/1", True),
+        ("/?", "/", False),
+    ],
+)
+def test_globs_with_question_marks_inside_runs(glob: str, text: str, matched: bool) -> None:
+    assert Globs([glob]).match(text) is matched
+    assert oracle.glob_matches(glob, text) is matched

@@ -54,6 +54,11 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "a long path": (rule(paths=["/" + "a" * 8192]), [("bad-glob", "rules[0].paths[0]")]),
     "a long host": (rule(hosts=["a" * 8193]), [("bad-glob", "rules[0].hosts[0]")]),
+    "too many question marks": (rule(paths=["/" + "?" * 101]), [("too-large", "rules")]),
+    "too long globs": (
+        rule(hosts=["a" * 1025], paths=["/" + "a" * 1024]),
+        [("bad-glob", f"{R}.hosts[0]"), ("bad-glob", f"{R}.paths[0]")],
+    ),
     "too many lists": (rule(allow_origins=[f"@{number}" for number in range(101)]), [("too-large", "rules")]),
     "too many origins": (
         rule(allow_origins=[f"https://a{number}.example" for number in range(100_001)]),
@@ -490,3 +495,9 @@ def check_reading(text: str) -> None:
         assert finding.message
         assert finding.remedy
         assert str(finding).isprintable()
+
+
+def test_unknown_fields_beyond_a_hundred_are_counted() -> None:
+    found, _ = errors_of(json.dumps({"rules": [], **{f"a{number}": 1 for number in range(150)}}))
+    assert len([entry for entry in found if entry[1] == "unknown-field"]) == 100
+    assert found[-1][:2] == ("error", "more-findings")

@@ -275,7 +275,7 @@ def _bare_host(host: str | None) -> str | None:
 
 
 def _agree(decisions: Sequence[Decision]) -> Decision | None:
-    """The decision that holds when all candidates give the same answer."""
+    """The decision that holds when all candidates give the same answer, as they always do in shadow mode."""
     first, *others = decisions
     return first if all(first.has_same_answer(other) for other in others) else None
 
@@ -293,8 +293,6 @@ def decide_preflight(policy: Policy | None, request: Request, memory: DecisionMe
     decision = _agree([_decide_preflight_by(policy, rule, request, None) for rule in rules])
     if decision is not None:
         return decision
-    if policy.shadow:
-        return Decision(RESOURCE_AMBIGUOUS, managed=False)
     is_private = any(rule.allow_private_network for rule in rules if rule is not None)
     vary = _VARY_PRIVATE if is_private else _VARY_PREFLIGHT
     return Decision(RESOURCE_AMBIGUOUS, status=403, headers=_NO_STORE, vary=vary)
@@ -397,8 +395,7 @@ def _preflight_headers(grant: Grant, method: str, names: list[str]) -> Headers:
     if grant.allow_credentials and grant.allow_headers is None:
         headers = ", ".join(dict.fromkeys(names))
     answer: Headers = (_CREDENTIALS,) if grant.allow_credentials else ()
-    if methods:
-        answer += (("Access-Control-Allow-Methods", methods),)
+    answer += (("Access-Control-Allow-Methods", methods),)
     if headers:
         answer += (("Access-Control-Allow-Headers", headers),)
     return (*answer, ("Access-Control-Max-Age", str(grant.max_age)))
@@ -423,8 +420,6 @@ def decide_actual(policy: Policy | None, request: Request, memory: DecisionMemor
     decision = _agree(decisions)
     if decision is not None:
         return decision
-    if policy.shadow:
-        return Decision(RESOURCE_AMBIGUOUS, managed=False)
     remove = _TIMING if any(rule.timing_allow_origin for rule in rules if rule is not None) else ()
     if any(decision.status == 403 for decision in decisions):
         return Decision(RESOURCE_AMBIGUOUS, status=403, headers=_NO_STORE, vary=_VARY_ACTUAL, remove=remove)

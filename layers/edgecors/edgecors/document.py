@@ -130,11 +130,6 @@ class Document:
         self._findings = findings
         self.lists = tuple(_names(rules))
 
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What was repaired, skipped or ignored in the document itself."""
-        return tuple(self._findings)
-
     def compile(self, lists: Mapping[str, Allowlist | None]) -> Policy:
         """The policy with the lists filled in.
 
