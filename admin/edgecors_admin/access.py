@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from edgecors.decision import find_grant
-from edgecors.document import PolicyError, load_policy
+from edgecors.document import PolicyError
 from edgecors.fields import GRANT_FIELDS, RULE_FIELDS
 from edgecors.policy import Grant, Policy, Rule
 
 from edgecors_admin.globs import rule_for, texts
+from edgecors_admin.loading import load
 
 _WORD = "0q0z0j0"
 _PORT = "61347"
@@ -78,7 +79,7 @@ def compare(
 
 def _policy(text: str | None, lists: Mapping[str, str | None] | None) -> Policy | None:
     try:
-        return None if text is None else load_policy(text, lists)
+        return None if text is None else load(text, lists)
     except PolicyError:
         return None
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from edgecors.document import PolicyError, load_policy
-from edgecors.origin import Pattern, parse_pattern
+from edgecors.document import PolicyError
+from edgecors.origin import Pattern
 from edgecors.policy import Policy, Rule
 
 from edgecors_admin.covering import Covering
@@ -21,7 +21,15 @@ from edgecors_admin.edit import (
 )
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.globs import rule_for, texts
-from edgecors_admin.source_map import PolicySource, SourceEntry, SourceRule, read_written, read_written_list
+from edgecors_admin.loading import load
+from edgecors_admin.source_map import (
+    PolicySource,
+    SourceEntry,
+    SourceRule,
+    read_pattern,
+    read_written,
+    read_written_list,
+)
 
 Lists = Mapping[str, str | None]
 
@@ -152,7 +160,7 @@ def _on(hosts: Iterable[str]) -> str:
 
 def _read(text: str, lists: Lists) -> Policy:
     try:
-        return load_policy(text, lists)
+        return load(text, lists)
     except PolicyError as error:
         raise CommandError(
             f"The policy in Parameter Store is rejected, so single entries can't be changed: {error}"
@@ -192,7 +200,7 @@ def _select_new(
 
 
 def _pattern(entry: str) -> Pattern | None:
-    return None if entry.startswith("@") else parse_pattern(entry)[0]
+    return None if entry.startswith("@") else read_pattern(entry)
 
 
 @dataclass(frozen=True)
@@ -246,6 +254,7 @@ def _scope(rule: SourceRule, source: PolicySource, removed: tuple[str, ...]) -> 
 
 def _revoked(before: str, after: str, wanted: tuple[str, ...], scopes: list[_Scope]) -> EditOutcome:
     done = tuple(entry for entry in wanted if any(scope.contains(entry) for scope in scopes))
+    removed = frozenset(done)
     others = []
     for entry in wanted:
         # Where the entry was removed it should be gone; where it never was, it may be allowed on purpose.
@@ -253,6 +262,6 @@ def _revoked(before: str, after: str, wanted: tuple[str, ...], scopes: list[_Sco
         reason = next((reason for scope in relevant if (reason := scope.still_allowed(entry)) is not None), None)
         if reason is not None:
             others.append((entry, reason))
-        elif entry not in done:
+        elif entry not in removed:
             others.append((entry, "not listed"))
     return EditOutcome(after if done else before, done, tuple(others))

@@ -23,6 +23,8 @@ class Covering:
 
     def of(self, pattern: Pattern) -> str | None:
         """The text of another entry that allows everything ``pattern`` does; None when there is none."""
+        if not self._texts:
+            return None
         candidates = (text for text in self._candidates(pattern) if text != pattern.text)
         return next((text for text in candidates if text in self._texts), None)
 

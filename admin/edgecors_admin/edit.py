@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from edgecors.origin import parse_pattern
+from edgecors.origin import parse_origin, parse_pattern
 
 NOBODY = ","
 """A plain list without entries. Parameter Store takes no empty value; a comma alone is read as no entry."""
@@ -27,6 +27,8 @@ def canonical(entry: str) -> str:
     """An entry in the spelling that is compared: equivalent entries have the same text."""
     if entry.startswith("@"):
         return entry
+    if parse_origin(entry) is not None:
+        return entry  # as most entries are
     pattern, _ = parse_pattern(entry)
     return entry if pattern is None else pattern.text
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgecors.decision import REASONS, Decision, Request, decide_actual, decide_preflight
-from edgecors.document import PolicyError, load_policy
+from edgecors.document import PolicyError
 from edgecors.findings import Finding
 from edgecors.policy import Policy
 
@@ -20,6 +20,7 @@ from edgecors_admin.browser import (
     preflight_check,
     unsafe_names,
 )
+from edgecors_admin.loading import load
 from edgecors_admin.near_misses import NearMiss, find_near_misses
 from edgecors_admin.source_map import PolicySource, read_written
 
@@ -122,7 +123,7 @@ def explain_request(text: str, lists: Mapping[str, str | None], asked: Asked) ->
     policy: Policy | None = None
     rejected: tuple[Finding, ...] = ()
     try:
-        policy = load_policy(text, lists)
+        policy = load(text, lists)
     except PolicyError as error:
         rejected = error.errors
     written = read_written(text, lists)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from edgecors.document import PolicyError, load_policy, read_list_or_report
+from edgecors.document import PolicyError
 from edgecors.findings import ERROR, MAX_FINDINGS, NOTE, REPAIRED, SKIPPED, WARNING, Finding
 from edgecors.packing import PREFIX as GZIP_PREFIX
 from edgecors.policy import Policy, Rule
 
 from edgecors_admin.covering import Covering
 from edgecors_admin.globs import rule_covers
+from edgecors_admin.loading import load, read_allowlist
 from edgecors_admin.public_suffixes import open_to_registrants
 from edgecors_admin.size import ADVANCED, STANDARD, fitted, size
 from edgecors_admin.source_map import (
@@ -55,7 +56,7 @@ def lint(text: str, lists: Mapping[str, str | None] | None = None) -> list[Findi
 def _policy(text: str, values: Mapping[str, str | None]) -> Iterator[Finding]:
     written = read_written(text, values)
     try:
-        policy = load_policy(text, values)
+        policy = load(text, values)
     except PolicyError as error:
         yield from error.findings
     else:
@@ -79,7 +80,7 @@ def lint_list(name: str, text: str) -> list[Finding]:
 
 
 def _list(name: str, text: str) -> Iterator[Finding]:
-    yield from read_list_or_report(name, text).findings
+    yield from read_allowlist(name, text).findings
     entries = read_written_list(name, text)
     yield from _list_alone(name, text, entries)
     for entry in entries:
@@ -116,18 +117,20 @@ def _sorted(findings: Iterable[Finding]) -> list[Finding]:
 
 def _origins(rule: SourceRule, written: PolicySource) -> Iterator[Finding]:
     codes: set[str] = set()
+    tolerated = rule.tolerated
     for grant in rule.grants:
         entries = tuple(written.entries(grant))
         for entry in entries:
-            yield from _risks(entry, credentials=grant.credentials, tolerated=rule.tolerated)
-            codes.update(_risk_codes(entry))
+            yield from _risks(entry, credentials=grant.credentials, tolerated=tolerated)
+            if tolerated:
+                codes.update(_risk_codes(entry))
         if any(e.pattern is not None and e.pattern.kind == "any" for e in grant.own):
             location = grant.own[0].location
             message = "every site may read what this rule is about"
             yield Finding(NOTE, "everyone", location, message, "List the origins.")
         else:
             yield from _covered(entries)
-    for name in rule.tolerated:
+    for name in tolerated:
         if name not in codes:
             message = f"no entry needs {name!r} to be tolerated"
             yield Finding(WARNING, "needless-tolerate", f"{rule.location}.tolerate", message, "Remove it.")
@@ -142,8 +145,8 @@ def _risk_codes(entry: SourceEntry) -> Iterator[str]:
 
 def _risks(entry: SourceEntry, *, credentials: bool, tolerated: tuple[str, ...]) -> Iterator[Finding]:
     pattern = entry.pattern
-    if pattern is None:
-        return
+    if pattern is None or (pattern.kind == "origin" and pattern.scheme == "https"):
+        return  # nothing can be wrong with it
     if (suffix := open_to_registrants(pattern)) and "public-suffix" not in tolerated:
         reach = "is over" if pattern.host.endswith(f".{suffix}") else "covers"
         message = f"{pattern.text!r} {reach} {suffix!r}, where anybody can register a name that matches"

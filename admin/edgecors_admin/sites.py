@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from edgecors.document import PolicyError, load_policy, read_document
+from edgecors.document import PolicyError, read_document
 from edgecors.findings import Finding
 from edgecors.policy import Policy
 
 from edgecors_admin.errors import CommandError, NotPermittedError
 from edgecors_admin.lint import lint
+from edgecors_admin.loading import load
 from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_admin.source_map import PolicySource, read_written
 
@@ -39,7 +40,7 @@ class Site:
     def policy(self) -> Policy | None:
         """The compiled policy; None when it is rejected."""
         try:
-            return load_policy(self.text, self.lists)
+            return load(self.text, self.lists)
         except PolicyError:
             return None
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from edgecors.allowlist import MAX_ENTRIES, split_entries
 from edgecors.document import MAX_JSON_MARKS
-from edgecors.origin import Pattern, parse_pattern
+from edgecors.origin import Pattern, parse_origin, parse_pattern
 from edgecors.packing import unpack
+
+from edgecors_admin.remembering import remembered
 
 MAX_REPEATED = 1000
 """Repeated entries of one allowlist that are located. 8 KB of gzip can hold two million, 1 KB of memory each."""
@@ -142,6 +144,10 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
 
 def read_written_list(name: str, text: str) -> tuple[SourceEntry, ...]:
     """The entries of a list parameter; nothing when it can't be unpacked."""
+    return remembered(("written", name, text), lambda: _read_list(name, text))
+
+
+def _read_list(name: str, text: str) -> tuple[SourceEntry, ...]:
     try:
         entries = split_entries(unpack(text))
     except ValueError:
@@ -194,8 +200,14 @@ def _numbered(entries: Iterable[Any]) -> Iterator[tuple[int, str]]:
 
 def _entry(text: str, location: str, name: str | None = None) -> SourceEntry:
     # A list can neither hold * nor name other lists.
-    pattern = None if name is not None and text.startswith(("*", "@")) else parse_pattern(text, location)[0]
+    pattern = None if name is not None and text.startswith(("*", "@")) else read_pattern(text)
     return SourceEntry(text, location, pattern, name)
+
+
+def read_pattern(text: str) -> Pattern | None:
+    """What an entry is read as; None when it can't be read. Quick for an origin that needs no repair."""
+    parts = parse_origin(text)
+    return parse_pattern(text)[0] if parts is None else Pattern("origin", text, *parts)
 
 
 def _items(value: object) -> list[Any]:

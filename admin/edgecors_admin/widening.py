@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgecors.document import PolicyError, load_policy
+from edgecors.document import PolicyError
 from edgecors.findings import WARNING, Finding
 from edgecors.policy import Policy, Rule
 
 from edgecors_admin.globs import rule_covers, rules_meet, texts
+from edgecors_admin.loading import load
 
 
 def widened(old: str | None, new: str | None) -> list[Finding]:
@@ -23,7 +24,7 @@ def widened(old: str | None, new: str | None) -> list[Finding]:
 
 def _policy(text: str | None) -> Policy | None:
     try:
-        return None if text is None else load_policy(text)
+        return None if text is None else load(text)
     except PolicyError:
         return None
 

@@ -16,6 +16,7 @@ from edgecors.store import DEFAULT_ROOT
 from edgecors_admin.account import Account
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.parameter_store import Parameters
+from edgecors_admin.remembering import remembering
 from rich.console import Console
 
 from edgecors_cli.progress import Progress
@@ -156,7 +157,7 @@ def command(
 def _run(context: Context, function: Callable[[], None]) -> int:
     """Run a command and return its exit status. Whatever goes wrong becomes a sentence on standard error."""
     try:
-        with context.progress:
+        with context.progress, remembering():
             function()
     except CommandError as error:
         print_error(str(error))
