@@ -1,0 +1,64 @@
+"""``edgecors detach``: undo ``edgecors attach``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from edgecors_admin.attach import Change, apply_changes, find_behavior, undo
+from edgecors_admin.distribution import Distribution
+from edgecors_admin.errors import CommandError
+
+from edgecors_cli.commands.attach import Behavior, refuse_drift, say_changes
+from edgecors_cli.context import Context, Yes, command
+from edgecors_cli.render import line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "detach", rich_help_panel="Set up", examples=["edgecors detach EDFDVBD6EXAMPLE --behavior '/api/*'"])(
+        detach
+    )
+
+
+def detach(
+    context: Context,
+    distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The distribution's id.")],
+    behavior: Behavior = "*",
+    force: Annotated[
+        bool, typer.Option("--force", help="Restore the earlier values even where somebody changed them since.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Restore every field of a behavior that attach has changed."""
+    context.progress.step(f"reading distribution {distribution}")
+    live = Distribution(context.account, distribution)
+    record = live.record()
+    if behavior not in record:
+        known = ", ".join(record) or "none"
+        raise CommandError(
+            f"Nothing is recorded as attached to {distribution}, behavior {behavior} (recorded: {known})."
+        )
+    changes, drifted = undo(live.config, behavior, record)
+    if force:
+        present = find_behavior(live.config, behavior)
+        changes += tuple(
+            Change(
+                field, present.get(field), record[behavior][field]["before"], "restore the value from before attaching"
+            )
+            for field in drifted
+        )
+    else:
+        refuse_drift(drifted, distribution)
+    say_changes(context.out, live, behavior, changes)
+    if changes:
+        context.confirm(f"Change the distribution {distribution}?", yes=yes)
+        live.update(apply_changes(live.config, behavior, changes))
+    live.write_record({pattern: fields for pattern, fields in record.items() if pattern != behavior})
+    result = {
+        "distribution": distribution,
+        "behavior": behavior,
+        "changes": [change.as_dict() for change in changes],
+        "applied": bool(changes),
+    }
+    context.answer(result, lambda out: line(out, (f"Detached from {distribution}, behavior {behavior}.", "bold green")))

@@ -1,0 +1,49 @@
+"""``edgecors doctor``: whether a running set-up works, and what a page will see."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from edgecors_admin.distribution import Distribution
+from edgecors_admin.doctor import Diagnosis, diagnose
+from edgecors_admin.errors import CommandError
+from rich.console import Console
+
+from edgecors_cli.commands.attach import say_checks
+from edgecors_cli.context import Context, command
+from edgecors_cli.render import line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "doctor", rich_help_panel="Check", examples=["edgecors doctor EDFDVBD6EXAMPLE"])(doctor)
+
+
+def doctor(
+    context: Context,
+    distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The distribution's id.")],
+    behavior: Annotated[
+        str | None, typer.Option("--behavior", metavar="PATTERN", help="One behavior; all of them by default.")
+    ] = None,
+) -> None:
+    """Repeat the checks of attach on a distribution, and explain what a page will see."""
+    context.progress.step(f"reading distribution {distribution}")
+    live = Distribution(context.account, distribution)
+    diagnoses = diagnose(live, behavior)
+    if not any(diagnosis.setup for diagnosis in diagnoses):
+        raise CommandError(
+            f"No behavior of {distribution} runs an edgecors function. Attach one with: edgecors attach {distribution}"
+            " --function ARN"
+        )
+    data: Any = {"distribution": distribution, "behaviors": [diagnosis.as_dict() for diagnosis in diagnoses]}
+    context.answer(data, lambda out: _say(out, diagnoses))
+    context.found(any(diagnosis.failing for diagnosis in diagnoses))
+
+
+def _say(out: Console, diagnoses: list[Diagnosis]) -> None:
+    for diagnosis in diagnoses:
+        line(out, (f"behavior {diagnosis.pattern}", "bold"), f", {diagnosis.setup or 'no'} set-up")
+        say_checks(out, diagnosis.checks)
+        for situation, outcome in diagnosis.outcomes:
+            line(out, (f"{situation}: ", "dim"), outcome, indent=2)
