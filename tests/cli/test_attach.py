@@ -167,6 +167,8 @@ class CloudFront:
 
     def call(self, service: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         model = self._models[service].operation_model(operation)
+        assert model.input_shape is not None
+        assert model.output_shape is not None
         validate_parameters(arguments, model.input_shape)
         response = copy.deepcopy(getattr(self, f"on_{operation}")(**arguments))
         validate_parameters(response, model.output_shape)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import edgecors_admin.attach
+
 from tests.docs.markdown import by_first, read, section
 
 TEXT = read("attach.md")
