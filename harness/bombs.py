@@ -282,9 +282,9 @@ def _peak_memory() -> int:
 
 MATCHING: dict[str, tuple[list[str], str]] = {
     "150 globs of stars": ([f"/*{'a*' * number}b" for number in range(1, 151)], "a"),
-    "150 globs of stars and question marks": ([f"/*{'a?*' * number}b" for number in range(1, 151)], "a"),
+    "100 question marks": ([f"/*{'a?*' * 10}b"] * 10, "a"),
     "2,000 globs that nearly match": ([f"/a*{number}" for number in range(2000)], "a"),
-    "one glob of 2,000 stars": (["/" + "*a" * 2000 + "b"], "a"),
+    "200 globs of 500 stars": (["/" + "*a" * 500 + "b"] * 200, "a"),
     "a path of ;": (["/a*;*b"], ";"),
     "a path of %2F": (["/a*b"], "%2F"),
     "a path of %25": (["/a*b"], "%25"),

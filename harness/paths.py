@@ -11,6 +11,7 @@ policy of that one rule. Demanded of the library's decision about the whole poli
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from random import Random
@@ -199,6 +200,7 @@ def as_url(text: str) -> str:
     return _with_escaped_bytes("".join(f"%{ord(each):02X}" if each in kept else each for each in text))
 
 
+@functools.lru_cache(maxsize=4096)
 def decoded(text: str) -> str:
     """The contract's normal form but for dot segments: escapes decoded, those of a few characters in upper case."""
     data = b""

@@ -83,7 +83,7 @@ class SourceRule:
     def tolerated(self) -> tuple[str, ...]:
         """The safety errors that are switched off."""
         value = self.data.get("tolerate", ())
-        return (value,) if isinstance(value, str) else tuple(str(name) for name in _items(value))
+        return (value,) if isinstance(value, str) else tuple(dict.fromkeys(str(name) for name in _items(value)))
 
 
 @dataclass(frozen=True)
