@@ -203,6 +203,8 @@ def as_url(text: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def decoded(text: str) -> str:
     """The contract's normal form but for dot segments: escapes decoded, those of a few characters in upper case."""
+    if "%" not in text and "\\" not in text and "\0" not in text:
+        return text
     data = b""
     position = 0
     while position < len(text):
@@ -263,10 +265,17 @@ class Site:
         self.policy = load_policy(json.dumps({"version": 1, "rules": made}), {})
         bare = [{name: value for name, value in each.items() if name not in ("paths", "hosts")} for each in made]
         self.single = [load_policy(json.dumps({"version": 1, "rules": [each]}), {}) for each in bare]
+        self._answers: dict[tuple[Any, ...], Decision] = {}
 
     def answer(self, index: int | None, fields: dict[str, Any]) -> Decision | None:
         """What one rule answers, wherever it applies; None without a rule."""
-        return None if index is None else decide(self.single[index], Request(**{**fields, "path": "/"}))
+        if index is None:
+            return None
+        fields = {**fields, "path": "/"}
+        key = (index, *fields.values())
+        if key not in self._answers:
+            self._answers[key] = decide(self.single[index], Request(**fields))
+        return self._answers[key]
 
 
 def compare(site: Site, fields: dict[str, Any], summary: Summary) -> str:
