@@ -101,3 +101,13 @@ def allowed(made: Policy, request: Request, headers: Mapping[str, str], vary: tu
 def refused(made: Policy, request: Request, reason: str, vary: tuple[str, ...] = ON_PREFLIGHT) -> None:
     """Demand a refused preflight: 403, not stored, and no CORS header at all."""
     assert answer(made, request, reason, 403, NO_STORE, vary).body is None
+
+
+def is_granted(entry: str, origin: str) -> bool:
+    """Whether a list of this one entry grants anything to an origin, asked both ways."""
+    compiled = policy(allow_origins=[entry])
+    results = {decide(compiled, request).reason == "allowed" for request in (preflight(origin), actual(origin))}
+    assert len(results) == 1
+    for request in (preflight(origin), actual(origin)):
+        assert (ACAO in dict(decide(compiled, request).headers)) == results.copy().pop()
+    return results.pop()

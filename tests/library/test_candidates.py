@@ -10,7 +10,19 @@ from edgecors.decision import Request, candidates, decide
 from edgecors.document import load_policy
 from edgecors.policy import Policy
 
-from tests.library.cases import ACAC, ACAO, APP, EVIL, NO_STORE, ON_ACTUAL, ON_PREFLIGHT, actual, preflight
+from tests.library.cases import (
+    ACAC,
+    ACAO,
+    APP,
+    EVIL,
+    NO_STORE,
+    ON_ACTUAL,
+    ON_PREFLIGHT,
+    actual,
+    document,
+    policy,
+    preflight,
+)
 
 
 def site(*rules: dict[str, Any], **fields: Any) -> Policy:
@@ -135,3 +147,70 @@ def test_shadow_changes_nothing_and_names_the_reason() -> None:
     for request in (actual(EVIL, path="/fonts/..;/api/me"), preflight(EVIL, path="/fonts/..;/api/me")):
         decision = decide(policy, request)
         assert (decision.managed, decision.status, decision.headers) == (False, None, ())
+
+
+@pytest.mark.parametrize(
+    ("glob", "host", "matched"),
+    [
+        ("12345", "12345", True),
+        ("12345", "12345:443", True),
+        ("shop.example", "shop.example:\u0664\u0664\u0663", False),
+        ("[::1]", "[::1]", True),
+        ("[::1]", "[::1]:443", True),
+        ("[::1]", "[::1]:", True),
+    ],
+)
+def test_host_with_a_port_matches_a_glob_without_it(glob: str, host: str, matched: bool) -> None:
+    made = load_policy(json.dumps({"rules": [{"hosts": [glob], "allow_origins": [APP]}]}))
+    reason = decide(made, Request("GET", "/", host=host, origin=APP)).reason
+    assert reason == ("allowed" if matched else "not-managed")
+
+
+@pytest.mark.parametrize(
+    ("path", "managed"),
+    [
+        ("/open/x", True),
+        ("/open/../secret", False),
+        ("/open/%2e%2e/secret", False),
+        ("/open/.%2E/secret", False),
+        ("/open/./../secret", False),
+        ("/secret/../open/x", True),
+        ("/open/..%2fsecret", None),
+        ("/open%2f..%2fsecret", False),
+        ("/open/..\\secret", None),
+        ("/open/%5c..%5csecret", None),
+        ("/open/%00", True),
+        ("/open%2fx", None),
+        ("/open/..;/secret", None),
+        ("/open;x/y", None),
+        ("/open//../secret", None),
+        ("/open/x;v=1", True),
+        ("/open/a%2fb", True),
+        ("/open//x", True),
+        ("/%6fpen/x", True),
+        ("/OPEN/x", False),
+        ("/Open/x", False),
+        ("//open/x", None),
+        ("/open+x", False),
+        ("/open%2bx", False),
+        ("/open /x", False),
+        ("/open%20/x", False),
+        ("/open", False),
+    ],
+)
+def test_path_rule_is_not_dodged_by_another_spelling_of_the_path(path: str, managed: bool | None) -> None:
+    """The rule is about /open/ alone. None: some server may read another path, so nothing is granted."""
+    made = load_policy(document({"paths": ["/open/*"], "allow_origins": "*"}, {"allow_origins": []}))
+    decision = decide(made, actual(EVIL, path=path))
+    if managed is None:
+        assert (decision.reason, decision.headers, decision.managed) == ("resource-ambiguous", (), True)
+    else:
+        assert (decision.reason == "allowed") == managed
+        assert (ACAO in dict(decision.headers)) == managed
+
+
+def test_plus_in_a_path_is_not_a_blank() -> None:
+    rule = policy(paths=["/a+b", "/c%20d"]).rules[0]
+    assert rule.matches(None, "/a+b")
+    assert not rule.matches(None, "/a b")
+    assert not rule.matches(None, "/c+d")

@@ -15,7 +15,7 @@ from edgecors.decision import (
     decide_actual,
     decide_preflight,
 )
-from edgecors.document import load_policy
+from edgecors.document import PolicyError, load_policy
 from edgecors.origin import parse_origin
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,6 +43,8 @@ from tests.library.cases import (
     allowed,
     answer,
     document,
+    errors_of,
+    is_granted,
     policy,
     preflight,
     refused,
@@ -645,3 +647,153 @@ def state(rules: tuple[Any, ...]) -> list[Mapping[str, Any]]:
         ]
         found.append(values)
     return found
+
+
+@pytest.mark.parametrize("host", ["shop.example:", "shop.example.:", "SHOP.example:443"])
+def test_same_origin_request_whose_host_has_an_empty_port_is_recognised(host: str) -> None:
+    policy = load_policy('{"rules": [{"hosts": ["shop.example"], "allow_origins": "*"}]}')
+    assert decide(policy, Request("GET", "/", host)).reason == "not-cors"
+
+
+def test_blocked_request_loses_the_upstream_s_timing_header() -> None:
+    rule = {"allow_origins": [], "on_refused": "block", "timing_allow_origin": True}
+    decision = decide(load_policy(json.dumps({"rules": [rule]})), Request("GET", "/", "b", origin="https://a.example"))
+    assert (decision.status, decision.remove) == (403, ("timing-allow-origin",))
+
+
+def test_refused_origin_does_not_keep_the_upstream_s_allow_origin() -> None:
+    """The decision takes the upstream's CORS headers away in every case but those it has nothing to do with."""
+    made = policy()
+    for origin in (APP, EVIL, "null", "not an origin", None):
+        assert decide(made, actual(origin)).managed
+    assert decide(policy(allow_origins="*"), actual(None)).managed
+    assert decide(None, actual(EVIL)).managed
+    assert not decide(policy(paths=["/x"]), actual(EVIL)).managed
+
+
+def test_refused_origin_does_not_keep_the_upstream_s_timing_header() -> None:
+    made = policy(timing_allow_origin=True)
+    for origin in (APP, EVIL, None):
+        assert decide(made, actual(origin)).remove == ("timing-allow-origin",)
+
+
+def test_no_header_is_sent_under_two_spellings() -> None:
+    fields: dict[str, Any] = {"allow_credentials": True, "expose_headers": ["X-A", "x-a"], "timing_allow_origin": True}
+    made = policy(resource_policy="same-site", allow_private_network=True, allow_headers=["X-A", "x-a"], **fields)
+    for request in (preflight(private_network="true"), actual(), preflight(EVIL), actual(EVIL)):
+        names = [name.lower() for name, _ in decide(made, request).headers]
+        assert len(names) == len(set(names))
+    assert dict(decide(made, actual()).headers)["Access-Control-Expose-Headers"] == "x-a"
+    assert dict(decide(made, preflight()).headers)[ACAH] == "x-a"
+
+
+@pytest.mark.parametrize("origin", [APP, EVIL, "null", "x", None])
+def test_vary_is_on_allowed_refused_and_origin_less_responses(origin: str | None) -> None:
+    assert decide(policy(), actual(origin)).vary == ON_ACTUAL
+    if origin is not None:
+        assert decide(policy(), preflight(origin)).vary == ON_PREFLIGHT
+    assert decide(None, actual(origin)).vary == ON_ACTUAL
+
+
+def test_star_with_credentials_reflects_nobody() -> None:
+    """It can't even be written: neither in a policy, nor by way of a list."""
+    for entries in ("*", ["*"], [" *"], ["*", APP], ["* ", APP]):
+        found, _ = errors_of(document({"allow_origins": entries, "allow_credentials": True}))
+        assert {code for _, code, _ in found} & {"wildcard-with-credentials", "wildcard-not-alone"}
+    made = policy({"l": "*"}, allow_origins=["@l"], allow_credentials=True)
+    assert decide(made, actual(EVIL)).headers == ()
+    everyone = policy(allow_origins="*")
+    for request in (preflight(EVIL), actual(EVIL)):
+        headers = dict(decide(everyone, request).headers)
+        assert headers[ACAO] == "*"
+        assert ACAC not in headers
+
+
+@pytest.mark.parametrize("method", ["PO", "OST", "P", "", "POST, PUT", "GET,", ", ", "post", "POSTS"])
+def test_method_is_compared_as_a_whole_and_with_its_case(method: str) -> None:
+    refused(policy(allow_methods=["GET", "POST", "PUT"]), preflight(method=method), "method-not-allowed")
+
+
+def test_max_age_zero_is_sent() -> None:
+    allowed(policy(max_age=0), preflight(), PREFLIGHT_DEFAULTS | {ACMA: "0"})
+
+
+def test_options_without_a_requested_method_is_not_a_preflight() -> None:
+    made = policy()
+    answer(made, actual(APP, "OPTIONS"), "allowed", None, {ACAO: APP}, ON_ACTUAL)
+    answer(made, actual(None, "OPTIONS"), "not-cors", None, {}, ON_ACTUAL)
+    answer(made, preflight(None), "not-cors", None, {}, ON_ACTUAL)
+    answer(made, actual(APP, "GET", request_method="PUT"), "allowed", None, {ACAO: APP}, ON_ACTUAL)
+
+
+def test_preflight_without_requested_headers_is_allowed() -> None:
+    allowed(policy(), preflight(names=None), PREFLIGHT_DEFAULTS)
+    allowed(policy(allow_headers=["x-a"]), preflight(names=None), PREFLIGHT_DEFAULTS | {ACAH: "x-a"})
+    allowed(policy(allow_headers=[]), preflight(names=None), {ACAO: APP, ACAM: ALL_METHODS, ACMA: "7200"})
+
+
+def test_credentials_do_not_leak_from_one_request_into_the_next() -> None:
+    """One policy, one process, requests in every order: each is answered as if it were the first."""
+    made = load_policy(
+        document(
+            {"paths": ["/in/*"], "allow_credentials": True, "allow_methods": "*"},
+            {"paths": ["/all/*"], "allow_origins": "*"},
+            {"allow_headers": ["x-a"]},
+        )
+    )
+    requests = [
+        make(origin, path=path)
+        for make in (preflight, actual)
+        for path in ("/in/x", "/all/x", "/")
+        for origin in (APP, EVIL, "null")
+    ]
+    alone = [repr(decide(made, request)) for request in requests]
+    for first in requests:
+        decide(made, first)
+        assert [repr(decide(made, request)) for request in requests] == alone
+    with_credentials = [request for request in requests if ACAC in dict(decide(made, request).headers)]
+    assert {(request.origin, request.path) for request in with_credentials} == {(APP, "/in/x")}
+
+
+def test_decision_is_not_changed_by_what_a_front_does_with_it() -> None:
+    """Headers and Vary are tuples: there is nothing in a decision that a caller could add to."""
+    for request in (preflight(), actual(), preflight(EVIL), actual(EVIL), actual(None)):
+        decision = decide(policy(), request)
+        assert isinstance(decision.headers, tuple)
+        assert all(isinstance(pair, tuple) for pair in decision.headers)
+        assert isinstance(decision.vary, tuple)
+        assert isinstance(decision.remove, tuple)
+
+
+def test_allowed_preflight_has_no_body() -> None:
+    for fields in ({}, {"debug": True}, {"allow_credentials": True}, {"allow_origins": "*"}):
+        decision = decide(policy(**fields), preflight())
+        assert (decision.status, decision.body) == (204, None)
+        assert not {"content-type", "content-length"} & {name.lower() for name, _ in decision.headers}
+
+
+def test_null_is_refused_where_it_is_not_listed() -> None:
+    for entry in ("https://*.example.com", APP, "capacitor://localhost"):
+        assert not is_granted(entry, "null")
+    assert is_granted("null", "null")
+    with pytest.raises(PolicyError):
+        policy(allow_origins=["null"], allow_credentials=True)
+
+
+def test_same_origin_request_is_never_blocked() -> None:
+    made = policy(on_refused="block")
+    for method in ("GET", "POST", "DELETE"):
+        assert decide(made, actual("https://cdn.example", method)).status is None
+        assert decide(made, actual(EVIL, method)).status == 403
+
+
+def test_decision_does_not_depend_on_the_response() -> None:
+    """The decision does not know the upstream's status, so that the page sees a 500 for what it is."""
+    assert decide_actual(policy(), actual()).headers == ((ACAO, APP),)
+
+
+def test_wildcards_are_constants_without_credentials_and_never_sent_with_them() -> None:
+    wide: dict[str, Any] = {"allow_methods": "*", "allow_headers": "*"}
+    allowed(policy(**wide), preflight(APP, "PURGE", "x-a"), PREFLIGHT_DEFAULTS | {ACAM: "*"})
+    with_credentials = {ACAO: APP, ACAC: "true", ACAM: "PURGE", ACAH: "x-a", ACMA: "7200"}
+    allowed(policy(allow_credentials=True, **wide), preflight(APP, "PURGE", "x-a"), with_credentials)

@@ -288,7 +288,8 @@ def test_another_url_parser_reads_the_same_host_and_port(text: str) -> None:
             "",
         )
         assert (url.username, url.password) == (None, None)
-        assert url.hostname == parts[1].strip("[]")
+        # urlsplit makes every host lower case; an opaque host keeps its case.
+        assert url.hostname == parts[1].strip("[]").lower()
         assert str(url.port or "") == parts[2]
 
 
@@ -347,3 +348,13 @@ def test_the_longest_origin_there_is() -> None:
     longest = "a" * (MAX_ORIGIN_LENGTH - 4) + "://b"
     assert parse_origin(longest) is not None
     assert parse_origin("a" + longest) is None
+
+
+def test_parse_origin_of_more_than_512_characters_is_refused() -> None:
+    assert parse_origin("a" * 508 + "://b") is not None
+    assert parse_origin("a" * 509 + "://b") is None
+
+
+@pytest.mark.parametrize("text", ["https://[::1]x80", "https://[::1]8443", "https://[::1].8443", "https://[::1]]:8443"])
+def test_parse_origin_with_something_other_than_a_port_after_a_bracket_is_refused(text: str) -> None:
+    assert parse_origin(text) is None

@@ -12,6 +12,10 @@ from hypothesis import strategies as st
 
 from harness.oracle import origins as oracle
 from harness.oracle import strategies
+from tests.library.cases import (
+    is_granted,
+    policy,
+)
 
 
 def origin_set(*texts: str) -> OriginSet:
@@ -269,3 +273,46 @@ def test_a_hundred_thousand_origins_and_ten_thousand_patterns() -> None:
     assert origins.match("https://shop100000.example") is None
     assert origins.match("https://p5.example") is None
     assert look_ups(origins, "https://a.p9999.example") <= 4
+
+
+@pytest.mark.parametrize("entry", ["https://a.example.com", "https://*.example.com", "https://a*.example.com"])
+def test_pattern_is_anchored_at_both_ends(entry: str) -> None:
+    for origin in (
+        "https://a.example.com.evil.io",
+        "https://a.example.com.",
+        "https://a.example.comevil",
+        "https://evil.io/https://a.example.com",
+        "https://evil.io?.example.com",
+        "https://evil.io#ab.example.com",
+        "xhttps://ab.example.com",
+        "https://ab.example.com\n",
+        "\nhttps://ab.example.com",
+        "https://ab.example.com\nhttps://evil.io",
+    ):
+        assert not is_granted(entry, origin)
+
+
+def test_dot_of_an_entry_matches_only_a_dot() -> None:
+    assert not is_granted("https://app.example.com", "https://appXexample.com".lower())
+    assert not is_granted("https://app.example.com", "https://app-example.com")
+    assert not is_granted("https://*.example.com", "https://a.examplexcom")
+    assert not is_granted("https://shop-*.example.com", "https://shop-1xexample.com")
+    assert not policy(hosts=["a.example"]).rules[0].matches("axexample", "/")
+    assert not policy(paths=["/a.js"]).rules[0].matches(None, "/axjs")
+
+
+def test_name_does_not_match_as_a_suffix() -> None:
+    assert not is_granted("https://foo.com", "https://barfoo.com")
+    assert not is_granted("https://*.foo.com", "https://barfoo.com")
+    assert not is_granted("https://*.foo.com", "https://a.barfoo.com")
+    assert not is_granted("https://*.foo.com", "https://foo.com")
+    assert not policy(hosts=["*.foo.com"]).rules[0].matches("barfoo.com", "/")
+
+
+def test_ipv6_address_is_not_a_character_class() -> None:
+    assert is_granted("http://[2001:db8::7]:8443", "http://[2001:db8::7]:8443")
+    for origin in ("http://2:8443", "http://d:8443", "http://[2001:db8::8]:8443", "http://[::7]:8443", "http://b"):
+        assert not is_granted("http://[2001:db8::7]:8443", origin)
+    assert policy(hosts=["[::1]"]).rules[0].matches("[::1]", "/")
+    assert not policy(hosts=["[::1]"]).rules[0].matches(":", "/")
+    assert not policy(paths=["/[ab]"]).rules[0].matches(None, "/a")

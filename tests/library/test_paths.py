@@ -263,3 +263,20 @@ def test_a_glob_of_many_stars_does_not_hang(glob: str, text: str) -> None:
 def test_globs_with_question_marks_inside_runs(glob: str, text: str, matched: bool) -> None:
     assert Globs([glob]).match(text) is matched
     assert oracle.glob_matches(glob, text) is matched
+
+
+@pytest.mark.parametrize(
+    ("glob", "text", "matched"),
+    [
+        ("/a**", "/ab", True),
+        ("/a**", "/a", True),
+        ("/a*b*c*d", "/a1b2c3d", True),
+        ("/a*b*c*d", "/abcd", True),
+        ("/a*b*c*d", "/a~b~c~d", True),
+        ("/a*b*c*d", "/abc~", False),
+        ("/a?*", "/ab", True),
+        ("/a?*", "/a", False),
+    ],
+)
+def test_globs_with_several_stars(glob: str, text: str, matched: bool) -> None:
+    assert Globs([glob]).match(text) is matched

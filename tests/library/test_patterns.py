@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from edgecors.decision import Request, decide
+from edgecors.document import load_policy
 from edgecors.findings import ERROR, REPAIRED
 from edgecors.origin import ANY, NULL, Pattern, _parse_wildcard, parse_origin, parse_pattern
 from hypothesis import given, settings
@@ -246,3 +248,54 @@ def test_a_pattern_without_a_star_is_a_serialised_origin_once_repaired(text: str
     pattern, _ = parse_pattern(text)
     if pattern is not None and pattern is not NULL:
         assert parse_origin(pattern.text) == (pattern.scheme, pattern.host, pattern.port)
+
+
+def test_null_and_any_have_their_own_kinds() -> None:
+    assert [(pattern.kind, pattern.text) for pattern in (NULL, ANY)] == [("null", "null"), ("any", "*")]
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ("https://a~b.example", "origin-bad-host"),
+        ("https://a://b", "origin-has-path"),
+        ("a://*.b/c", "origin-has-path"),
+    ],
+)
+def test_parse_pattern_of_an_unreadable_entry_reports_its_code(entry: str, code: str) -> None:
+    found, findings = parse_pattern(entry)
+    assert found is None
+    assert [finding.code for finding in findings] == [code]
+
+
+def test_parse_pattern_of_more_than_512_characters_is_refused() -> None:
+    assert parse_pattern("a" * 504 + "://x-.bc"[:8])[0] is not None
+    assert [found.code for found in parse_pattern("a" * 505 + "://x-.bc")[1]] == ["origin-too-long"]
+
+
+def test_parse_pattern_with_the_default_port_has_no_port() -> None:
+    for entry in ("https://*.a.example:443", "https://x-*.a.example:443", "https://a.example:443"):
+        found, _ = parse_pattern(entry)
+        assert found is not None
+        assert (found.text, found.port) == (entry.removesuffix(":443"), "")
+
+
+@pytest.mark.parametrize(
+    ("length", "quoted"), [(78, "'" + "x" * 78 + "'"), (80, "'" + "x" * 80 + "'"), (81, "'" + "x" * 77 + "...'")]
+)
+def test_message_quotes_at_most_eighty_characters(length: int, quoted: str) -> None:
+    (finding,) = parse_pattern("x" * length)[1]
+    assert finding.message == f"{quoted} has no scheme"
+
+
+def test_entry_longer_than_any_origin_is_refused_and_never_matches() -> None:
+    """It was taken for exact, and matched before its length was looked at."""
+    long = "a" * 512 + "://host"
+    pattern, findings = parse_pattern(long)
+    assert pattern is None
+    assert [finding.code for finding in findings] == ["origin-too-long"]
+    assert decide(load_policy(long), Request("GET", "/", origin=long)).reason == "origin-malformed"
+
+
+def test_entry_with_two_trailing_slashes_has_a_path() -> None:
+    assert [finding.code for finding in parse_pattern("https://a.example//")[1]] == ["origin-has-path"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from edgecors.allowlist import Allowlist, is_name, read_list, split_entries
 from edgecors.characters import is_token
-from edgecors.decision import Request
+from edgecors.decision import Request, decide
 from edgecors.document import PolicyError, load_policy, read_document
 from edgecors.packing import unpack
 from edgecors.policy import Grant, Policy, Rule
@@ -452,3 +452,71 @@ def test_a_request_says_what_it_is() -> None:
     assert not Request("OPTIONS", "/", origin=APP).is_preflight
     assert not Request("OPTIONS", "/", request_method="GET").is_preflight
     assert not Request("options", "/", origin=APP, request_method="GET").is_preflight
+
+
+@pytest.mark.parametrize("blanks", [" ", "\n\t ", "\ufeff", "\ufeff\n"])
+def test_document_after_blanks_is_read_as_json(blanks: str) -> None:
+    made = load_policy(blanks + document({"paths": ["/api/*"]}))
+    assert decide(made, Request("GET", "/", origin=APP)).reason == "not-managed"
+    assert decide(made, Request("GET", "/api/", origin=APP)).reason == "allowed"
+
+
+def test_list_without_a_value_is_reported_as_missing() -> None:
+    made = load_policy(f"@partners {APP}")
+    assert [found.code for found in made.findings] == ["list-missing"]
+    assert decide(made, Request("GET", "/", origin=APP)).reason == "allowed"
+
+
+def test_list_that_is_missing_in_two_rules_is_reported_once() -> None:
+    made = load_policy(document({"allow_origins": ["@gone"], "paths": ["/a"]}, {"allow_origins": ["@gone"]}))
+    assert [found.code for found in made.findings] == ["list-missing"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "allowed"),
+    [
+        ("http://[::1]", True),
+        ("http://[::1]:3000", True),
+        ("http://localhost:3000", True),
+        ("http://127.0.0.1", True),
+        ("http://[2001:db8::7]:3000", False),
+        ("http://[::2]", False),
+        ("http://10.0.0.7:3000", False),
+        ("https://[2001:db8::7]", True),
+        ("httpx://a.example", True),
+    ],
+)
+def test_grant_with_credentials_skips_unsafe_entries_of_a_list(entry: str, allowed: bool) -> None:
+    made = policy({"team": entry}, allow_origins=["@team"], allow_credentials=True)
+    reason = decide(made, Request("GET", "/", origin=entry)).reason
+    assert reason == ("allowed" if allowed else "origin-not-allowed")
+    assert [found.code for found in made.findings] == ([] if allowed else ["insecure-origin"])
+
+
+def test_name_below_localhost_counts_as_loopback() -> None:
+    made = policy(allow_origins=["http://127.localhost"], allow_credentials=True)
+    assert decide(made, Request("GET", "/", origin="http://127.localhost")).reason == "allowed"
+
+
+def codes(document: str) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(document)
+    return [error.code for error in caught.value.errors]
+
+
+@pytest.mark.parametrize("plain", ["*, https//app.example", "app.example *", "* @", "*,https://a.example/x"])
+def test_plain_list_with_a_star_beside_an_unreadable_entry_allows_nobody(plain: str) -> None:
+    """The other entry was skipped, so that the star stood alone."""
+    policy = load_policy(plain)
+    assert policy.rules[0].grants[0].allow_origins is not None
+    assert list(policy.rules[0].grants[0].allow_origins) == []
+    assert policy.findings[-1].code == "wildcard-not-alone"
+
+
+def test_document_after_a_byte_order_mark_is_read_as_json() -> None:
+    """Every word of the document was skipped as an entry, and the site was left with a policy that allows nobody."""
+    document = '\ufeff{"rules": [{"allow_origins": ["https://a.example"]}]}'
+    assert list(load_policy(document).rules[0].grants[0].allow_origins or ()) == ["https://a.example"]
+    assert codes('\ufeff{"rules": []}') == ["empty"]
+    plain = load_policy("\ufeffhttps://a.example")
+    assert (list(plain.rules[0].grants[0].allow_origins or ()), plain.findings) == (["https://a.example"], ())

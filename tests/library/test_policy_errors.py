@@ -8,13 +8,21 @@ import json
 from typing import Any
 
 import pytest
+from edgecors.decision import decide, parse_header_names
 from edgecors.document import PolicyError, load_policy
+from edgecors.origin import parse_pattern
 from edgecors_admin.codes import LIBRARY_CODES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.oracle import strategies
-from tests.library.cases import APP, document, errors_of, found_in
+from tests.library.cases import (
+    APP,
+    actual,
+    document,
+    errors_of,
+    found_in,
+)
 
 
 def rule(**fields: Any) -> str:
@@ -501,3 +509,74 @@ def test_unknown_fields_beyond_a_hundred_are_counted() -> None:
     found, _ = errors_of(json.dumps({"rules": [], **{f"a{number}": 1 for number in range(150)}}))
     assert len([entry for entry in found if entry[1] == "unknown-field"]) == 100
     assert found[-1][:2] == ("error", "more-findings")
+
+
+def codes(document: str) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(document)
+    return [error.code for error in caught.value.errors]
+
+
+@pytest.mark.parametrize("star", [" *", "* ", "\t*", "\u00a0*"])
+def test_star_with_blanks_beside_origins_is_an_error(star: str) -> None:
+    """It was repaired to `*`, which then stood for the whole list."""
+    for origins in ([star, "https://a.example"], ["https://a.example", star], ["@partners", star], [star, star]):
+        assert codes(json.dumps({"rules": [{"allow_origins": origins}]})) == ["wildcard-not-alone"]
+
+
+def test_kelvin_sign_is_not_the_letter_k() -> None:
+    """`"\u212a".lower()` is an ASCII k: what is no token became one."""
+    assert parse_header_names("x-\u212aey") is None
+    assert codes('{"rules": [{"allow_origins": [], "hosts": ["\u212aiosk.example"]}]}') == ["bad-glob"]
+    assert codes('{"rules": [{"allow_origins": [], "allow_headers": ["x-\u212aey"]}]}') == ["not-a-token"]
+
+
+@pytest.mark.parametrize("depth", [900, 950, *range(970, 1000), 5000])
+def test_document_nested_too_deep_is_an_error_of_the_document(depth: int) -> None:
+    """Between the decoder's and the encoder's limit the message about the value could not be made."""
+    nested = "[" * depth + "]" * depth
+    for text in (
+        f'{{"rules": {nested}}}',
+        f'{{"rules": [{{"allow_origins": [{nested}]}}]}}',
+        f'{{"mode": {nested}, "rules": [{{"allow_origins": []}}]}}',
+        f'{{"rules": [{{"allow_origins": [], "tolerate": [{nested}]}}]}}',
+    ):
+        assert set(codes(text)) <= {"invalid-json", "wrong-type", "unknown-value"}
+
+
+def test_findings_are_short_and_on_one_line_whatever_the_document_has() -> None:
+    """Names of fields and methods went into messages and places as they were."""
+    long = "x" * 10_000
+    document = {
+        "rules\n": 1,
+        "\ud800": 1,
+        "rules": [{"allow_origins": ["@" + "\n" + long], long: 1, "allow_methods": ["TRACE\n", "trace"]}],
+    }
+    with pytest.raises(PolicyError) as caught:
+        load_policy(json.dumps(document))
+    texts = [str(finding) for finding in caught.value.findings]
+    texts += [str(finding) for finding in load_policy("@" + long + "!").findings]
+    texts += [str(finding) for finding in parse_pattern(" A\b" + long)[1]]
+    twice = f'{{"{long}": 1, "{long}": 2, "rules": []}}'
+    with pytest.raises(PolicyError) as caught:
+        load_policy(twice)
+    texts += [str(finding) for finding in caught.value.findings]
+    assert len(texts) > 8
+    assert all(text.isprintable() and len(text) < 800 for text in texts), texts
+
+
+def test_string_in_place_of_a_list_is_an_error() -> None:
+    assert errors_of(document({"allow_origins": APP}))[0] == [("error", "wrong-type", "rules[0].allow_origins")]
+    made = load_policy(APP)
+    for part in ("https://app.example.co", "https://app", "https://a", "https://", "h", "", "app.example.com"):
+        assert decide(made, actual(part)).headers == ()
+    for field in ("allow_methods", "allow_headers", "expose_headers", "hosts", "paths"):
+        assert errors_of(document({field: "GET"}))[0] == [("error", "wrong-type", f"rules[0].{field}")]
+
+
+def test_invalid_document_is_rejected_as_a_whole() -> None:
+    good = document({})
+    for end in range(1, len(good)):
+        with pytest.raises(PolicyError):
+            load_policy(good[:end])
+    assert json.loads(good)["rules"]

@@ -17,6 +17,14 @@ from hypothesis import strategies as st
 
 from harness.oracle import decision as oracle
 from harness.oracle import strategies
+from tests.library.cases import (
+    ACAH,
+    PREFLIGHT_DEFAULTS,
+    allowed,
+    policy,
+    preflight,
+    refused,
+)
 
 READ = {
     "": [],
@@ -121,3 +129,19 @@ def test_where_a_proxy_splits_the_header_makes_no_difference(first: str, second:
     whole, joined = parse_header_names(f"{first},{second}"), parse_header_names(f"{first}, {second}")
     if whole is not None and joined is not None:
         assert whole == joined
+
+
+def test_parse_header_names_of_a_huge_value_is_refused() -> None:
+    """Of any value at most 4096 characters are looked at, in elements of which there are at most 80."""
+    for hostile in ("," * 1_000_000, " " * 1_000_000, "a," * 500_000, "a" * 1_000_000, " ," * 2000, "\t" * 5000 + "a"):
+        assert parse_header_names(hostile) is None
+        refused(policy(), preflight(names=hostile), "headers-malformed")
+    assert parse_header_names(" " * 4095 + "a") == ["a"]
+
+
+@pytest.mark.parametrize("names", [", x-a,x-b", ",x-a, x-b", "x-a,, x-b", "x-a, , ,x-b,", " ,\t, x-a , x-b"])
+def test_parse_header_names_with_an_empty_first_line_reads_the_rest(names: str) -> None:
+    """Several lines arrive joined with a comma, the empty ones too."""
+    made = policy(allow_headers=["x-a", "x-b"])
+    allowed(made, preflight(names=names), PREFLIGHT_DEFAULTS | {ACAH: "x-a, x-b"})
+    refused(made, preflight(names=names + ", x-c"), "headers-not-allowed")

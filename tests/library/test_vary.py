@@ -7,6 +7,10 @@ from edgecors.events.vary import merge_vary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.library.cases import (
+    ON_ACTUAL,
+)
+
 TABLE: list[tuple[list[str], tuple[str, ...], str | None]] = [
     ([], ("Origin",), "Origin"),
     ([], ("Origin", "Access-Control-Request-Method"), "Origin, Access-Control-Request-Method"),
@@ -66,3 +70,16 @@ def test_all_that_stood_there_stays_in_order_and_each_name_is_there_once(
     if merged is not None:
         assert members([merged]) == stood + missing
         assert merge_vary([merged], wanted) is None
+
+
+def test_merge_vary_with_nothing_to_add_returns_none() -> None:
+    """An empty Vary header came of it."""
+    assert merge_vary([], ()) is None
+    assert merge_vary([""], ()) is None
+    assert merge_vary([" , "], ()) is None
+
+
+def test_merge_vary_keeps_what_the_response_varies_by() -> None:
+    assert merge_vary(["Accept-Encoding", "Cookie"], ON_ACTUAL) == "Accept-Encoding, Cookie, Origin"
+    assert merge_vary(["accept-encoding, origin"], ON_ACTUAL) is None
+    assert merge_vary(["*"], ON_ACTUAL) is None
