@@ -165,7 +165,7 @@ class _Comparison:
             yield "", was.grants[0], will.grants[0]
             return
         names: dict[tuple[int, int], list[str]] = {}
-        for who in sorted(self.entries(was) & self.entries(will)):
+        for who in sorted(self.entries(was) | self.entries(will)):
             origin = stand_in(who)
             before, after = find_grant(was, origin)[1], find_grant(will, origin)[1]
             if before is not None and after is not None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_ssm import SSMClient
 
+ATTEMPTS = 5
+CONNECT_SECONDS = 10
+
 
 class Account:
     """Clients of one account, made when they are first used.
@@ -86,7 +89,9 @@ class Account:
         from botocore.config import Config
 
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, user_agent_extra="edgecors"
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            connect_timeout=CONNECT_SECONDS,
+            user_agent_extra="edgecors",
         )
         with aws_errors(self.name, region or self.region):
             try:

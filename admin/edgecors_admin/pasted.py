@@ -25,7 +25,7 @@ class Pasted:
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\]|[^/]*\.localhost)(:|/|$)", re.IGNORECASE)
 _ENTRY = re.compile(r"""['"]?(@|null\b|localhost\b|[^\s]*(://|\.))""", re.IGNORECASE)
 """What surely is an entry of its own, not the rest of a mistyped one."""
-_REGEX = re.compile(r"^\^|\$$|\\|\.\*|\.\+|\(|\||\[[^\]:]*\][*+?{]|\{\d")
+_REGEX = re.compile(r"^\^|\$$|\\|^\.\*|\.\*(?![.:]|$)|\.\+|\(|\||\[[^\]:]*\][*+?{]|\{\d")
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{?[^}]*\}?\}|<[^>]*>|\[[a-z][^\]:]*\]", re.IGNORECASE)
 
 

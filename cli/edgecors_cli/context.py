@@ -101,8 +101,7 @@ class Context:
             return
         if not sys.stdin.isatty():
             raise UsageError(
-                f"Nothing was written: {question} This needs an answer, and standard input is not a terminal."
-                f" Add {flag} to answer yes."
+                f"{question} There is no terminal to ask at, so nothing was written. Add {flag} to answer yes."
             )
         self.progress.pause(True)
         if not typer.confirm(question, err=True):
