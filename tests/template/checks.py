@@ -80,6 +80,17 @@ FULL: Final = {
     "SecureStringKeyArn": "arn:aws:kms:us-east-1:123456789012:key/11112222-aaaa-bbbb-cccc-333344445555",
     "Aliases": "www.example.com,example.com",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11112222-aaaa-bbbb-cccc-333344445555",
+    "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/edge/11112222-aaaa-bbbb-cccc-333344445555",
+    "AccessLogBucket": "logs.s3.amazonaws.com",
+    "OriginSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:upstream-AbCdEf",
+    "Upstreams": "/img=https://img.example.com",
+    "UpstreamSecretParameter": "/edgecors/secrets/shop",
+    "ReservedConcurrency": "50",
+    "ApiAccessLogs": "true",
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+    "RolePath": "/teams/web/",
+    "EncryptionKeyArn": "arn:aws:kms:us-east-1:123456789012:key/99998888-aaaa-bbbb-cccc-333344445555",
+    "Tracing": "true",
 }
 """Parameters with which every part that is optional is there."""
 
@@ -235,8 +246,8 @@ def version_descriptions_fit(document: Document) -> Iterator[str]:
                 count, characters = LISTED_IDS[parameter]
                 length += count * (characters + 1)
             else:
-                values = [len(str(value)) for value in declared.get("AllowedValues", ())]
-                length += max(values, default=declared.get("MaxLength", 4096))
+                longest = [*declared.get("AllowedValues", ()), declared.get("MaxValue", "")]
+                length += declared.get("MaxLength") or max(len(str(value)) for value in longest) or 4096
         if length > limit:
             yield f"{name}: the description may have {length} characters, and {limit} are allowed"
 
@@ -423,6 +434,8 @@ WILDCARDS: Final = {
     # These actions have no resources.
     ("GuardRole", "ReadMetrics"): {"*"},
     ("GatewayRole", "UseNetwork"): {"*"},
+    ("GatewayRole", "WriteTraces"): {"*"},
+    ("GuardRole", "WriteTraces"): {"*"},
     ("GuardRole", "SetRetention"): {
         "arn:aws:logs:*:123456789012:log-group:/edgecors/edgecors/edge",
         "arn:aws:logs:*:123456789012:log-group:/edgecors/edgecors/edge:*",
@@ -447,6 +460,9 @@ ACTIONS: Final = {
         "ec2:AssignPrivateIpAddresses",
         "ec2:UnassignPrivateIpAddresses",
     },
+    ("GatewayRole", "WriteTraces"): {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+    ("GuardRole", "WriteTraces"): {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+    ("GuardRole", "UseEncryptionKey"): {"kms:Decrypt", "kms:GenerateDataKey"},
     ("GuardRole", "ReadMetrics"): {"cloudwatch:GetMetricData", "cloudwatch:ListMetrics"},
     ("GuardRole", "SetRetention"): {"logs:DescribeLogGroups", "logs:PutRetentionPolicy"},
     ("GuardRole", "ReadPolicies"): {
@@ -715,6 +731,8 @@ def gateway_is_as_documented(document: Document) -> Iterator[str]:
             "EDGECORS_SITE": "shop",
             "EDGECORS_ROOT": "/edgecors",
             "EDGECORS_UPSTREAM": "https://u.example",
+            "EDGECORS_UPSTREAMS": "",
+            "EDGECORS_UPSTREAM_SECRET_PARAMETER": "",
         }:
             yield f"the gateway's variables are {ours}"
         attributes = stack.resources["AlbTargetGroup"]["Properties"].get("TargetGroupAttributes", [])

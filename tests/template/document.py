@@ -139,7 +139,7 @@ class Stack:
         resolved = self._resolve(argument)
         match word:
             case "Fn::Equals":
-                return resolved[0] == resolved[1]
+                return str(resolved[0]) == str(resolved[1])
             case "Fn::Not":
                 return not resolved[0]
             case "Fn::And":

@@ -240,7 +240,7 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     (checks.architecture_is_a_choice, put(f"{GATEWAY} Architectures", ["x86_64"])),
     (checks.architecture_is_a_choice, put(f"{GUARD} Architectures", ["arm64"])),
     (checks.private_upstream_is_reached, put(f"{GATEWAY} VpcConfig", None)),
-    (checks.private_upstream_is_reached, put(f"{GATEWAY_STATEMENTS} 2 Fn::If 1 Sid", "Net")),
+    (checks.private_upstream_is_reached, put(f"{GATEWAY_STATEMENTS} 3 Fn::If 1 Sid", "Net")),
     (checks.cache_can_not_be_poisoned, put(f"{REQUEST} Headers 1", "X-Other")),
     (checks.cache_can_not_be_poisoned, put(f"{REQUEST} HeaderBehavior", "whitelist")),
     (checks.cache_can_not_be_poisoned, put(f"{BEHAVIOR} OriginRequestPolicyId Fn::If 2", checks.ALL_VIEWER)),
@@ -289,6 +289,14 @@ def test_every_check_has_a_mutant() -> None:
     assert {check for check, _ in MUTANTS} == set(checks.CHECKS)
 
 
+ARNS = (
+    "PermissionsBoundaryArn",
+    "EncryptionKeyArn",
+    "SecureStringKeyArn",
+    "WebAclArn",
+    "OriginSecretArn",
+    "CertificateArn",
+)
 EDGE_NEEDED = {"OriginDomainName": "api.example.com"}
 GATEWAY_NEEDED = {"Site": "shop", "Upstream": "https://api.example.com"}
 
@@ -341,6 +349,11 @@ def test_rules_refuse_what_can_not_work(
         ("OriginDomainName", ["", "a.example"], ["https://a.example", "a.example/x"]),
         ("OriginPath", ["", "/prod"], ["/", "prod", "/prod/"]),
         ("Site", ["", "shop-1.eu_x"], ["a b", "a/b"]),
+        ("Upstreams", ["", "/api=https://a.example/v1 /img=http://10.0.0.5:80"], ["api=https://a", "/api=a.example"]),
+        ("UpstreamSecretParameter", ["", "/edgecors/secrets/shop"], ["edgecors/secrets", "/edgecors/"]),
+        ("RolePath", ["/", "/teams/web/"], ["", "/teams", "teams/"]),
+        ("AccessLogBucket", ["", "logs.s3.amazonaws.com", "a.s3.us-east-1.amazonaws.com"], ["logs", "s3://logs"]),
+        *[(name, ["", checks.FULL[name]], ["x", "arn:aws:s3:::bucket"]) for name in ARNS],
     ],
 )
 def test_parameter_patterns(name: str, good: list[str], bad: list[str], document: dict[str, Any]) -> None:
@@ -407,6 +420,119 @@ def test_guard_is_deployed_unless_the_layer_is_alone(
     front: str, guard: str, deployed: bool, document: dict[str, Any]
 ) -> None:
     assert ("GuardFunction" in Stack(document, Front=front, Guard=guard).resources) is deployed
+
+
+EDGE_PARAMETERS = {"Front": "edge"}
+API = {"Front": "http-api"}
+KEY_ARN = checks.FULL["EncryptionKeyArn"]
+ORIGIN_ITEM = "Distribution DistributionConfig Origins 0"
+ACL = "Distribution DistributionConfig WebACLId"
+TLS = "Distribution DistributionConfig ViewerCertificate MinimumProtocolVersion"
+LOGGING = "Distribution DistributionConfig Logging"
+ARRIVALS: tuple[tuple[dict[str, str], str, str, Any], ...] = (
+    # Front and others; the parameter; where it arrives; what is there by default.
+    (EDGE_PARAMETERS, "WebAclArn", ACL, None),
+    (EDGE_PARAMETERS, "AccessLogBucket", f"{LOGGING} Bucket", None),
+    (EDGE_PARAMETERS | {"CertificateArn": checks.FULL["CertificateArn"]}, "MinimumTls", TLS, "TLSv1.2_2021"),
+    (API, "Upstreams", "GatewayFunction Environment Variables EDGECORS_UPSTREAMS", ""),
+    (
+        API,
+        "UpstreamSecretParameter",
+        "GatewayFunction Environment Variables EDGECORS_UPSTREAM_SECRET_PARAMETER",
+        "",
+    ),
+    (API, "ReservedConcurrency", "GatewayFunction ReservedConcurrentExecutions", None),
+    (API, "PermissionsBoundaryArn", "GatewayRole PermissionsBoundary", None),
+    (API, "PermissionsBoundaryArn", "GuardRole PermissionsBoundary", None),
+    (EDGE_PARAMETERS, "PermissionsBoundaryArn", "EdgeRole PermissionsBoundary", None),
+    (API, "RolePath", "GatewayRole Path", "/"),
+    (API, "RolePath", "GatewayPolicy Path", "/"),
+    (API, "RolePath", "GuardRole Path", "/"),
+    (EDGE_PARAMETERS, "RolePath", "EdgeRole Path", "/"),
+    (EDGE_PARAMETERS, "EncryptionKeyArn", "EdgeLogGroup KmsKeyId", None),
+    (API, "EncryptionKeyArn", "GatewayLogGroup KmsKeyId", None),
+    (API, "EncryptionKeyArn", "GuardLogGroup KmsKeyId", None),
+    (API | {"ApiAccessLogs": "true"}, "EncryptionKeyArn", "ApiLogGroup KmsKeyId", None),
+    (API, "EncryptionKeyArn", "Topic KmsMasterKeyId", None),
+    (API, "EncryptionKeyArn", "GuardDeadLetters KmsMasterKeyId", None),
+    (EDGE_PARAMETERS | {"EdgeSetup": "origin"}, "EncryptionKeyArn", "GuardInvalidations KmsMasterKeyId", None),
+)
+
+
+def at(stack: Stack, path: str) -> Any:
+    """The value at a path of a resource's properties; None where there is none."""
+    resource, *keys = path.split(" ")
+    node: Any = stack.resources[resource]["Properties"]
+    for key in keys:
+        if isinstance(node, dict):
+            node = node.get(key)
+        elif isinstance(node, list):
+            node = node[int(key)]
+    return node
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name", "path", "default"), ARRIVALS, ids=[f"{name}-{path}" for _, name, path, _ in ARRIVALS]
+)
+def test_parameter_arrives(
+    parameters: dict[str, str], name: str, path: str, default: Any, document: dict[str, Any]
+) -> None:
+    value = {"MinimumTls": "TLSv1.3_2025"}.get(name) or checks.FULL[name]
+    assert at(Stack(document, **parameters), path) == default
+    assert at(Stack(document, **parameters, **{name: value}), path) == value
+
+
+def test_origin_secret_is_resolved_by_cloudformation(document: dict[str, Any]) -> None:
+    assert at(Stack(document), f"{ORIGIN_ITEM} OriginCustomHeaders") is None
+    arn = checks.FULL["OriginSecretArn"]
+    (header,) = at(Stack(document, OriginSecretArn=arn), f"{ORIGIN_ITEM} OriginCustomHeaders")
+    value = f"{{{{resolve:secretsmanager:{arn}:SecretString}}}}"
+    assert header == {"HeaderName": "X-Edgecors-Secret", "HeaderValue": value}
+
+
+@pytest.mark.parametrize(("tracing", "mode"), [("false", "PassThrough"), ("true", "Active")])
+def test_tracing_arrives_with_its_permission(tracing: str, mode: str, document: dict[str, Any]) -> None:
+    stack = Stack(document, Front="http-api", Tracing=tracing)
+    allowed = {role for (role, sid), _ in checks.statements(stack) if sid == "WriteTraces"}
+    assert at(stack, "GatewayFunction Tracing") == at(stack, "GuardFunction Tracing") == mode
+    assert allowed == ({"GatewayRole", "GuardRole"} if tracing == "true" else set())
+
+
+@pytest.mark.parametrize(("kind", "control"), [("custom", None), ("s3", "s3"), ("function-url", "lambda")])
+def test_origin_type_decides_how_requests_are_signed(kind: str, control: str | None, document: dict[str, Any]) -> None:
+    stack = Stack(document, OriginType=kind, ForwardHost="true")
+    if control is None:
+        assert "OriginAccessControl" not in stack.resources
+        assert at(stack, f"{ORIGIN_ITEM} OriginAccessControlId") is None
+    else:
+        config = at(stack, "OriginAccessControl OriginAccessControlConfig")
+        assert (config["OriginAccessControlOriginType"], config["SigningBehavior"]) == (control, "always")
+        assert at(stack, f"{ORIGIN_ITEM} OriginAccessControlId") == Pointer("OriginAccessControl", "Id")
+    assert bool(at(stack, f"{ORIGIN_ITEM} S3OriginConfig")) is (kind == "s3")
+    assert bool(at(stack, f"{ORIGIN_ITEM} CustomOriginConfig")) is (kind != "s3")
+    assert ("FunctionPermission" in stack.outputs) is (kind == "function-url")
+    # A signature covers the host, so the function URL has to get its own.
+    assert (
+        "Host"
+        in at(stack, "ViewerCachePolicy CachePolicyConfig")["ParametersInCacheKeyAndForwardedToOrigin"][
+            "HeadersConfig"
+        ].get("Headers", ())
+    ) is (kind == "custom")
+
+
+@pytest.mark.parametrize(("front", "key"), [("http-api", "AccessLogSettings"), ("rest-api", "AccessLogSetting")])
+def test_api_access_logs_arrive(front: str, key: str, document: dict[str, Any]) -> None:
+    api = {"http-api": "HttpApi", "rest-api": "RestApi"}[front]
+    assert at(Stack(document, Front=front), f"{api} {key}") is None
+    settings = at(Stack(document, Front=front, ApiAccessLogs="true"), f"{api} {key}")
+    assert settings["DestinationArn"] == Pointer("ApiLogGroup", "Arn")
+    assert json.loads(settings["Format"])["status"] == "$context.status"
+    assert "ApiLogGroup" not in Stack(document, Front="alb", ApiAccessLogs="true").resources
+
+
+def test_queues_are_encrypted_either_way(document: dict[str, Any]) -> None:
+    assert at(Stack(document), "GuardDeadLetters SqsManagedSseEnabled") is True
+    assert at(Stack(document, EncryptionKeyArn=KEY_ARN), "GuardDeadLetters SqsManagedSseEnabled") is None
 
 
 def test_replica_regions_are_by_default_the_other_regions_of_the_edge(document: dict[str, Any]) -> None:
