@@ -1,9 +1,9 @@
-"""``edgecors attach``: run edgecors on a CloudFront distribution that exists already."""
+"""``edgecors attach``: run edgecors on a distribution, an API or a function URL that exists already."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from edgecors_admin.attach import (
@@ -19,8 +19,9 @@ from edgecors_admin.attach import (
     make_plan,
     merge_record,
 )
+from edgecors_admin.attach_api import KINDS, AttachedResource, open_resource
 from edgecors_admin.distribution import Distribution
-from edgecors_admin.errors import CommandError
+from edgecors_admin.errors import CommandError, UsageError
 from rich.console import Console
 
 from edgecors_cli.context import Context, Yes, command
@@ -31,20 +32,34 @@ Behavior = Annotated[
 ]
 
 
+Target = Annotated[
+    str, typer.Argument(metavar="DISTRIBUTION|api|function-url", help="A distribution's id, or the kind of resource.")
+]
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="[ID|FUNCTION]", help="The API's id, or the function's name.", show_default=False),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     arn = "arn:aws:lambda:us-east-1:123456789012:function:edgecors-edge:3"
     examples = [
         f"edgecors attach EDFDVBD6EXAMPLE --function {arn} --dry-run",
         f"edgecors attach EDFDVBD6EXAMPLE --function {arn} --behavior '/api/*' --setup origin",
+        "edgecors attach api a1b2c3d4e5",
+        "edgecors attach function-url orders",
     ]
     command(app, "attach", rich_help_panel="Set up", examples=examples)(attach)
 
 
 def attach(
     context: Context,
-    distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The distribution's id.")],
-    function: Annotated[str, typer.Option(metavar="ARN", help="Version of the edge function, an output of the stack.")],
+    target: Target,
+    name: Name = None,
+    function: Annotated[
+        str, typer.Option(metavar="ARN", help="Version of the edge function, an output of the stack (distributions).")
+    ] = "",
     behavior: Behavior = "*",
     setup: Annotated[str, typer.Option(metavar="SETUP", help="viewer, origin or functions.")] = "viewer",
     viewer_request_function: Annotated[
@@ -56,7 +71,17 @@ def attach(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Check a distribution's behavior, show what has to change, and attach edgecors after a yes."""
+    """Check a distribution, an API or a function URL, show what has to change, and change it after a yes.
+
+    For an API or a function URL, its own CORS settings are turned off; the function behind it is the gateway or a
+    handler with @cors.
+    """
+    if (resource := resource_of(context, target, name)) is not None:
+        _attach_resource(context, resource, dry_run=dry_run, yes=yes)
+        return
+    distribution = target
+    if not function:
+        raise UsageError("Add --function ARN, the version of the edge function to attach (an output of the stack).")
     functions = Functions(function, viewer_request_function, viewer_response_function)
     check_functions(setup, functions)
     context.progress.step(f"reading distribution {distribution}")
@@ -114,6 +139,51 @@ def _say_done(out: Console, distribution: str, behavior: str) -> None:
     line(out, (f"Attached. CloudFront deploys the change to {distribution} within minutes.", "bold green"))
     line(out, f"Undo it with: edgecors detach {distribution} --behavior '{behavior}'")
     line(out, f"Allow an origin with: edgecors allow {distribution} https://app.example.com")
+
+
+def resource_of(context: Context, target: str, name: str | None) -> AttachedResource | None:
+    """The API or function URL that the arguments name; None for a distribution. Raises `UsageError`."""
+    if target not in KINDS:
+        if name is not None:
+            raise UsageError(f"{target!r} is not a kind of resource. Use one of {', '.join(KINDS)}, or only an id.")
+        return None
+    if not name:
+        example = "edgecors attach api a1b2c3d4e5" if target == "api" else "edgecors attach function-url orders"
+        raise UsageError(f"Say which one, such as: {example}")
+    context.progress.step(f"reading {target} {name}")
+    return open_resource(context.account, target, name)
+
+
+def _attach_resource(context: Context, resource: AttachedResource, *, dry_run: bool, yes: bool) -> None:
+    result = resource_result(resource)
+    blocked = any(check.severity == ERROR for check in resource.checks)
+    if blocked or not resource.changes or dry_run:
+        context.answer(result, lambda out: say_resource(out, resource))
+        context.found(blocked)
+        return
+    say_resource(context.out, resource)
+    context.confirm(f"Change {resource.name}?", yes=yes)
+    resource.attach()
+    context.answer(result | {"applied": True}, lambda out: line(out, ("Its own CORS settings are off.", "bold green")))
+
+
+def resource_result(resource: AttachedResource) -> dict[str, Any]:
+    """An API or function URL for JSON."""
+    return {
+        "resource": resource.name,
+        "checks": [check.as_dict() for check in resource.checks],
+        "changes": [change.as_dict() for change in resource.changes],
+        "applied": False,
+    }
+
+
+def say_resource(out: Console, resource: AttachedResource) -> None:
+    """Print the checks and changes of an API or function URL."""
+    line(out, (resource.name, "bold"))
+    say_checks(out, resource.checks)
+    for change in resource.changes:
+        line(out, f"{change.field}: {change.reason}", indent=2)
+        text_difference(out, json.dumps(change.before, sort_keys=True), "{}", indent=2)
 
 
 def refuse_drift(drifted: tuple[str, ...], distribution: str) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from edgecors_admin.attach import Change, apply_changes, find_behavior, undo
 from edgecors_admin.distribution import Distribution
 from edgecors_admin.errors import CommandError
 
-from edgecors_cli.commands.attach import Behavior, refuse_drift, say_changes
+from edgecors_cli.commands.attach import Behavior, Name, Target, refuse_drift, resource_of, say_changes
 from edgecors_cli.context import Context, Yes, command
 from edgecors_cli.render import line
 
@@ -23,14 +23,22 @@ def register(app: typer.Typer) -> None:
 
 def detach(
     context: Context,
-    distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The distribution's id.")],
+    target: Target,
+    name: Name = None,
     behavior: Behavior = "*",
     force: Annotated[
         bool, typer.Option("--force", help="Restore the earlier values even where somebody changed them since.")
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Restore every field of a behavior that attach has changed."""
+    """Restore everything that attach has changed."""
+    if (resource := resource_of(context, target, name)) is not None:
+        context.confirm(f"Restore the CORS settings of {resource.name}?", yes=yes)
+        resource.detach()
+        restored: dict[str, Any] = {"resource": resource.name, "applied": True}
+        context.answer(restored, lambda out: line(out, (f"Detached from {resource.name}.", "bold green")))
+        return
+    distribution = target
     context.progress.step(f"reading distribution {distribution}")
     live = Distribution(context.account, distribution)
     record = live.record()

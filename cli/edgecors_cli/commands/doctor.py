@@ -5,29 +5,42 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from edgecors_admin.attach import ERROR
 from edgecors_admin.distribution import Distribution
 from edgecors_admin.doctor import Diagnosis, diagnose
 from edgecors_admin.errors import CommandError
 from rich.console import Console
 
-from edgecors_cli.commands.attach import say_checks
+from edgecors_cli.commands.attach import Name, Target, resource_of, resource_result, say_checks, say_resource
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import line
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "doctor", rich_help_panel="Check", examples=["edgecors doctor EDFDVBD6EXAMPLE"])(doctor)
+    command(
+        app,
+        "doctor",
+        rich_help_panel="Check",
+        examples=["edgecors doctor EDFDVBD6EXAMPLE", "edgecors doctor api a1b2c3d4e5"],
+    )(doctor)
 
 
 def doctor(
     context: Context,
-    distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The distribution's id.")],
+    target: Target,
+    name: Name = None,
     behavior: Annotated[
         str | None, typer.Option("--behavior", metavar="PATTERN", help="One behavior; all of them by default.")
     ] = None,
 ) -> None:
-    """Repeat the checks of attach on a distribution, and explain what a page will see."""
+    """Repeat the checks of attach, and explain what a page will see."""
+    if (resource := resource_of(context, target, name)) is not None:
+        result = resource_result(resource)
+        context.answer(result, lambda out: say_resource(out, resource))
+        context.found(resource.changes or any(check.severity == ERROR for check in resource.checks))
+        return
+    distribution = target
     context.progress.step(f"reading distribution {distribution}")
     live = Distribution(context.account, distribution)
     diagnoses = diagnose(live, behavior)
