@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgecors_admin.account import aws_errors
@@ -31,14 +32,15 @@ def import_account(account: Account, resource: str | None = None) -> Imported:
     report = Report()
     resources: list[Resource] = []
     errors: list[AwsError] = []
-    for title, read in _SERVICES.items():
+    for service in SERVICES:
         try:
             with aws_errors():
-                resources += read(account, report)
+                resources += service.read(account, report)
         except AwsError as error:
             errors.append(error)
-            report.warn("import-not-permitted", title, str(error))
-    if len(errors) == len(_SERVICES):
+            remedy = f"Allow {' and '.join(service.actions)}, or import from files."
+            report.warn("import-not-permitted", service.title, str(error), remedy)
+    if len(errors) == len(SERVICES):
         raise errors[0]
     return finish("aws", resources, report, resource)
 
@@ -119,10 +121,19 @@ def _headers_policies(account: Account, report: Report) -> Iterator[Resource]:
         marker = {"Marker": page["NextMarker"]}
 
 
-_SERVICES: dict[str, Callable[[Account, Report], Iterator[Resource]]] = {
-    "HTTP APIs": _http_apis,
-    "REST APIs": _rest_apis,
-    "S3 buckets": _buckets,
-    "function URLs": _function_urls,
-    "response headers policies": _headers_policies,
-}
+@dataclass(frozen=True)
+class Service:
+    """A kind of resource: how it is read, and the IAM actions that this takes."""
+
+    title: str
+    read: Callable[[Account, Report], Iterator[Resource]]
+    actions: tuple[str, ...]
+
+
+SERVICES = (
+    Service("HTTP APIs", _http_apis, ("apigateway:GET",)),
+    Service("REST APIs", _rest_apis, ("apigateway:GET",)),
+    Service("S3 buckets", _buckets, ("s3:ListAllMyBuckets", "s3:GetBucketCORS")),
+    Service("function URLs", _function_urls, ("lambda:ListFunctions", "lambda:ListFunctionUrlConfigs")),
+    Service("response headers policies", _headers_policies, ("cloudfront:ListResponseHeadersPolicies",)),
+)
