@@ -39,3 +39,40 @@ def api_gateway_allows(cors: dict[str, Any], origin: str, method: str, headers: 
         return False
     names = [name.lower() for name in cors.get("AllowHeaders", [])]
     return "*" in names or all(header in names for header in headers)
+
+
+def serverless_allows(
+    events: list[dict[str, Any]],
+    path: str,
+    origin: str,
+    method: str,
+    headers: list[str],
+    default_headers: tuple[str, ...],
+) -> bool:
+    """A REST API of the Serverless Framework: the events of one path answer preflights together."""
+    resource = api_gateway_resource(sorted({event["path"] for event in events}), path)
+    answering = [event for event in events if event["path"] == resource and event.get("cors")]
+    settings = [{} if event["cors"] is True else event["cors"] for event in answering]
+    if not any(matches_with_one_star(allowed, origin) for cors in settings for allowed in cors.get("origins", ["*"])):
+        return False
+    methods = {event["method"].upper() for event in answering} | set(SIMPLE_METHODS)
+    names = {name.lower() for cors in settings for name in cors.get("headers", default_headers)}
+    return method in methods and set(headers) <= names
+
+
+def api_gateway_resource(resources: list[str], path: str) -> str | None:
+    """The resource of a path: an exact segment goes before a parameter, and that before a greedy one."""
+
+    def rank(resource: str) -> list[int] | None:
+        parts, segments = resource.split("/"), path.strip("/").split("/")
+        ranks = []
+        for index, part in enumerate(parts):
+            if part.endswith("+}"):
+                return [*ranks, 2] if index < len(segments) else None
+            if index >= len(segments) or (not part.startswith("{") and part != segments[index]):
+                return None
+            ranks.append(1 if part.startswith("{") else 0)
+        return ranks if len(parts) == len(segments) else None
+
+    matching = [(ranks, resource) for resource in resources if (ranks := rank(resource)) is not None]
+    return min(matching)[1] if matching else None

@@ -8,10 +8,11 @@ from typing import Any
 from edgecors.decision import Request, decide
 from edgecors.document import load_policy
 from edgecors_admin.importing import import_text
+from edgecors_admin.importing.serverless import DEFAULT_HEADERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.importing.oracles import api_gateway_allows, s3_rule
+from tests.importing.oracles import api_gateway_allows, api_gateway_resource, s3_rule, serverless_allows
 
 ORIGINS = (
     *("https://a.example.com", "https://b.a.example.com", "https://example.com", "https://evilexample.com"),
@@ -131,3 +132,49 @@ def test_import_s3_exact_origins_keep_what_one_rule_allows(rules: list[dict[str,
     policy = load_policy(json.dumps(import_text(json.dumps([rule])).document()))
     for method in rule["AllowedMethods"]:
         assert allows_preflight(policy, "https://a.example.com", method, ["x-custom"])
+
+
+PATHS = ("items", "items/{id}", "items/{id}/secret", "items/new", "{proxy+}", "items/{proxy+}", "users/{id}/items")
+CONCRETE = ("/items", "/items/1", "/items/new", "/items/1/secret", "/users/1/items", "/users/1", "/x/y", "/items/1/2/3")
+EVENTS = st.lists(
+    st.fixed_dictionaries(
+        {"path": st.sampled_from(PATHS), "method": st.sampled_from(("get", "post", "put", "delete"))},
+        optional={
+            "cors": st.one_of(
+                st.just(True),
+                st.fixed_dictionaries(
+                    {"origins": some(("https://a.example.com", "https://*.example.com", "https://other.test", "*"), 1)},
+                    optional={"headers": some(NAMES)},
+                ),
+            )
+        },
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda event: (event["path"], event["method"]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(EVENTS)
+def test_import_serverless_events_policy_allows_nothing_that_the_path_refuses(events: list[dict[str, Any]]) -> None:
+    source = {
+        "service": "a",
+        "provider": {"name": "aws"},
+        "functions": {"f": {"events": [{"http": e} for e in events]}},
+    }
+    if not any(event.get("cors") for event in events):
+        return
+    document = import_text(json.dumps(source)).document()
+    assert document is not None
+    policy = load_policy(json.dumps(document))
+    for path in CONCRETE:
+        if api_gateway_resource(sorted({event["path"] for event in events}), path) is None:
+            continue  # API Gateway itself answers with an error.
+        for origin in ("https://a.example.com", "https://b.example.com", "https://other.test", "https://evil.test"):
+            for method in ("GET", "PUT", "DELETE"):
+                for headers in ([], ["x-custom"], ["content-type", "authorization"]):
+                    names = ",".join(headers) or None
+                    request = Request("OPTIONS", path, origin=origin, request_method=method, request_headers=names)
+                    if decide(policy, request).status == 204:
+                        assert serverless_allows(events, path, origin, method, headers, DEFAULT_HEADERS), (path, method)

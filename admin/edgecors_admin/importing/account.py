@@ -66,8 +66,6 @@ def _rest_apis(account: Account, report: Report) -> Iterator[Resource]:
         for path in _pages(client, "get_resources", "items", restApiId=api["id"], embed=["methods"]):
             methods = path.get("resourceMethods", {})
             responses = methods.get("OPTIONS", {}).get("methodIntegration", {})
-            if methods and not responses:
-                uncovered.append(path["path"])
             for response in responses.get("integrationResponses", {}).values():
                 location = f"REST API {api['name']} {path['path']}"
                 parameters = Value(response.get("responseParameters") or {}, location, report)
@@ -75,6 +73,8 @@ def _rest_apis(account: Account, report: Report) -> Iterator[Resource]:
                 has_settings = has_settings or any("allow-origin" in key.lower() for key in parameters.data)
                 rule = rest_api.read_static_headers(parameters, path["path"], templates)
                 resource.rules += [rule] if rule is not None else []
+            if methods and not any(path["path"] in rule.paths for rule in resource.rules):
+                uncovered.append(path["path"])
         resource.uncovered = tuple(uncovered)
         if has_settings:
             yield resource

@@ -14,12 +14,15 @@ from edgecors.findings import Finding
 
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing.report import Report, shown
+from edgecors_admin.importing.routes import glob_rules
 from edgecors_admin.importing.rules import MAX_ORIGINS, Resource, SourceRule
 from edgecors_admin.lint import CHROMIUM_MAX_AGE
 
 _ENTRY = re.compile(r"^rules\[(\d+)\](?:\.grants\[(\d+)\])?\.([a-z_]+)(?:\[(\d+)\])?")
 MAX_RULES = 200
 """Rules of one path; S3 has at most 100."""
+CLOSED: list[dict[str, Any]] = [{"allow_origins": []}]
+"""The grants of paths that are closed to everyone."""
 _MANY = 1000
 """How many names ``*`` counts for, when two settings are compared."""
 
@@ -50,22 +53,20 @@ class _Capability:
 
 def build_policy(resource: Resource, report: Report) -> dict[str, Any] | None:
     """The policy of a resource as a document; None if nothing is left that a policy can have."""
-    by_path: dict[str, list[SourceRule]] = {}
     _check_size(resource)
+    by_path: dict[str, list[SourceRule]] = {}
     for rule in resource.rules:
-        for path in rule.paths or ("/*",):
-            by_path.setdefault(_glob(path), []).append(rule)
-            if "{" in path and not path.endswith("+}"):
-                message = f"{shown(path)} became {shown(_glob(path))}, which matches longer paths, too"
-                report.note("import-default", rule.location, message)
-    rules = _closed_rules(by_path, resource.uncovered, report) if by_path else []
-    for path, source_rules in sorted(by_path.items(), key=lambda item: ("*" in item[0], -len(item[0]))):
-        grants = build_grants(source_rules, report)
-        same = next((rule for rule in rules if rule["grants"] == grants), None)
-        if same is not None and ("*" not in path or same is rules[-1]):
-            same["paths"].append(path)
+        for path in rule.paths or ("/{proxy+}",):
+            by_path.setdefault(path, []).append(rule)
+    grants = {path: build_grants(source_rules, report) for path, source_rules in by_path.items()}
+    rules: list[dict[str, Any]] = []
+    for item in glob_rules(by_path, resource.uncovered):
+        own = grants[item.path] if item.path is not None else CLOSED
+        if rules and rules[-1]["grants"] == own:
+            rules[-1]["paths"].append(item.glob)
         else:
-            rules.append({"paths": [path], "grants": grants})
+            rules.append({"paths": [item.glob], "grants": own})
+    _report_globs(by_path, rules, resource, report)
     document = {"version": 1, "rules": [_written(rule) for rule in rules]}
     return _accepted(document, resource, report)
 
@@ -78,24 +79,16 @@ def _check_size(resource: Resource) -> None:
         raise UsageError(f"{name} has {count} origins. At most {MAX_ORIGINS} can be imported.")
 
 
-def _glob(path: str) -> str:
-    """A path of API Gateway as a glob: ``/items/{id}`` is ``/items/*``."""
-    return re.sub(r"\{[^}]*\}", "*", path) if path.startswith("/") else "/" + re.sub(r"\{[^}]*\}", "*", path)
-
-
-def _closed_rules(by_path: Iterable[str], uncovered: Iterable[str], report: Report) -> list[dict[str, Any]]:
-    """A rule for paths without CORS that a ``*`` of another path would cover."""
-    globs = [path for path in by_path if "*" in path]
-    closed = [
-        path
-        for path in dict.fromkeys(map(_glob, uncovered))
-        if path not in by_path and any(_covers(glob, path) for glob in globs)
-    ]
-    if not closed:
-        return []
-    message = f"{', '.join(closed[:5])} has no CORS settings but lies below another path that has"
-    report.warn("import-narrower", "", message, "The first rule keeps it closed; the upstream's own headers go.")
-    return [{"paths": closed, "grants": [{"allow_origins": []}]}]
+def _report_globs(paths: Iterable[str], rules: Iterable[dict[str, Any]], resource: Resource, report: Report) -> None:
+    """Say where globs match more or less than the API's paths."""
+    parameters = [path for path in paths if "{" in path and not path.endswith("+}")]
+    if parameters:
+        message = f"a * also matches longer paths than {', '.join(map(shown, parameters[:5]))}"
+        report.note("import-default", resource.name, message)
+    closed = [glob for rule in rules if rule["grants"] == CLOSED for glob in rule["paths"]]
+    if closed:
+        message = f"{', '.join(map(shown, closed[:5]))}: paths without CORS settings that another rule would match"
+        report.warn("import-narrower", resource.name, message, "They get a rule that allows nobody.")
 
 
 def _written(rule: dict[str, Any]) -> dict[str, Any]:

@@ -33,13 +33,13 @@ def read_api(value: Value, name: str) -> list[Resource]:
     uncovered: list[str] = []
     for path, operations in paths.members() if paths is not None else []:
         responses = operations.get("options", _INTEGRATION, "responses")
-        if responses is None:
-            uncovered.append(path)
         for _, response in responses.members() if responses is not None else []:
             if (parameters := response.get("responseParameters")) is not None:
                 has_settings = True
                 rule = rest_api.read_static_headers(parameters, path, response.get("responseTemplates"))
                 resource.rules += [rule] if rule is not None else []
+        if not any(path in rule.paths for rule in resource.rules):
+            uncovered.append(path)
     resource.uncovered = tuple(uncovered)
     return [resource] if has_settings else []
 

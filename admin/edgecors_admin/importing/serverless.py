@@ -166,7 +166,10 @@ def _read_rest_api(value: Value) -> list[Resource]:
             cors.report.locations.add(cors.location)
             continue
         rule = _read_event(cors, path, method)
-        resource.rules += [rule] if rule is not None else []
+        if rule is not None:
+            resource.rules.append(rule)
+        else:
+            uncovered.append(path)
     resource.uncovered = tuple(uncovered)
     return [resource] if has_settings else []
 
