@@ -65,7 +65,7 @@ def api_gateway_resource(resources: list[str], path: str) -> str | None:
 
     def rank(resource: str) -> list[int] | None:
         parts, segments = resource.split("/"), path.strip("/").split("/")
-        ranks = []
+        ranks: list[int] = []
         for index, part in enumerate(parts):
             if part.endswith("+}"):
                 return [*ranks, 2] if index < len(segments) else None

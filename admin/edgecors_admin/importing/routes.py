@@ -61,8 +61,9 @@ def glob_rules(covered: Iterable[str], uncovered: Iterable[str]) -> list[GlobRul
     routes.sort(key=lambda route: (route.rank, route.path))
     rules: list[GlobRule] = []
     for index, route in enumerate(routes):
-        if route.covered or any(other.covered and _reaches(other, route) for other in routes):
-            rules += _longer(route, routes[index + 1 :])
+        later = routes[index + 1 :]
+        if route.covered or any(other.covered and _reaches(other, route) for other in later):
+            rules += _longer(route, later)
             rules.append(GlobRule(route.glob, route.path if route.covered else None))
     # A parameter and a greedy parameter give the same glob; what comes first decides.
     return [rule for index, rule in enumerate(rules) if rule.glob not in {before.glob for before in rules[:index]}]
@@ -76,8 +77,9 @@ def _longer(route: Route, later: list[Route]) -> Iterator[GlobRule]:
         others = [other for other in later if _diverges(route, other, index)]
         if others:
             longer = (*route.segments[:index], segment, segment, *route.segments[index + 1 :])
-            only = others[0] if len(others) == 1 and _takes_all(others[0], route, index) else None
-            yield GlobRule(_glob(longer), only.path if only is not None and only.covered else None)
+            next_choice = others[0]
+            is_known = next_choice.covered and _takes_all(next_choice, route, index)
+            yield GlobRule(_glob(longer), next_choice.path if is_known else None)
 
 
 def _diverges(route: Route, other: Route, index: int) -> bool:
