@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     load.add_argument(
         "--emulator", action="store_true", help="the built edge function in Lambda's runtime emulator too"
     )
+    command("latency", "how long a change takes at a distance, and how long requests wait for it", 600)
     functions = command("functions", "the CloudFront Functions in njs beside the edge function", 3600)
     functions.add_argument("--cases", type=int, default=1_000_000)
     options = parser.parse_args(arguments)
@@ -55,6 +56,13 @@ def run_grants(options: argparse.Namespace) -> int:
     from harness import grants
 
     return grants.run(options.seed, options.cases, options.seconds).finish()
+
+
+def run_latency(options: argparse.Namespace) -> int:
+    """Distance."""
+    from harness import latency
+
+    return latency.run(options.seed, options.seconds).finish()
 
 
 def run_functions(options: argparse.Namespace) -> int:
@@ -132,6 +140,7 @@ RUNS = {
     "faults": run_faults,
     "framing": run_framing,
     "load": run_load,
+    "latency": run_latency,
     "bombs": run_bombs,
     "mutants": run_mutants,
 }

@@ -341,6 +341,23 @@ def test_exchange_that_freezes_again_is_begun_again(clocks: Clocks) -> None:
         connection.close()
 
 
+def test_exchange_that_proceeds_with_each_call_is_not_stalled(clocks: Clocks, authority: Authority) -> None:
+    """Requests are so far apart that two of them take longer than the patience."""
+    with ScriptedServer(answer_once, context=authority.server("127.0.0.1")) as server:
+        connection = HttpConnection(Endpoint(server.url), str(authority.bundle))
+        begin(connection, patience=1.0)
+        response = None
+        while response is None:
+            response = connection.poll(0)
+            clocks.wall_ahead += 0.6
+            if response is None:
+                assert connection._pending is not None
+                wait = connection._pending[1]
+                wait_until(lambda wait=wait: wait(0), "what the exchange waits for has come")  # type: ignore[misc]
+        assert (body(response), server.connections) == (b"1", 1)
+        connection.close()
+
+
 def test_exchange_watched_without_answer_fails_after_its_patience() -> None:
     with ScriptedServer(Peer.hang) as server:
         connection = HttpConnection(Endpoint(server.url))

@@ -38,6 +38,8 @@ MAX_EXCHANGE = 60.0
 _MAX_HEAD = 64 * 1024
 _MAX_INTERIM = 10
 _MAX_CHUNKS = 1000
+_LOOKUP_SECONDS, _THREAD_SECONDS = 0.02, 0.002
+"""Seconds that a call may wait for an address when it was just asked for, and later, even if it may not wait."""
 _WORK_SECONDS = 0.05
 """Seconds that a call may spend on what has already come, even if it may not wait."""
 _AMAZON_TRUST = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
@@ -105,6 +107,7 @@ class HttpConnection:
         self._connecting: Steps[socket.socket] | None = None
         self._lookup: Lookup | None = None
         self._slow_address: object = None
+        self._pending: tuple[object, Wait] | None = None
         self._idle = Stopwatch()
         # The exchange in progress.
         self._work: Steps[Response] | None = None
@@ -215,25 +218,29 @@ class HttpConnection:
 
     def _drive(self, steps: Steps[T], deadline: float, patience: float = float("inf")) -> T | None:
         """Run the steps until they end; None at the deadline, and where there was no progress for too long."""
-        resumed = True
         enough = max(deadline, time.monotonic() + _WORK_SECONDS)
+        # What an earlier call left waiting; only if it is over have the steps anything to do.
+        wait = self._pending[1] if self._pending is not None and self._pending[0] is steps else None
+        resumed = wait is not None
         while True:
+            if wait is not None:
+                self._pending = (steps, wait)
+                started = time.monotonic()
+                ready = wait(max(0.0, min(deadline - started, patience - self._progress.seconds)))
+                if wait is not _at_once:
+                    self._measure(time.monotonic() - started, ready, resumed)
+                if not ready:
+                    return None
+                self._progress.restart()
+                if time.monotonic() >= enough:
+                    return None
+                resumed = False
             try:
                 wait = next(steps)
             except StopIteration as end:
-                self._progress.restart()
+                self._pending = None
                 result: T = end.value
                 return result
-            started = time.monotonic()
-            ready = wait(max(0.0, min(deadline - started, patience - self._progress.seconds)))
-            if wait is not _at_once:
-                self._measure(time.monotonic() - started, ready, resumed)
-            if not ready:
-                return None
-            self._progress.restart()
-            if time.monotonic() >= enough:
-                return None
-            resumed = False
 
     def _measure(self, seconds: float, ready: bool, resumed: bool) -> None:
         """Learn from a wait; one that was cut short is a lower bound."""
@@ -287,7 +294,7 @@ class HttpConnection:
         endpoint = self._endpoint
         if self._lookup is None or self._lookup.age.seconds > MAX_IDLE:
             self._lookup = Lookup(endpoint.host, endpoint.port)
-        while not self._lookup.wait(0):
+        while not self._lookup.done:
             yield self._lookup.wait
         lookup, self._lookup = self._lookup, None
         failure: OSError = OSError(f"no address for {endpoint.host}")
@@ -404,6 +411,7 @@ class Lookup:
         self._host = host
         self._port = port
         self._result: list[Any] | Exception | None = None
+        self._waits = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -415,10 +423,19 @@ class Lookup:
             # UnicodeError: the resolver can't encode the name.
             self._result = error
 
+    @property
+    def done(self) -> bool:
+        """Whether the answer has come."""
+        return self._result is not None
+
     def wait(self, seconds: float) -> bool:
-        """Wait for the answer; whether it has come."""
+        """Wait for the answer; whether it has come.
+
+        At least for a moment: a container that is frozen after each request would never let the thread run.
+        """
         if self._result is None:
-            self._thread.join(seconds)
+            self._thread.join(max(seconds, _LOOKUP_SECONDS if self._waits == 0 else _THREAD_SECONDS))
+            self._waits += 1
         return self._result is not None
 
     def addresses(self) -> list[Any]:
