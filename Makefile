@@ -59,6 +59,7 @@ soak: $(VENV)/.stamp .venv-sam/.stamp build ## the harnesses in their long form:
 	$(BIN)/python -m harness functions $(ARGS)
 	$(BIN)/python -m harness events $(ARGS)
 	$(BIN)/python -m harness faults $(ARGS)
+	$(BIN)/python -m harness latency $(ARGS)
 	$(BIN)/python -m harness framing $(ARGS)
 	$(BIN)/python -m harness load --emulator $(ARGS)
 
