@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from edgecors.origin import Pattern
+from edgecors.origin import EXTENSION_SCHEMES, Pattern
 
 
 class Covering:
@@ -14,12 +14,16 @@ class Covering:
         self._texts: set[str] = set()
         self._shapes: dict[str, set[tuple[int, int]]] = {}
         for pattern in patterns:
-            if pattern.kind == "origin" and pattern.port != "*":
-                continue  # an exact origin covers nothing but itself
-            self._texts.add(pattern.text)
-            if pattern.kind == "label":
-                before, after, base = _split_label(pattern)
-                self._shapes.setdefault(base, set()).add((len(before), len(after)))
+            self.add(pattern)
+
+    def add(self, pattern: Pattern) -> None:
+        """Add an entry. An exact origin covers nothing but itself."""
+        if pattern.is_exact:
+            return
+        self._texts.add(pattern.text)
+        if pattern.kind == "label":
+            before, after, base = _split_label(pattern)
+            self._shapes.setdefault(base, set()).add((len(before), len(after)))
 
     def of(self, pattern: Pattern) -> str | None:
         """The text of another entry that allows everything ``pattern`` does; None when there is none."""
@@ -33,6 +37,8 @@ class Covering:
         scheme, host = f"{pattern.scheme}://", pattern.host
         ports = [":*"] if pattern.port == "*" else [f":{pattern.port}" if pattern.port else "", ":*"]
         hosts = [host] if pattern.kind in ("origin", "subdomain", "label") else []
+        if pattern.scheme in EXTENSION_SCHEMES:
+            return iter((f"{scheme}*",))
         if hosts and "." in host:
             hosts += self._label_hosts(pattern)
             # `https://*.example.com` has the base `.example.com`, which is tried first; its parents cover it as well.

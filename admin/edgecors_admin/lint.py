@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from edgecors.document import PolicyError
 from edgecors.findings import ERROR, MAX_FINDINGS, NOTE, REPAIRED, SKIPPED, WARNING, Finding
 from edgecors.packing import PREFIX as GZIP_PREFIX
-from edgecors.policy import Policy, Rule
+from edgecors.policy import Grant, Policy, Rule
 
 from edgecors_admin.covering import Covering
 from edgecors_admin.globs import rule_covers
@@ -39,6 +39,7 @@ _SAFELISTED_RESPONSE_HEADERS = frozenset(
 """https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name"""
 _NORMALISED = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"))
 """https://fetch.spec.whatwg.org/#concept-method-normalize; all others are sent as the page writes them."""
+_METHODS_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 _NEARLY = 0.9
 _WORST_FIRST = (ERROR, SKIPPED, WARNING, REPAIRED, NOTE)
 
@@ -67,7 +68,7 @@ def _policy(text: str, values: Mapping[str, str | None]) -> Iterator[Finding]:
         for grant in rule.grants:
             yield from _fields(grant)
     if written.data is not None and "version" not in written.data:
-        message = "the document does not say its version"
+        message = "the document has no version"
         yield Finding(NOTE, "missing-version", "version", message, 'Write "version": 1.')
     yield from _size("", text)
     for name in written.lists:
@@ -163,24 +164,24 @@ def _risks(entry: SourceEntry, *, credentials: bool, tolerated: tuple[str, ...])
 
 
 def _covered(entries: Iterable[SourceEntry]) -> Iterator[Finding]:
-    """Entries that stand twice, and those that another entry of the same rule allows already."""
+    """Entries that are listed twice, and those that another entry of the same grant already allows."""
     first: dict[str, SourceEntry] = {}
     for entry in entries:
         if entry.pattern is None:
             continue
         seen = first.setdefault(entry.pattern.text, entry)
         if seen is not entry:
-            message = f"{entry.text!r} stands at {seen.location} already"
+            message = f"{entry.text!r} is already listed ({seen.location})"
             yield Finding(WARNING, "duplicate-entry", entry.location, message, "Remove one of them.")
     covering = Covering(entry.pattern for entry in first.values() if entry.pattern is not None)
     for text, entry in first.items():
         if entry.pattern is not None and (by := covering.of(entry.pattern)) is not None:
-            message = f"{text!r} is allowed by {by!r} ({first[by].location}) already"
+            message = f"{text!r} is already allowed by {by!r} ({first[by].location})"
             yield Finding(WARNING, "covered-entry", entry.location, message, "Remove it, or the wider entry.")
 
 
 def _rules(policy: Policy, written: PolicySource) -> Iterator[Finding]:
-    """What is to be said of accepted rules: how they stand to each other, and what they come to."""
+    """What only an accepted policy shows: rules and grants that never decide, that allow nobody, or lack a header."""
     for rule in policy.rules:
         location = written.rules[rule.index].location
         earlier = next((r for r in policy.rules[: rule.index] if rule_covers(r, rule)), None)
@@ -192,19 +193,60 @@ def _rules(policy: Policy, written: PolicySource) -> Iterator[Finding]:
                 at = f"{location}.grants[{grant.index}]" if len(rule.grants) > 1 else location
                 message = "no origin is allowed here"
                 yield Finding(WARNING, "allows-nobody", at, message, "Add an origin: edgecors allow SITE ORIGIN.")
+            yield from _missing_content_type(grant, written.grant(rule.index, grant.index))
+        yield from _grants(written.rules[rule.index], written)
         yield from _rule_at_origin_events(rule, location, written)
+
+
+def _missing_content_type(grant: Grant, source: SourceGrant | None) -> Iterator[Finding]:
+    """Browsers ask for content-type whenever a request has JSON; it has to be listed although it is safelisted."""
+    if source is None or grant.allow_headers is None or "content-type" in grant.allow_headers:
+        return
+    if grant.allow_methods is None or not grant.allow_methods.isdisjoint(_METHODS_WITH_BODY):
+        message = "requests with JSON are refused: a method with a body is allowed, and the header content-type is not"
+        remedy = "Add 'content-type', or allow only methods without a body."
+        yield Finding(WARNING, "missing-content-type", f"{source.location}.allow_headers", message, remedy)
+
+
+def _grants(rule: SourceRule, written: PolicySource) -> Iterator[Finding]:
+    """Entries that an earlier grant of the rule has or covers: the first grant that has an origin decides."""
+    if len(rule.grants) < 2:
+        return
+    earlier: dict[str, SourceEntry] = {}
+    covering = Covering(())
+    for grant in rule.grants:
+        entries = [(e, e.pattern) for e in written.by_text(grant).values() if e.pattern is not None]
+        reached = 0
+        for entry, pattern in entries:
+            by = pattern.text if pattern.text in earlier else covering.of(pattern)
+            if by is None:
+                reached += 1
+                continue
+            where, remedy = earlier[by].location, "Remove one of them, or change the order of the grants."
+            if by == pattern.text:
+                message = f"{pattern.text!r} is also in an earlier grant ({where}), which decides"
+                yield Finding(WARNING, "origin-in-two-grants", entry.location, message, remedy)
+            else:
+                message = f"{by!r} in an earlier grant ({where}) covers {pattern.text!r}, and decides"
+                yield Finding(WARNING, "grants-overlap", entry.location, message, remedy)
+        if entries and not reached:
+            message = "earlier grants decide about all origins of this grant, so it never decides"
+            yield Finding(WARNING, "shadowed-grant", grant.location, message, "Remove it, or put it first.")
+        for entry, pattern in entries:
+            earlier.setdefault(pattern.text, entry)
+            covering.add(pattern)
 
 
 def _rule_at_origin_events(rule: Rule, location: str, written: PolicySource) -> Iterator[Finding]:
     data = written.rules[rule.index].data
     if rule.hosts is not None:
         message = "CloudFront's origin events show the viewer's Host only if it is forwarded"
-        remedy = "In the origin set-up forward Host, or tell rules apart by paths."
+        remedy = "In the origin set-up forward Host, or use paths instead of hosts."
         yield Finding(NOTE, "hosts-at-origin-events", f"{location}.hosts", message, remedy)
     if data.get("on_refused") == "block":
         at = f"{location}.on_refused"
         if rule.blocks:
-            message = "at CloudFront's origin events same-origin can't always be told, and block holds back there"
+            message = "CloudFront's origin events do not always show same-origin requests, so less is blocked there"
             remedy = "In the origin set-up forward Host or Sec-Fetch-Site."
             yield Finding(NOTE, "block-at-origin-events", at, message, remedy)
         else:
@@ -257,5 +299,5 @@ def _size(location: str, text: str) -> Iterator[Finding]:
         message = f"{packed}{length} of {ADVANCED} bytes"
         yield Finding(WARNING, "nearly-full", location, message, split)
     elif length > _NEARLY * STANDARD:
-        message = f"{packed}{length} bytes; the standard tier ends at {STANDARD}, the advanced one costs something"
+        message = f"{packed}{length} bytes; the standard tier ends at {STANDARD}, and the advanced tier is not free"
         yield Finding(NOTE, "large", location, message, split)

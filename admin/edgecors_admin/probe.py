@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edgecors.decision import Decision, Request, decide
-from edgecors.policy import Policy, Rule
+from edgecors.policy import Grant, Policy, Rule
 
 from edgecors_admin.access import stand_in
 from edgecors_admin.browser import SAFELISTED_METHODS, Verdict, cors_check, preflight_check
@@ -157,32 +157,40 @@ def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
 
 def cases(rule: Rule) -> list[Case]:
     """What to ask about a rule. The order matters: a cache that mixes origins up shows it from the second on."""
-    origins = _allowed(rule)
-    grant = rule.grants[0]
-    methods, headers = grant.allow_methods, grant.allow_headers
-    method = next((m for m in sorted(methods or ()) if m not in SAFELISTED_METHODS), "GET")
-    names = ",".join(sorted(headers)[:3]) if headers else ("content-type" if headers is None else None)
-    found = [Case(f"request of {origin}", origin) for origin in origins]
-    found += [
+    most = max(2, MOST_ORIGINS // len(rule.grants))
+    chosen = [(grant, origin) for grant in rule.grants for origin in _origins_of(grant, most)]
+    first = [origin for _, origin in chosen[:1]]
+    method, names = _asked_for(rule.grants[0])
+    actual = [Case(f"request of {origin}", origin) for _, origin in chosen]
+    actual += [
         Case("request of a stranger", STRANGER),
         Case("request without Origin", None),
-        *(Case(f"request of {origin} again", origin) for origin in origins[:1]),
-        *(Case(f"preflight of {origin}", origin, method, names) for origin in origins),
-        Case("preflight of a stranger", STRANGER, method, names),
+        *(Case(f"request of {origin} again", origin) for origin in first),
     ]
-    if methods is not None and origins:
-        found.append(Case("preflight for a method that is not allowed", origins[0], UNKNOWN_METHOD))
-    return found
+    preflights = [Case(f"preflight of {origin}", origin, *_asked_for(grant)) for grant, origin in chosen]
+    preflights.append(Case("preflight of a stranger", STRANGER, method, names))
+    for grant in rule.grants:
+        origin = next((origin for other, origin in chosen if other is grant), None)
+        if grant.allow_methods is not None and origin is not None:
+            preflights.append(Case(f"preflight of {origin} for a method that is not allowed", origin, UNKNOWN_METHOD))
+    return [*actual, *preflights]
 
 
-def _allowed(rule: Rule) -> list[str]:
-    allowed = rule.grants[0].allow_origins
-    if allowed is None:
+def _asked_for(grant: Grant) -> tuple[str, str | None]:
+    """A method and header names that a preflight may ask for: not safelisted where the grant has such."""
+    headers = grant.allow_headers
+    method = next((m for m in sorted(grant.allow_methods or ()) if m not in SAFELISTED_METHODS), "GET")
+    return method, ",".join(sorted(headers)[:3]) if headers else ("content-type" if headers is None else None)
+
+
+def _origins_of(grant: Grant, most: int) -> list[str]:
+    """Some origins that a grant allows, patterns among them."""
+    if grant.allow_origins is None:
         return ["https://edgecors-probe.example"]
-    entries = [entry for entry in allowed if entry != "null"]
-    exact = [entry for entry in entries if "*" not in entry][: MOST_ORIGINS - 1]
+    entries = [entry for entry in grant.allow_origins if entry != "null"]
+    exact = [entry for entry in entries if "*" not in entry][: most - 1]
     patterns = [stand_in(entry) for entry in entries if "*" in entry]
-    return [*exact, *patterns[: MOST_ORIGINS - len(exact)]]
+    return [*exact, *patterns[: most - len(exact)]]
 
 
 def compare(case: Case, decision: Decision, reply: Reply, asked: Sequence[str]) -> Iterable[Difference]:

@@ -21,7 +21,7 @@ from edgecors_cli.commands import (
     explain,
     export,
     history,
-    importing,
+    import_,
     lint,
     lists,
     local,
@@ -29,6 +29,7 @@ from edgecors_cli.commands import (
     probe,
     revoke,
     rollback,
+    schema,
     show,
     sites,
 )
@@ -38,7 +39,7 @@ COMMANDS = (
     *(allow, revoke, delete),
     *(explain, lint, denied, probe, doctor),
     *(attach, detach),
-    *(plan, apply, export, importing, compile),
+    *(plan, apply, export, import_, compile, schema),
     *(history, diff, rollback),
     *(local, cost),
 )

@@ -80,6 +80,14 @@ def test_export_and_apply_round_trip(edgecors: Command, tmp_path: Path) -> None:
     assert edgecors("export", str(tmp_path / "sites" / "shop.json")).status == 2
 
 
+def test_schema_is_printed_and_written_beside_policies(edgecors: Command, tmp_path: Path) -> None:
+    schema = edgecors("schema").data
+    assert schema["$id"].startswith("urn:")
+    assert edgecors("schema", str(tmp_path)).status == 0
+    assert json.loads((tmp_path / "policy.schema.json").read_text()) == schema
+    assert edgecors("schema", str(tmp_path / "policy.schema.json" / "x")).status == 2
+
+
 def test_an_alias_is_set_shown_used_and_removed(edgecors: Command) -> None:
     edgecors.put("sites/shop", A)
     assert edgecors("alias", "set", "E1", "shpo").status == 1

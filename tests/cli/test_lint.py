@@ -24,7 +24,14 @@ def found(text: str, lists: dict[str, str | None] | None = None) -> list[tuple[s
     return [(f.severity, f.code, f.location) for f in lint(text, lists)]
 
 
+def grants(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"grants": list(items)}
+
+
+A = "https://a.example.com"
 ORIGIN = "rules[0].allow_origins[0]"
+GRANT = "rules[0].grants[1]"
+EVERYONE_IN_GRANT = ("note", "everyone", f"{GRANT}.allow_origins")
 
 TABLE: list[tuple[str, list[tuple[str, str, str]]]] = [
     (policy(rule()), []),
@@ -100,6 +107,42 @@ TABLE: list[tuple[str, list[tuple[str, str, str]]]] = [
             ("repaired", "repaired-case", "rules[0].allow_origins[1]"),
             ("repaired", "repaired-trailing-slash", "rules[0].allow_origins[1]"),
         ],
+    ),
+    # Grants.
+    (policy(grants({"allow_origins": [A], "allow_credentials": True}, {"allow_origins": "*"})), [EVERYONE_IN_GRANT]),
+    (policy(grants({"allow_origins": [A]}, {"allow_origins": ["https://*.example.com"]})), []),
+    (
+        policy(grants({"allow_origins": [A]}, {"allow_origins": [A, "https://b.example.org"]})),
+        [("warning", "origin-in-two-grants", f"{GRANT}.allow_origins[0]")],
+    ),
+    (
+        policy(grants({"allow_origins": ["https://*.example.com"]}, {"allow_origins": [A, "https://b.example.org"]})),
+        [("warning", "grants-overlap", f"{GRANT}.allow_origins[0]")],
+    ),
+    (
+        policy(grants({"allow_origins": ["https://*.example.com", "https://b.example.org"]}, {"allow_origins": [A]})),
+        [("warning", "grants-overlap", f"{GRANT}.allow_origins[0]"), ("warning", "shadowed-grant", GRANT)],
+    ),
+    (policy(grants({"allow_origins": [A]}, {"allow_origins": []})), [("warning", "allows-nobody", GRANT)]),
+    (
+        policy(grants({"allow_origins": ["https://*.github.io"], "allow_credentials": True}, {"allow_origins": "*"})),
+        [("error", "public-suffix", "rules[0].grants[0].allow_origins[0]"), EVERYONE_IN_GRANT],
+    ),
+    # Requests with JSON.
+    (policy(rule(allow_headers=["authorization"])), [("warning", "missing-content-type", "rules[0].allow_headers")]),
+    (policy(rule(allow_headers=["authorization", "Content-Type"])), []),
+    (policy(rule(allow_headers=["authorization"], allow_methods=["GET", "DELETE"])), []),
+    (
+        policy(rule(allow_headers=[], allow_methods=["PATCH"])),
+        [("warning", "missing-content-type", "rules[0].allow_headers")],
+    ),
+    (
+        policy(rule(allow_headers=["x-a"], allow_methods="*")),
+        [("warning", "missing-content-type", "rules[0].allow_headers")],
+    ),
+    (
+        policy(grants({"allow_origins": [A]}, {"allow_origins": ["https://b.example.org"], "allow_headers": ["x-a"]})),
+        [("warning", "missing-content-type", f"{GRANT}.allow_headers")],
     ),
     # Fields.
     (policy(rule(max_age=7200)), []),
