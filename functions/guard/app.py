@@ -16,6 +16,7 @@ from edgecors_guard.change import Change, read_change
 from edgecors_guard.clients import Clients
 from edgecors_guard.guard import Guard
 from edgecors_guard.invalidation import Later
+from edgecors_guard.regions import check_regions
 from edgecors_guard.settings import Settings
 
 SERVICE = "edgecors-guard"
@@ -36,6 +37,9 @@ def handler(event: dict[str, Any], context: object) -> None:
     _metrics.add_metric(name="Events", unit="Count", value=1)
     if "Records" in event:
         _guard.invalidate_later([Later.from_json(record.body) for record in SQSEvent(event).records])
+        return
+    if event.get("edgecors") == "check-regions":
+        check_regions(_guard)
         return
     change = read_change(EventBridgeEvent(event), _settings.root, _settings.region)
     if isinstance(change, Change):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgecors_admin.regions import EDGE_REGIONS
 
 from harness.lambda_runtime import FunctionError, LambdaRuntime
 from tests.guard.world import BAD, GOOD, REPLICAS, SHOP, World
@@ -26,6 +27,8 @@ ALLOWED = {
         "ssm:PutParameter",
         "ssm:DeleteParameter",
         "sns:Publish",
+        "cloudwatch:GetMetricData",
+        "logs:PutRetentionPolicy",
     ],
     "Resource": "*",
 }
@@ -39,10 +42,12 @@ def world(parameter_store: ParameterStoreServer) -> Iterator[World]:
 
 
 @pytest.fixture
-def function(world: World, runtime_emulator: Path, built: Path) -> Iterator[LambdaRuntime]:
-    role = world.store.temporary_credentials(ALLOWED)
+def function(
+    world: World, parameter_store: ParameterStoreServer, runtime_emulator: Path, built: Path
+) -> Iterator[LambdaRuntime]:
+    role = parameter_store.temporary_credentials(ALLOWED)
     environment = {
-        **world.store.environment(credentials=role),
+        **parameter_store.environment(credentials=role),
         "EDGECORS_ROOT": "/edgecors",
         "EDGECORS_REPLICA_REGIONS": ",".join(REPLICAS),
         "EDGECORS_AUTO_REVERT": "true",
@@ -50,6 +55,8 @@ def function(world: World, runtime_emulator: Path, built: Path) -> Iterator[Lamb
         "EDGECORS_EDGE_SETUP": "viewer",
         "EDGECORS_DISTRIBUTION_IDS": "E2EXAMPLE1234",
         "EDGECORS_INVALIDATION_QUEUE_URL": "",
+        "EDGECORS_EDGE_LOG_GROUPS": "/edgecors/edgecors/edge",
+        "EDGECORS_LOG_RETENTION_DAYS": "30",
         "POWERTOOLS_SERVICE_NAME": "edgecors-guard",
         "POWERTOOLS_METRICS_NAMESPACE": "edgecors",
         "POWERTOOLS_LOG_LEVEL": "INFO",
@@ -110,3 +117,14 @@ def test_guard_failing_part_fails_the_invocation(world: World, function: LambdaR
 
 def test_guard_queued_invalidation_does_nothing_in_the_viewer_setup(function: LambdaRuntime) -> None:
     assert function.invoke(sample("invalidate-later")) is None
+
+
+def test_guard_scheduled_check_repairs_replicas_and_publishes_metrics(world: World, function: LambdaRuntime) -> None:
+    world.put(SHOP, GOOD)
+    world.ssm(REPLICAS[0]).put_parameter(Name=SHOP, Value="https://old.example.com", Type="String")
+    assert function.invoke(sample("check-regions")) is None
+    assert world.everywhere(SHOP) == [GOOD] * 3
+    published = metrics_in(function.log)
+    assert published["ReplicaDrift"] == 2
+    # moto has no SEARCH expressions, so no Region's metrics could be read.
+    assert published["RegionsUnchecked"] == len(EDGE_REGIONS)

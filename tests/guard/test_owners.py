@@ -9,26 +9,18 @@ import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-import boto3
 import pytest
 from edgecors_admin.errors import AwsError
 from edgecors_admin.parameter_store import Kind, Stored
-from moto import mock_aws
 
 from functions.guard.edgecors_guard.change import Change
 from functions.guard.edgecors_guard.guard import Guard, Unfinished
 from functions.guard.edgecors_guard.review import review
 from tests.guard.world import BAD, DISTRIBUTION, HOME, REPLICAS, ROOT, World
-
-if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
-
-    from tests.support.parameter_store import ParameterStoreServer
 
 SITE = f"{ROOT}/sites/shop"
 OTHER_SITE = f"{ROOT}/sites/{DISTRIBUTION}"
@@ -118,26 +110,6 @@ ROWS = {
     "alias: under a key of its own": OwnersValue(ALIAS, "shop", secure=True, locked=True),
     "alias: deleted": OwnersValue(ALIAS, None),
 }
-
-
-class InProcessStore:
-    """moto without its server: the matrix makes some ten thousand requests, and needs no signatures checked."""
-
-    endpoint = None
-    access_key = secret_key = "testing"
-
-    def client_in(self, region: str) -> "SSMClient":
-        client: SSMClient = boto3.client("ssm", region_name=region)
-        return client
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """An empty account in this process."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, InProcessStore.access_key)
-    with mock_aws():
-        yield World(cast("ParameterStoreServer", InProcessStore()))
 
 
 def write(world: World, row: OwnersValue) -> Change:

@@ -7,6 +7,7 @@ from functions.guard.edgecors_guard import revert
 from functions.guard.edgecors_guard.guard import Unfinished
 from functions.guard.edgecors_guard.review import Review, review
 from tests.guard.world import BAD, GOOD, PARTNERS, ROOT, SHOP, World, metrics_of
+from tests.support.parameter_store import ParameterStoreServer
 
 OTHER_BAD = '{"version": 1, "rules": [{"allow_origin": ["https://app.example.com"]}]}'
 ALIAS = f"{ROOT}/aliases/E2EXAMPLE1234"
@@ -167,11 +168,14 @@ def test_revert_write_in_the_last_gap_is_given_back(world: World, monkeypatch: p
     assert len(world.history(SHOP)) == 5
 
 
-def test_revert_failure_is_reported_and_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revert_failure_is_reported_and_tried_again(
+    served_world: World, parameter_store: ParameterStoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = served_world
     guard = world.guard(auto_revert=True)
     guard.handle_change(world.put(SHOP, GOOD))
     event = world.put(SHOP, BAD)
-    reader = world.store.temporary_credentials(
+    reader = parameter_store.temporary_credentials(
         {"Effect": "Allow", "Action": ["ssm:Get*", "sns:Publish"], "Resource": "*"}
     )
     with monkeypatch.context() as patch:

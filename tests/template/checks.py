@@ -463,8 +463,8 @@ ACTIONS: Final = {
     ("GatewayRole", "WriteTraces"): {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
     ("GuardRole", "WriteTraces"): {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
     ("GuardRole", "UseEncryptionKey"): {"kms:Decrypt", "kms:GenerateDataKey"},
-    ("GuardRole", "ReadMetrics"): {"cloudwatch:GetMetricData", "cloudwatch:ListMetrics"},
-    ("GuardRole", "SetRetention"): {"logs:DescribeLogGroups", "logs:PutRetentionPolicy"},
+    ("GuardRole", "ReadMetrics"): {"cloudwatch:GetMetricData"},
+    ("GuardRole", "SetRetention"): {"logs:PutRetentionPolicy"},
     ("GuardRole", "ReadPolicies"): {
         "ssm:GetParameter",
         "ssm:GetParameters",

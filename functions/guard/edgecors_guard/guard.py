@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import AwsError
@@ -106,9 +106,17 @@ class Guard:
         """The home Region's parameters, to be read anew."""
         return HomeParameters(self.clients.parameters(self.settings.region), self._clock)
 
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._clock()
+
     def count(self, name: str, value: float = 1) -> None:
-        """Add to a metric."""
-        self._metrics.add_metric(name=name, unit="Count", value=value)
+        """Add to a metric that counts."""
+        self.measure(name, "Count", value)
+
+    def measure(self, name: str, unit: Literal["Count", "Seconds"], value: float) -> None:
+        """Add a value to a metric."""
+        self._metrics.add_metric(name=name, unit=unit, value=value)
 
     def publish(self, message: Notice, version: Stored | None) -> None:
         """Publish a notice once for each version and execution environment. Raises `AwsError`."""
