@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shlex
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecors_local.parameter_store import (
     CREDENTIAL,
-    DEMO_LIST,
     DEMO_LIST_PARAMETER,
     DEMO_REFRESH_SECONDS,
     REGION,
@@ -60,20 +61,21 @@ def _requests(url: str) -> list[str]:
 
 
 def _change(running: Running) -> list[str]:
-    """The line that also allows the refused origin. `--cli-input-json`, because version 1 of the AWS CLI would fetch a
-    ``--value`` that starts with ``https://``.
-    """
+    """The line that also allows the refused origin."""
     store = running.source.store
     endpoint = store.endpoint if store is not None else ""
-    parameter = {
-        "Name": DEMO_LIST_PARAMETER,
-        "Type": "StringList",
-        "Value": ",".join((*DEMO_LIST, REFUSED)),
-        "Overwrite": True,
-    }
+    name = DEMO_LIST_PARAMETER.rpartition("/")[2]
     return [
         f"Allow {REFUSED} as well (counts within {DEMO_REFRESH_SECONDS} seconds), then paste the second line again:",
-        f"  AWS_ACCESS_KEY_ID={CREDENTIAL} AWS_SECRET_ACCESS_KEY={CREDENTIAL} AWS_DEFAULT_REGION={REGION}"
-        f" aws ssm put-parameter --endpoint-url {endpoint}"
-        f" --cli-input-json {shlex.quote(json.dumps(parameter))}",
+        f"  AWS_ACCESS_KEY_ID={CREDENTIAL} AWS_SECRET_ACCESS_KEY={CREDENTIAL} AWS_REGION={REGION}"
+        f" {_command()} allow @{name} {REFUSED} --endpoint-url {endpoint}",
     ]
+
+
+def _command() -> str:
+    """The command as it can be pasted: from the directory of this interpreter, where it is installed."""
+    installed = Path(sys.executable).with_name("edgecors")
+    if not installed.exists():
+        return f"{shlex.quote(sys.executable)} -m edgecors_cli"
+    relative = os.path.relpath(installed)
+    return shlex.quote(str(installed) if relative.startswith(os.pardir) else relative)

@@ -44,11 +44,16 @@ def bind(port: int, option: str = "--port", host: str = "127.0.0.1") -> list[soc
         for opened in sockets:
             opened.close()
         if getattr(error, "errno", None) == errno.EADDRINUSE:
-            sentence = f"Port {port} is in use by another program. End that, or choose another port: {option} N."
+            sentence = f"Port {port} is in use by another program. End it, or choose another port: {_how(option)}."
         else:
-            sentence = f"Port {port} can't be opened: {error}. Choose another: {option} N."
+            sentence = f"Port {port} can't be opened: {error}. Choose another: {_how(option)}."
         raise LocalError(sentence) from error
     return sockets
+
+
+def _how(option: str) -> str:
+    """How to write an option, for the command and for make, which passes options on."""
+    return f'{option} N (with make: make run ARGS="{option} N")'
 
 
 def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:

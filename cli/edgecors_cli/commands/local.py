@@ -123,7 +123,7 @@ def _require_extra() -> None:
     if missing:
         typer.echo(
             f"The local edge needs packages that are not installed ({', '.join(missing)}).\n"
-            "Install them with: pip install 'edgecors[local]'",
+            "Install edgecors with its extra `local`: pip install '.[local]' in a checkout of edgecors.",
             err=True,
         )
         raise typer.Exit(2)
