@@ -26,16 +26,18 @@ from harness.summary import Summary
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "layers" / "edgecors" / "edgecors"
 SURVIVORS = Path(__file__).with_name("survivors.txt")
-TARGETS = ("origin", "policy", "decision", "paths")
+TARGETS = ("origin", "allowlist", "document", "fields", "paths", "decision")
 SECONDS = 20
 """The most processor time that one mutant may take; one that loops is noticed too."""
 CASES = 3000
 # What is not about the engine, or needs a server.
 BEST = {
-    "origin": ("origin", "patterns", "regressions"),
-    "policy": ("policy", "regressions"),
-    "decision": ("decision", "request_headers", "regressions"),
-    "paths": ("paths", "regressions"),
+    "origin": ("origin", "patterns"),
+    "allowlist": ("policy", "policy_errors"),
+    "document": ("policy", "policy_errors", "grants"),
+    "fields": ("fields", "policy", "policy_errors"),
+    "paths": ("paths", "candidates"),
+    "decision": ("decision", "candidates", "grants", "request_headers"),
 }
 ELSEWHERE = (
     "schema",

@@ -1,5 +1,6 @@
 #!/bin/sh
-# compile_artifact.sh DIRECTORY: adds bytecode to an artifact that runs on Lambda's python3.13.
+# compile_artifact.sh DIRECTORY [PLACE [strip]]: adds bytecode to an artifact that runs on Lambda's python3.13; with
+# "strip" docstrings, comments and annotations are taken out of its sources first.
 #
 # Lambda's code directory is read-only, so without it every cold start compiles the sources again. The bytecode is
 # marked as not to be compared with its source (unchecked-hash): a zip file keeps no exact times, and nobody edits an
@@ -11,4 +12,5 @@ python=$("$(dirname "$0")/find_python.sh" 3.13) || {
     echo "no python3.13 here: $directory keeps its sources only, and compiles them at each cold start" >&2
     exit 0
 }
+[ "${3:-}" != strip ] || "$python" "$(dirname "$0")/strip_artifact.py" "$directory"
 exec "$python" -X no_debug_ranges "$(dirname "$0")/compile_artifact.py" "$directory" "${2:-/var/task}"

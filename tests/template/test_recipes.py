@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.lambda_runtime import lambda_python
 from tests.template.document import ROOT
 
 LEFTOVERS = ("__pycache__/app.cpython-311.pyc", ".DS_Store", "app.py~", "tests/test_app.py", "stale.pyc")
@@ -119,7 +120,7 @@ def test_edge_starts_with_nothing_else_on_the_path(project: Path) -> None:
     artifact = build(project, "EdgeFunction")
     program = "import sys; sys.path.insert(0, sys.argv[1]); import app; app.viewer_handler, app.origin_handler"
     environment = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
-    command = [sys.executable, "-I", "-S", "-B", "-c", program, str(artifact)]
+    command = [str(lambda_python()), "-I", "-S", "-B", "-c", program, str(artifact)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
