@@ -60,23 +60,9 @@ def _http_apis(account: Account, report: Report) -> Iterator[Resource]:
 def _rest_apis(account: Account, report: Report) -> Iterator[Resource]:
     client = account.client("apigateway")
     for api in _pages(client, "get_rest_apis", "items"):
-        resource = Resource(api["name"], "REST API", next_step=rest_api.NEXT_STEP)
-        has_settings = False
-        uncovered: list[str] = []
-        for path in _pages(client, "get_resources", "items", restApiId=api["id"], embed=["methods"]):
-            methods = path.get("resourceMethods", {})
-            responses = methods.get("OPTIONS", {}).get("methodIntegration", {})
-            for response in responses.get("integrationResponses", {}).values():
-                location = f"REST API {api['name']} {path['path']}"
-                parameters = Value(response.get("responseParameters") or {}, location, report)
-                templates = Value(response.get("responseTemplates") or {}, location, report)
-                has_settings = has_settings or any("allow-origin" in key.lower() for key in parameters.data)
-                rule = rest_api.read_static_headers(parameters, path["path"], templates)
-                resource.rules += [rule] if rule is not None else []
-            if methods and not any(path["path"] in rule.paths for rule in resource.rules):
-                uncovered.append(path["path"])
-        resource.uncovered = tuple(uncovered)
-        if has_settings:
+        items = list(_pages(client, "get_resources", "items", restApiId=api["id"], embed=["methods"]))
+        resource = rest_api.read_resources(Value(items, f"REST API {api['name']}", report), api["name"])
+        if resource is not None:
             yield resource
 
 

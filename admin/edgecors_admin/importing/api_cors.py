@@ -97,7 +97,11 @@ def recognise_url(document: Document) -> bool:
     data = document.data
     if not isinstance(data, dict):
         return False
-    return "FunctionUrlConfigs" in data or "FunctionUrl" in data or ("FunctionArn" in data and "Cors" in data)
+    return (
+        "FunctionUrlConfigs" in data
+        or "FunctionUrl" in data
+        or ("Cors" in data and bool({"FunctionArn", "FunctionName"} & set(data)))
+    )
 
 
 def read_urls(value: Value) -> list[Resource]:
@@ -110,7 +114,7 @@ def read_urls(value: Value) -> list[Resource]:
 def _function(url: Value) -> str:
     """The function's name: the seventh part of its ARN, which a qualifier may follow."""
     parts = url.name("FunctionArn").split(":")
-    return parts[6] if len(parts) > 6 else "function-url"
+    return parts[6] if len(parts) > 6 else url.name("FunctionName") or "function-url"
 
 
 HTTP_APIS = Format("http-api", "an HTTP API (aws apigatewayv2 get-api)", recognise_api, read_apis)

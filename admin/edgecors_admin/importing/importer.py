@@ -16,6 +16,7 @@ from edgecors_admin.importing import (
     cloudformation,
     openapi,
     response_headers,
+    rest_api,
     s3,
     serverless,
     storage,
@@ -41,6 +42,7 @@ _ORDER = (
     storage.GOOGLE,
     s3.FORMAT,
     api_cors.HTTP_APIS,
+    rest_api.FORMAT,
 )
 """The formats in the order in which they are tried."""
 
@@ -172,8 +174,12 @@ def _format(document: Document, name: str | None) -> Format:
     if isinstance(document.data, UsageError):
         raise document.data
     _refuse_policies(document)
+    report = Report()
+    _report_unread(Value(document.data, "", report))
+    keys = ", ".join(finding.location for finding in report.findings[:3] if finding.location)
+    about = f" It has keys that may be about CORS: {keys}." if keys else ""
     titles = "; ".join(form.title for form in _ORDER)
-    raise UsageError(f"The format was not recognised. These are read: {titles}.")
+    raise UsageError(f"The format was not recognised.{about} These are read: {titles}.")
 
 
 def _recognises(form: Format, document: Document) -> bool:
@@ -185,11 +191,19 @@ def _recognises(form: Format, document: Document) -> bool:
 def _refuse_policies(document: Document) -> None:
     """Say what to do with edgecors' own files. Raises `UsageError`."""
     data = document.data
-    if isinstance(data, dict) and ("rules" in data or "sites" in data):
+    if isinstance(data, dict) and ("sites" in data or any(map(_is_policy_rule, _items(data.get("rules"))))):
         raise UsageError("This is a policy of edgecors already. Use edgecors plan or apply.")
     words = document.text[:MAX_LIST].replace(",", " ").split()
     if document.syntax == "text" and any("://" in word for word in words):
         raise UsageError("This looks like a plain list of origins. Use edgecors allow SITE --from FILE, or apply.")
+
+
+def _items(data: Any) -> list[Any]:
+    return data if isinstance(data, list) else []
+
+
+def _is_policy_rule(data: Any) -> bool:
+    return isinstance(data, dict) and ("allow_origins" in data or "grants" in data)
 
 
 def _site_name(name: str, used: set[str]) -> str:

@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
 
 from __future__ import annotations
 
+from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.report import shown
 from edgecors_admin.importing.rules import (
     Matching,
@@ -82,6 +84,57 @@ def _static_origin(value: Value | None) -> Origins:
     return to_origins((Text(t.text.strip("'"), t.location) for t in texts), Matching.EXACT, value.report)
 
 
+def recognise(document: Document) -> bool:
+    """What ``aws apigateway`` prints: ``get-resources``, ``get-method``, ``get-integration(-response)``."""
+    data = document.data
+    if not isinstance(data, dict):
+        return False
+    items = data.get("items")
+    if isinstance(items, list):
+        return any(isinstance(item, dict) and "path" in item and "id" in item for item in items)
+    return bool({"methodIntegration", "integrationResponses", "responseParameters"} & set(data))
+
+
+def read(value: Value) -> list[Resource]:
+    """One API, or one method of it."""
+    if (items := value.get("items")) is not None:
+        resource = read_resources(items, "rest-api")
+        return [resource] if resource is not None else []
+    integration = value.get("methodIntegration") or value
+    responses = integration.get("integrationResponses")
+    answers = [answer for _, answer in responses.members()] if responses is not None else [integration]
+    rules = [rule for answer in answers if (rule := _read_response(answer, "")) is not None]
+    if rules:
+        message = "the input does not name the path, so the policy is for all paths"
+        value.report.warn("import-default", "", message, 'Add "paths", or import get-resources --embed methods.')
+    return [Resource("rest-api", "REST API", rules, next_step=NEXT_STEP)]
+
+
+def read_resources(items: Value, name: str) -> Resource | None:
+    """The resources of an API with their methods (``get-resources --embed methods``); None without CORS settings."""
+    resource = Resource(name, "REST API", next_step=NEXT_STEP)
+    uncovered: list[str] = []
+    has_settings = False
+    for item in items.items():
+        path = item.name("path")
+        responses = item.get("resourceMethods", "OPTIONS", "methodIntegration", "integrationResponses")
+        rules: list[SourceRule] = []
+        for _, response in responses.members() if responses is not None else []:
+            has_settings = has_settings or "allow-origin" in str(response.raw("responseParameters")).lower()
+            rule = _read_response(response, path)
+            rules += [rule] if rule is not None else []
+        resource.rules += rules
+        if not rules and item.raw("resourceMethods"):
+            uncovered.append(path)
+    resource.uncovered = tuple(uncovered)
+    return resource if has_settings else None
+
+
+def _read_response(response: Value, path: str) -> SourceRule | None:
+    parameters = response.get("responseParameters")
+    return read_static_headers(parameters, path, response.get("responseTemplates")) if parameters is not None else None
+
+
 def read_static_headers(parameters: Value, path: str, templates: Value | None = None) -> SourceRule | None:
     """The rule of one path's OPTIONS method: ``method.response.header.*`` with quoted values. None without CORS."""
     values: dict[str, Value] = {}
@@ -102,4 +155,7 @@ def read_static_headers(parameters: Value, path: str, templates: Value | None = 
     if not is_usable(report, parameters.location, origins, credentials):
         return None
     settings = Settings(values.get("methods"), values.get("headers"), values.get("exposed"), values.get("max_age"))
-    return settings.rule(parameters.location, origins, credentials, paths=(path,))
+    return settings.rule(parameters.location, origins, credentials, paths=(path,) if path else ())
+
+
+FORMAT = Format("rest-api", "a REST API (aws apigateway get-resources --embed methods)", recognise, read)

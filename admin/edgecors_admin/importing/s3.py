@@ -30,6 +30,8 @@ def recognise(document: Document) -> bool:
     if document.syntax == "xml":
         return _local(document.data.tag) == "CORSConfiguration"
     data = document.data
+    if isinstance(data, dict) and isinstance(data.get("CORSConfiguration"), dict):
+        return True
     if isinstance(data, dict):
         return bool({folded(name) for name in _RULE_LISTS} & {folded(key) for key in data}) or _is_rule(data)
     return isinstance(data, list) and any(_is_rule(item) for item in data)
@@ -45,7 +47,8 @@ def read(value: Value) -> list[Resource]:
     """One bucket."""
     if isinstance(value.data, ElementTree.Element):
         value = Value(_xml_rules(value.data), "", value.report)
-    return [read_bucket(value, "bucket")]
+    # The input of put-bucket-cors has the bucket's name beside the rules.
+    return [read_bucket(value.get("CORSConfiguration") or value, value.name("Bucket") or "bucket")]
 
 
 def read_bucket(value: Value, name: str) -> Resource:

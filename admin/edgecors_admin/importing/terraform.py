@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from edgecors_admin.importing import api_cors, response_headers, s3, storage
+from edgecors_admin.importing import api_cors, response_headers, rest_api, s3, storage
 from edgecors_admin.importing.documents import Document
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.rules import Resource
@@ -34,6 +34,7 @@ def read(value: Value) -> list[Resource]:
         if reader is not None and isinstance(attributes.data, dict):
             resource = reader(attributes, name)
             results += [resource] if resource is not None else []
+    results += _rest_apis(value)
     _report_unknown(value)
     _report_dynamic(value)
     # These repeat planned_values, or are the configuration without values.
@@ -60,6 +61,29 @@ def _resources(value: Value) -> Iterator[tuple[str, str, Value]]:
                 for name, bodies in group.members():
                     for body in bodies.items():
                         yield kind, name, body
+
+
+def _rest_apis(value: Value) -> list[Resource]:
+    """REST APIs by their OPTIONS answers. Only a state has the paths; without one the answer is not read."""
+    paths: dict[str, tuple[str, str]] = {}
+    answers: list[Value] = []
+    for kind, _, attributes in _resources(value):
+        if kind == "aws_api_gateway_resource" and attributes.name("id"):
+            paths[attributes.name("id")] = (attributes.name("rest_api_id"), attributes.name("path"))
+        elif kind == "aws_api_gateway_integration_response" and attributes.name("http_method") == "OPTIONS":
+            answers.append(attributes)
+    apis: dict[str, Resource] = {}
+    for answer in answers:
+        api, path = paths.get(answer.name("resource_id"), ("", ""))
+        parameters = answer.get("response_parameters")
+        if path and parameters is not None:
+            rule = rest_api.read_static_headers(parameters, path, answer.get("response_templates"))
+            resource = apis.setdefault(api, Resource(api, "REST API", next_step=rest_api.NEXT_STEP))
+            resource.rules += [rule] if rule is not None else []
+    for name, resource in apis.items():
+        covered = {path for rule in resource.rules for path in rule.paths}
+        resource.uncovered = tuple(path for api, path in paths.values() if api == name and path not in covered)
+    return list(apis.values())
 
 
 def _module(module: Value, depth: int) -> Iterator[tuple[str, str, Value]]:

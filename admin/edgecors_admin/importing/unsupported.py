@@ -35,6 +35,9 @@ def _settings(title: str, what: str, *patterns: str) -> Unsupported:
 
 
 SOURCES = (
+    _source(
+        "a Bicep file", "Run az bicep build and import the template that it writes.", r"resource\s+\w+\s+'Microsoft\."
+    ),
     _source("a serverless.ts program", "Run serverless print and import its output.", "@serverless/typescript"),
     _source(
         "a CDK program",
@@ -65,6 +68,7 @@ SOURCES = (
     _settings(
         "a Netlify, Vercel or Amplify header file",
         "its CORS headers",
+        r"(?m:^[ \t]*Access-Control-Allow-[A-Za-z]+[ \t]*=)",
         *(r"(?m:^[ \t]*/\S*[ \t]*\r?\n[ \t]+Access-Control-)", r"key[\"']?[ \t]*:[ \t]*[\"']?Access-Control-"),
     ),
     _settings(
@@ -86,6 +90,11 @@ SOURCES = (
     _settings("a Rails program", "Rack::Cors", "Rack::Cors", "rack-cors"),
     _settings("a Laravel configuration", "HandleCors", r"['\"]allowed_origins['\"]\s*=>"),
     _settings("a Go program", "the cors middleware", r"Allow(ed)?Origins:\s*\[\]string", "rs/cors", "gin-contrib/cors"),
+    _source(
+        "the headers of a response",
+        "Or compare the site with a policy: edgecors probe URL --site SITE.",
+        r"(?im:^[<> \t]*access-control-allow-origin[ \t]*:)",
+    ),
     _settings("a Powertools or Chalice handler", "its CORSConfig", r"CORSConfig\("),
 )
 """The first that matches counts, so the more special ones come first."""
