@@ -32,7 +32,7 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-# Written anew for the upstream. `expect` was for the front, which has the whole body already.
+# Rewritten for the upstream. `expect` was for the front, which has the whole body already.
 _REWRITTEN = frozenset(
     (
         "host",
@@ -61,8 +61,8 @@ _FORWARDED_PAIR = re.compile(_PAIR, re.DOTALL)
 def request_headers(message: HttpMessage, host: str, secret: tuple[str, str] | None = None) -> HeaderFields:
     """The header fields for the upstream, as Latin-1 text of the bytes to send.
 
-    Headers that a Connection header names go on: the front has ended the viewer's connection and its options already,
-    and a viewer must not be able to remove what the front (or CloudFront before it) has added.
+    Headers that a Connection header names are passed on: the front has ended the viewer's connection and its options
+    already, and a viewer must not be able to remove what the front (or CloudFront before it) has added.
 
     Args:
         message: The viewer's request.

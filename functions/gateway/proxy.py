@@ -108,7 +108,7 @@ class UpstreamResponse:
 
 
 class Proxy:
-    """A handler that passes requests on to upstreams. Connections are kept from one invocation to the next.
+    """A handler that passes requests on to upstreams. Connections are reused by later invocations.
 
     Args:
         routes: The upstream of each path.
@@ -158,13 +158,13 @@ class Proxy:
             return adapter.problem(problem.status, problem.title, problem.detail)
 
     def reset_after_restore(self) -> None:
-        """Close the kept connections. After a snapshot was restored they are dead."""
+        """Close idle connections and forget the secret's connection: both are dead after a snapshot was restored."""
         self.close_connections()
         if self._secret is not None:
             self._secret.reset_after_restore()
 
     def close_connections(self) -> None:
-        """Close the kept connections."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop()[1].close()
 
@@ -234,7 +234,7 @@ class _UpstreamExchange:
         self._started = False
 
     def abandon(self) -> None:
-        """End the exchange where that is possible: nobody waits for it any more."""
+        """End the exchange at the deadline, if it is waiting for the connection."""
         self._abandoned = True
         if self._connection is not None:
             self._connection.abandon()
@@ -245,10 +245,11 @@ class _UpstreamExchange:
         try:
             return self._try(connection)
         except ConnectionError as error:
-            # The server may have closed a kept connection at this moment. Retry only what may be done twice.
+            # The server may have closed an idle connection at this moment. Only idempotent requests are retried (RFC
+            # 9110, section 9.2.2).
             if not used or self._started or self._request.method not in IDEMPOTENT:
                 raise _bad_gateway(BROKEN, error) from None
-        # The other kept connections are as old.
+        # The other idle connections are as old.
         self._proxy.close_connections()
         connection, _ = self._proxy.take(self._request.address)
         try:

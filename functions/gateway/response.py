@@ -1,7 +1,7 @@
 """Read an upstream's response as strictly as a proxy must: RFC 9112, sections 2.2 and 4 to 7.
 
 A response of uncertain length is refused. One whose end is certain but whose framing is unusual is read, and its
-connection is not used again: bytes that are left on a kept connection become the next viewer's response.
+connection is not used again: bytes that are left on a reused connection become the next viewer's response.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class ResponseReader:
         length = head.content_length()
         codings = head.values("transfer-encoding")
         if method == "HEAD" or head.status in (204, 304):
-            # Some servers send content here all the same. It can't be told from the next response, so a connection is
-            # kept only if nothing announces content. A HEAD's response announces it always.
+            # Some servers send content here all the same, which would look like the next response. So the connection is
+            # reused only if nothing announces content. The response to a HEAD always may.
             self._exact = self._exact and method != "HEAD" and not codings and length is None
             return None
         if codings:
@@ -209,10 +209,10 @@ class ResponseReader:
         return data
 
     def _take_all(self, limit: int) -> bytes:
-        while data := self._receive():
+        while len(self._buffer) <= limit and (data := self._receive()):
             self._buffer += data
-            if len(self._buffer) > limit:
-                raise BodyTooLarge
+        if len(self._buffer) > limit:
+            raise BodyTooLarge
         data = bytes(self._buffer)
         self._buffer.clear()
         return data

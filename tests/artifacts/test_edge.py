@@ -158,7 +158,7 @@ def test_missing_parameter_allows_nobody(
 def test_region_without_the_parameter_reads_the_home_region(
     artifact: Path, runtime_emulator: Path, parameter_store: ParameterStoreServer
 ) -> None:
-    """An edge function runs where the viewer is; the parameter stands in us-east-1."""
+    """An edge function runs near the viewer; the parameter is in us-east-1."""
     parameter_store.put(PARAMETER, APP, region="us-east-1")
     environment = parameter_store.environment("ap-northeast-1")
     with LambdaRuntime(artifact, "app.viewer_handler", environment=environment) as runtime:

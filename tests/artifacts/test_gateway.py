@@ -64,7 +64,7 @@ def test_one_list_applies_to_every_front(
             assert [value for name, value in fields if name == "set-cookie"] == ["a=1", "b=2"]
             (seen,) = spy.seen
             assert (seen.line, seen.body) == ("POST /v1/api/x?q=1 HTTP/1.1", b"\x00\xff")
-            # Its connection is kept from one invocation to the next.
+            # The connection is reused by the next invocation.
             assert seen.connection == 1
             spy.seen.clear()
         assert gateway.log.count('"policy loaded"') == 1

@@ -1,4 +1,4 @@
-"""What the tests of the edge share: a handler over a policy at hand, and a check of every answer."""
+"""Shared by the tests of the edge: handlers over a given policy, and a check of every result."""
 
 import copy
 import json
@@ -46,7 +46,7 @@ class OneRegion(InstantRegion):
 
 
 class Handlers:
-    """Both handlers over one policy (None: none can be loaded), as warm containers have them.
+    """Both handlers over one policy (None: no policy can be loaded), as in a warm container.
 
     Every answer is checked against what CloudFront accepts, unless ``checked`` is off.
     """
@@ -60,7 +60,7 @@ class Handlers:
         self._checked = checked
 
     def __call__(self, setup: str, event: Any) -> Any:
-        """What a handler makes of a copy of the event, through JSON both ways as in Lambda."""
+        """The result of a handler for a copy of the event; both pass through JSON as in Lambda."""
         handler = self._edge.viewer if setup == "viewer" else self._edge.origin
         result = json.loads(json.dumps(handler(copy.deepcopy(event), None)))
         if self._checked:
@@ -82,7 +82,7 @@ class Handlers:
 
 
 def trigger_of(event: Any) -> str:
-    """The event's trigger; without a name for it what is there decides."""
+    """The event's trigger; without an event type, the event's content decides."""
     cf = event["Records"][0]["cf"]
     named = cf.get("config", {}).get("eventType")
     if named:
@@ -92,7 +92,7 @@ def trigger_of(event: Any) -> str:
 
 
 def headers(**values: str | list[str]) -> Json:
-    """Headers as they stand in events; ``_`` in a name stands for ``-``."""
+    """Headers in the format of events; ``_`` in a name becomes ``-``."""
     result: Json = {}
     for name, value in values.items():
         key = name.replace("_", "-")
@@ -102,7 +102,7 @@ def headers(**values: str | list[str]) -> Json:
 
 
 def plain(message: Mapping[str, Any]) -> dict[str, str]:
-    """The headers of a request or response by lower-case name, each of which must stand there once."""
+    """The headers of a request or response by lower-case name; each must be there once."""
     result = {}
     for name, items in message["headers"].items():
         assert name == name.lower()

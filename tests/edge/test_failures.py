@@ -1,4 +1,4 @@
-"""Whatever comes: no handler raises, traffic goes on, and no permission is original by accident."""
+"""Invalid events and internal errors: no handler raises, traffic goes on, and nobody is allowed by accident."""
 
 import copy
 import json
@@ -64,7 +64,7 @@ UPSTREAM = {"access_control_allow_origin": "*", "access_control_expose_headers":
 
 
 class Broken:
-    """A store that fails as no store should."""
+    """A store that raises an unexpected exception."""
 
     def get(self, site: str) -> Any:
         raise RuntimeError("what is this")
@@ -92,7 +92,7 @@ def test_internal_error_lets_requests_go_on(setup: str) -> None:
 
 
 def test_internal_error_after_setting_headers_removes_them() -> None:
-    """Ours is on the response already when merging Vary fails."""
+    """The header is on the response already when merging Vary fails."""
     handlers = Handlers(POLICY, checked=False)
     original = event(VIEWER_RESPONSE, origin=APP, upstream={"vary": "Accept-Encoding", **UPSTREAM})
     del original["Records"][0]["cf"]["response"]["headers"]["vary"][0]["value"]
@@ -169,7 +169,7 @@ REMOVED = object()
 
 
 def mutate(value: Any, place: tuple[Any, ...], other: Any) -> None:
-    """Replaces or removes one part; a place that an earlier change took away is left alone."""
+    """Replace or remove one part; a location that an earlier change removed is skipped."""
     *way, last = place
     try:
         for key in way:
@@ -184,7 +184,7 @@ def mutate(value: Any, place: tuple[Any, ...], other: Any) -> None:
 
 
 def permissions(message: Any) -> list[Any]:
-    """The values of all headers that allow something."""
+    """The values of all Access-Control-Allow-* headers."""
     headers = message.get("headers") if isinstance(message, dict) else None
     items = headers.items() if isinstance(headers, dict) else ()
     return [result for name, result in items if name.lower().startswith("access-control-allow-")]
@@ -207,17 +207,17 @@ def test_mutated_event_never_raises_and_grants_nothing(
     for setup in SETUPS:
         for policy in (POLICY, None):
             handlers = Handlers(policy, checked=False)
-            # What comes back is JSON, as Lambda needs it: `Handlers` writes and reads it.
+            # The result is JSON: `Handlers` writes and reads it.
             result = handlers(setup, changed)
             if policy is None:
-                # Without a policy nobody is allowed: no permission comes back that the event did not bring.
+                # Without a policy, a result has no Access-Control-Allow-* header that the event did not have.
                 assert [items for items in permissions(result) if json.dumps(items) not in json.dumps(changed)] == []
 
 
 @pytest.mark.parametrize("trigger", ["viewer-request", "origin-request"])
 @pytest.mark.parametrize("handler", SETUPS)
 def test_request_event_with_a_response_gives_its_request(handler: str, trigger: str) -> None:
-    """A response that stands in it was original back where the handler has no part at that trigger."""
+    """A handler that has no part at that trigger used to return the response in the event."""
     original = event(trigger, origin=APP)
     original["Records"][0]["cf"]["response"] = {"status": "200", "headers": {"via": [{"key": "Via", "value": "x"}]}}
     assert Handlers(POLICY)(handler, original) == original["Records"][0]["cf"]["request"]

@@ -18,7 +18,7 @@ POLICY = {"version": 1, "rules": [RULE]}
 
 
 def test_warm_invocations_do_not_affect_each_other() -> None:
-    """Credentials, origins and texts of one request never show in another's answer, in any order."""
+    """Credentials, origins and texts of one request are never in another result, in any order."""
     rules = [
         {**RULE, "paths": ["/private/*"], "debug": True},
         {"paths": ["/open/*"], "allow_origins": "*", "expose_headers": ["etag"]},
@@ -39,7 +39,7 @@ def test_warm_invocations_do_not_affect_each_other() -> None:
     alone = [Handlers({"version": 1, "rules": rules})(setup, result) for setup, result in events]
     assert [handlers(setup, result) for setup, result in events] == alone
     assert [handlers(setup, result) for setup, result in reversed(events)] == alone[::-1]
-    # The events differ, and so do their answers.
+    # The events differ, and so do the results.
     assert len({json.dumps(answer) for answer in alone}) > 10
 
 

@@ -16,7 +16,7 @@ answering = pytest.mark.parametrize(("setup", "trigger"), [("viewer", VIEWER_REQ
 @answering
 @pytest.mark.parametrize("debug", [False, True])
 def test_allowed_preflight_response_has_no_body_key(setup: str, trigger: str, debug: bool) -> None:
-    """CloudFront answers 502 to the mere key."""
+    """CloudFront answers 502 if the key exists at all."""
     result = Handlers({"version": 1, "rules": [{**RULE, "debug": debug}]})(setup, preflight(trigger, APP))
     assert result.keys() == {"status", "statusDescription", "headers"}
     assert "content-length" not in result["headers"]
@@ -55,7 +55,7 @@ def test_preflight_without_request_headers_is_answered(setup: str, trigger: str)
 
 @pytest.mark.parametrize("setup", SETUPS)
 def test_empty_origin_is_refused(setup: str) -> None:
-    """An empty list is no header; an empty value is a malformed origin."""
+    """An empty list means no header; an empty value is a malformed origin."""
     original = preflight(SETUPS[setup][0], APP)
     original["Records"][0]["cf"]["request"]["headers"]["origin"] = []
     assert Handlers(POLICY, checked=False)(setup, original) == original["Records"][0]["cf"]["request"]
@@ -88,7 +88,7 @@ def test_ambiguous_resource_is_refused(path: str) -> None:
 
 
 def test_longest_preflight_response_fits_cloudfront_s_limit() -> None:
-    """CloudFront takes 20 KB of headers: the longest list that may be asked for, echoed, stays below."""
+    """CloudFront's limit is 20 KB of headers; the longest accepted list, echoed, stays below it."""
     names = ",".join(f"x-{number:060}" for number in range(64))
     original = preflight(VIEWER_REQUEST, APP, "M" * 60, access_control_request_headers=names)
     assert Handlers({"version": 1, "rules": [{**RULE, "allow_methods": "*"}]})("viewer", original)["status"] == "204"

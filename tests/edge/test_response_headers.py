@@ -30,7 +30,7 @@ READ_ONLY: list[tuple[str, str, dict[str, str]]] = [
 @pytest.mark.parametrize("status", [200, 404])
 @pytest.mark.parametrize(("setup", "trigger", "upstream"), READ_ONLY)
 def test_read_only_headers_are_unchanged(setup: str, trigger: str, upstream: dict[str, str], status: int) -> None:
-    """CloudFront answers 502 to a change; `Handlers` holds every answer of every test against its rules."""
+    """CloudFront answers 502 to a change; `Handlers` checks every result against its rules."""
     for origin in (APP, EVIL):
         result = plain(Handlers(POLICY)(setup, event(trigger, origin=origin, upstream=upstream, status=status)))
         assert {name: result[name.replace("_", "-")] for name in upstream} == upstream
@@ -49,7 +49,7 @@ def test_repeated_headers_stay_separate(setup: str, trigger: str, status: int) -
 
 @setting
 def test_upper_case_header_keys_are_merged(setup: str, trigger: str) -> None:
-    """Headers set by other functions in the chain have been seen in any case."""
+    """Other functions in the chain set headers in any case."""
     original = event(trigger)
     cf = original["Records"][0]["cf"]
     cf["request"]["headers"]["Origin"] = [{"key": "Origin", "value": APP}]
@@ -74,7 +74,7 @@ def test_refused_origin_loses_the_upstream_s_cors_headers(setup: str, trigger: s
 
 @setting
 def test_two_allow_origin_headers_of_the_upstream_become_one(setup: str, trigger: str) -> None:
-    """A function URL's own CORS beside the application's: browsers refuse two."""
+    """A function URL's CORS headers beside the application's: browsers refuse two."""
     upstream: dict[str, str | list[str]] = {"access_control_allow_origin": [APP, "*"]}
     result = Handlers(POLICY)(setup, event(trigger, origin=APP, upstream=upstream))
     assert cors(result)["access-control-allow-origin"] == APP
@@ -98,7 +98,7 @@ def test_two_origins_are_malformed(setup: str) -> None:
 
 @setting
 def test_vary_is_the_same_for_every_origin(setup: str, trigger: str) -> None:
-    """Allowed, refused and without an origin: whichever a cache keeps, it keeps them apart."""
+    """Allowed, refused and without an origin: a cache never mixes them up."""
     handlers = Handlers(POLICY)
     assert plain(handlers(setup, event(trigger)))["vary"] == "Origin"
     for origin in (APP, EVIL, "nonsense"):

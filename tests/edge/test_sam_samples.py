@@ -1,4 +1,4 @@
-"""The samples of ``sam local generate-event cloudfront``: less than an event, and what people try first."""
+"""The samples of ``sam local generate-event cloudfront``, which are incomplete events."""
 
 import functools
 import json
@@ -37,7 +37,7 @@ POLICIES: dict[str, Any] = {
 
 @functools.cache
 def sam(*arguments: str) -> str:
-    """What the SAM CLI prints."""
+    """The output of the SAM CLI."""
     require(SAM.exists(), "the SAM CLI is not here: run `make runtime`")
     command = [str(SAM), "local", "generate-event", "cloudfront", *arguments]
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
@@ -55,7 +55,7 @@ def test_sam_sample_is_no_error(name: str) -> None:
     assert trigger_of(event) in TRIGGERS
     for policy in POLICIES.values():
         for setup in SETUPS:
-            # `Handlers` holds each answer against CloudFront's rules.
+            # `Handlers` checks each result against CloudFront's rules.
             handlers = Handlers(policy)
             handlers(setup, event)
             assert handlers.failures == []

@@ -1,4 +1,4 @@
-"""The sample events of ``events/cloudfront`` come back as the files beside them say, exactly."""
+"""The sample events of ``events/cloudfront`` give exactly the recorded results."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def read(path: Path) -> Any:
 
 
 def expected(sample: Path, setup: str) -> Any:
-    """What comes back: the file for the set-up, the one for both, or the very object where there is no trigger."""
+    """The recorded result: of the set-up, of both set-ups, or the unchanged object without a trigger."""
     own, common = (sample.with_suffix(f"{part}.expected.json") for part in (f".{setup}", ""))
     cf = read(sample)["Records"][0]["cf"]
     if own.exists():
@@ -38,7 +38,7 @@ def test_sample_gives_the_recorded_result(sample: Path, setup: str) -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_sample_has_every_field_of_its_trigger(sample: Path) -> None:
-    """Named after its trigger, with all that CloudFront puts into such an event."""
+    """It is named after its trigger and has every field of such an event."""
     cf = read(sample)["Records"][0]["cf"]
     trigger = cf["config"]["eventType"]
     assert trigger in TRIGGERS

@@ -1,4 +1,4 @@
-"""Both set-ups over all triggers: what each does in every state of the policy, header for header."""
+"""Both set-ups at all triggers, for every state of the policy: exact sets of headers."""
 
 import json
 from typing import Any
@@ -78,7 +78,7 @@ STAR = {
     "cross-origin-resource-policy": "same-site",
 }
 
-# What stands on a response beside ALWAYS: policy, origin, and the headers.
+# Policy, origin, and the response's headers beside ALWAYS.
 STAMPED: list[tuple[str, str | None, Headers]] = [
     ("enforce", APP, VARIES | OURS),
     ("enforce", EVIL, VARIES),
@@ -97,7 +97,7 @@ def sent(origin: str | None) -> dict[str, Any]:
 
 
 def check_response(result: Any, original: dict[str, Any], expected: Headers) -> None:
-    """All of the response's headers, and that nothing else has changed."""
+    """Check all headers of the response, and that nothing else has changed."""
     before = response_of(original)
     result_headers = plain(result)
     assert {name: value for name, value in result_headers.items() if name not in ALWAYS} == expected
@@ -119,11 +119,11 @@ def test_viewer_response_sets_cors_headers(policy: str, origin: str | None, expe
 def test_origin_response_in_viewer_set_up_only_removes_cors_headers(
     policy: str, origin: str | None, expected: Headers, status: int
 ) -> None:
-    """What is cached there is the same for everybody."""
+    """The cached response is the same for every origin."""
     original = event(ORIGIN_RESPONSE, status=status, upstream=UPSTREAM, **sent(origin))
     handlers = Handlers(POLICIES[policy])
     check_response(handlers("viewer", original), original, KEPT)
-    # It is counted where it is stamped.
+    # It is counted at viewer-response, which sets the headers.
     assert handlers.reasons() == []
 
 
@@ -142,7 +142,7 @@ def test_origin_response_in_origin_set_up_sets_cors_headers(
     policy: str, origin: str | None, expected: Headers, status: int
 ) -> None:
     original = event(ORIGIN_RESPONSE, status=status, upstream=UPSTREAM, **sent(origin))
-    # What lacks its headers only for want of a policy must not stay in the cache.
+    # A response that lacks its headers only because of a missing policy must not be cached.
     kept_out = NO_STORE if policy == "none" and origin else {}
     check_response(Handlers(POLICIES[policy])("origin", original), original, expected | kept_out)
 
@@ -281,7 +281,7 @@ def test_unmanaged_preflight_goes_on_and_is_counted_once(setup: str, policy: str
     original = preflight(SETUPS[setup][0], APP, uri=uri)
     assert handlers(setup, original) == request_of(original)
     assert handlers.reasons() == ["allowed" if policy == "shadow" else "not-managed"]
-    # And is not counted again when its response comes by.
+    # It is not counted again at its response.
     answered = preflight(SETUPS[setup][1], APP, uri=uri)
     handlers.now += 60
     assert handlers(setup, answered) == response_of(answered)
@@ -296,7 +296,7 @@ def test_other_requests_go_on_uncounted(setup: str, policy: str, origin: str | N
     handlers = Handlers(POLICIES[policy])
     original = event(SETUPS[setup][0], method=method, **sent(origin))
     assert handlers(setup, original) == request_of(original)
-    # It is counted where its response passes.
+    # It is counted at its response.
     assert handlers.reasons() == []
 
 

@@ -1,4 +1,4 @@
-"""An upstream on loopback that keeps every byte it gets, and answers exactly the bytes it is told to."""
+"""An upstream on loopback that records every request and answers with exactly the given bytes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Spy:
     """A running upstream; a context manager.
 
     ``script`` makes the chunks of an answer; after the last one the connection stays open, unless ``close`` is set.
-    What it raises closes the connection. ``stopping`` is set when the spy ends: a script that waits waits for that.
+    An exception closes the connection. ``stopping`` is set when the spy ends: a script that waits waits for that.
     """
 
     def __init__(self, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
@@ -61,11 +61,11 @@ class Spy:
         return f"{self._listener.getsockname()[0]}:{self.port}"
 
     def answer(self, *chunks: bytes) -> None:
-        """Give every request this answer."""
+        """Answer every request with these chunks."""
         self.script = lambda seen: chunks
 
     def hang_up(self) -> None:
-        """Close all connections, as a server does that has waited long enough."""
+        """Close all connections, as a server does at its idle timeout."""
         while self._open:
             sock = self._open.pop()
             try:

@@ -33,8 +33,8 @@ class Context:
 def check(source: str, gateway: Gateway, status: int, context: Any = None, method: str = "GET") -> str:
     """Check that a page gets this status with CORS headers; return the detail that it can read."""
     answer = gateway(make_event(source, method, headers=[("Origin", APP)]), context)
-    found, fields, body = read_response(source, answer)
-    assert (found, fields) == (
+    received, fields, body = read_response(source, answer)
+    assert (received, fields) == (
         status,
         [
             ("access-control-allow-origin", APP),
@@ -215,9 +215,9 @@ def test_connection_after_a_failure_is_not_reused(spy: Spy, gateway: Gateway) ->
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_connection_closed_by_the_upstream_is_replaced(method: str, spy: Spy, gateway: Gateway) -> None:
     gateway(make_event(REST))
-    ((_, kept),) = gateway.proxy._idle
+    ((_, idle),) = gateway.proxy._idle
     spy.hang_up()
-    wait_until(lambda: not kept.is_quiet(), "the end of the connection has arrived")
+    wait_until(lambda: not idle.is_quiet(), "the end of the connection has arrived")
     assert gateway(make_event(REST, method, body=b"x"))["statusCode"] == 200
     assert [(seen.method, seen.connection) for seen in spy.seen] == [("GET", 1), (method, 2)]
 

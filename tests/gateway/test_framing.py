@@ -1,6 +1,6 @@
 """How an upstream's response is framed: what is refused, and after what the connection is not used again.
 
-Bytes that a broken upstream leaves on a kept connection would become the next viewer's response.
+Bytes that a broken upstream leaves on a reused connection would become the next viewer's response.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def test_response_of_uncertain_length_is_a_bad_gateway(raw: bytes, spy: Spy, gat
 
 
 def test_bytes_that_arrive_between_two_requests_end_the_connection(spy: Spy, gateway: Gateway) -> None:
-    """A response after the response, sent before the next viewer asks. (Sent later it can't be told from an answer.)"""
+    """A response after the response, sent before the next viewer asks. (Sent later, it looks like the answer.)"""
     asked = threading.Event()
 
     def script(seen: Seen) -> Iterator[bytes]:
@@ -201,10 +201,10 @@ def test_bytes_that_arrive_between_two_requests_end_the_connection(spy: Spy, gat
 
     spy.script = script
     assert gateway(make_event(REST))["body"] == "ok"
-    ((_, kept),) = gateway.proxy._idle
-    assert kept.is_quiet()
+    ((_, idle),) = gateway.proxy._idle
+    assert idle.is_quiet()
     asked.set()
-    wait_until(lambda: not kept.is_quiet(), "the second response has arrived")
+    wait_until(lambda: not idle.is_quiet(), "the second response has arrived")
     assert gateway(make_event(REST, headers=[("Origin", EVIL)]))["body"] == "ok"
     assert [seen.connection for seen in spy.seen] == [1, 2]
 

@@ -66,18 +66,18 @@ def upstream() -> Iterator[tuple[Spy, Gateway]]:
 
 
 def by_name(fields: Fields) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for name, value in fields:
         if name.lower() not in SPECIAL:
-            found.setdefault(name.lower(), []).append(value)
-    return found
+            result.setdefault(name.lower(), []).append(value)
+    return result
 
 
 def by_parameter(query: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
-        found.setdefault(name, []).append(value)
-    return found
+        result.setdefault(name, []).append(value)
+    return result
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -45,7 +45,7 @@ def test_longest_prefix_decides_the_upstream(
     gateway = Gateway(f"http://{spy.netloc}", routes=routes)
     assert gateway(make_event(REST, path=path))["statusCode"] == 200
     upstreams = {"default": spy, "api": api, "images": images}
-    assert {name: [seen.target for seen in found.seen] for name, found in upstreams.items() if found.seen} == {
+    assert {name: [seen.target for seen in each.seen] for name, each in upstreams.items() if each.seen} == {
         upstream: [target]
     }
     assert upstreams[upstream].seen[0].values("host") == [upstreams[upstream].netloc]
