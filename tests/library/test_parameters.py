@@ -25,10 +25,10 @@ from tests.support.parameter_store import ParameterStoreServer, ParameterType
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 LONG = 20.0
-"""Seconds of a deadline that a test does not mean to reach."""
+"""Seconds of a deadline that no test reaches."""
 SHORT = 0.3
 LATE = 3.0
-"""What a deadline may be exceeded by, in seconds, on a machine that has other things to do."""
+"""Seconds by which a busy machine may exceed a deadline."""
 
 
 def soon(seconds: float = LONG) -> float:
@@ -74,7 +74,7 @@ def client(parameter_store: ParameterStoreServer) -> Iterator[ParameterReader]:
 
 
 @pytest.mark.parametrize("kind", ["String", "StringList", "SecureString"])
-def test_a_parameter_of_each_type(
+def test_read_parameter_of_each_type(
     parameter_store: ParameterStoreServer, client: ParameterReader, kind: ParameterType
 ) -> None:
     text = "https://a.example,https://b.example"
@@ -86,18 +86,18 @@ def test_a_parameter_of_each_type(
     assert {name: p.value for name, p in read_all(client, [NAME]).items()} == {NAME: text}
 
 
-def test_a_value_comes_back_as_it_was_written(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
+def test_read_value_is_unchanged(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
     text = '{"rules":\n [{"allow_origins": ["https://bücher.example"]}]}\t\U0001f600 "' + "x" * 4000
     parameter_store.put(NAME, text)
     assert value(read(client)) == text
 
 
-def test_what_is_not_there(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
+def test_read_missing_parameter_is_left_out(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
     assert read(client) is None
     assert read_all(client, [NAME]) == {}
 
 
-def test_ten_names_in_one_call(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
+def test_read_ten_names_in_one_call(parameter_store: ParameterStoreServer, client: ParameterReader) -> None:
     names = [f"/edgecors/lists/{number}" for number in range(MAX_NAMES)]
     for name in names[:-1]:
         parameter_store.put(name, f"https://{name[-1]}.example")
@@ -105,7 +105,7 @@ def test_ten_names_in_one_call(parameter_store: ParameterStoreServer, client: Pa
     assert {name: p.value for name, p in answer.items()} == {name: f"https://{name[-1]}.example" for name in names[:-1]}
 
 
-def test_each_region_is_its_own(parameter_store: ParameterStoreServer) -> None:
+def test_read_each_region_has_its_own_parameters(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "https://eu.example", region="eu-west-1")
     environ = parameter_store.environment()
     here, there = (ParameterReader(region, environ=environ) for region in ("us-east-1", "eu-west-1"))
@@ -115,14 +115,14 @@ def test_each_region_is_its_own(parameter_store: ParameterStoreServer) -> None:
     there.close()
 
 
-def test_a_wrong_secret_is_refused(parameter_store: ParameterStoreServer) -> None:
+def test_read_wrong_secret_is_refused(parameter_store: ParameterStoreServer) -> None:
     client = ParameterReader("us-east-1", environ={**parameter_store.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"})
     # AWS says InvalidSignatureException in JSON; moto has one form of this for all its services, XML.
     assert failure(lambda: read(client)) == "http-403"
     client.close()
 
 
-def test_a_role_s_credentials_carry_their_token(parameter_store: ParameterStoreServer) -> None:
+def test_read_role_credentials_carry_their_token(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "https://a.example")
     statement = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "*"}
     given = parameter_store.temporary_credentials(statement)
@@ -134,7 +134,7 @@ def test_a_role_s_credentials_carry_their_token(parameter_store: ParameterStoreS
 # What is sent.
 
 
-def test_the_request_and_nothing_else() -> None:
+def test_request_has_exactly_these_headers() -> None:
     received: list[bytes] = []
 
     def script(peer: Peer) -> None:
@@ -170,10 +170,10 @@ def test_the_request_and_nothing_else() -> None:
     assert json.loads(body) == {"Names": [NAME], "WithDecryption": True}
 
 
-# One connection, kept.
+# The kept connection.
 
 
-def test_one_connection_serves_many_reads() -> None:
+def test_connection_serves_many_reads() -> None:
     def script(peer: Peer) -> None:
         for number in range(3):
             peer.answer(response_with(str(number)))
@@ -188,7 +188,7 @@ def test_one_connection_serves_many_reads() -> None:
         client.close()
 
 
-def test_closed_by_hand_it_is_opened_again() -> None:
+def test_connection_closed_is_opened_again() -> None:
     with ScriptedServer(*[lambda peer: peer.answer(response_with("x"))] * 2) as server:
         client = store_at(server.url)
         for _ in range(2):
@@ -211,7 +211,7 @@ def answer_and_reset(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("first", [one_answer, answer_and_reset])
-def test_a_stale_connection_is_reopened_once(first: Script) -> None:
+def test_connection_that_became_stale_is_reopened(first: Script) -> None:
     with ScriptedServer(first, lambda peer: peer.answer(response_with("second"))) as server:
         client = store_at(server.url)
         assert value(read(client)) == "first"
@@ -220,7 +220,7 @@ def test_a_stale_connection_is_reopened_once(first: Script) -> None:
         client.close()
 
 
-def test_a_stale_connection_is_reopened_only_once() -> None:
+def test_connection_that_became_stale_is_reopened_only_once() -> None:
     with ScriptedServer(
         one_answer, lambda peer: peer.request(), lambda peer: peer.answer(response_with("third"))
     ) as server:
@@ -228,13 +228,13 @@ def test_a_stale_connection_is_reopened_only_once() -> None:
         assert value(read(client)) == "first"
         assert failure(lambda: read(client)) == "connection"
         assert server.connections == 2
-        # And the next read starts afresh.
+        # The next read opens a new one.
         assert value(read(client)) == "third"
         client.close()
 
 
-def test_a_connection_that_the_kernel_gave_up_is_reopened() -> None:
-    """ETIMEDOUT, as after a long freeze: Python has no other name for it than that of a deadline that has passed."""
+def test_connection_that_timed_out_in_the_kernel_is_reopened() -> None:
+    """ETIMEDOUT, as after a long freeze, which Python raises as TimeoutError like a passed deadline."""
 
     class Dead(socket.socket):
         def recv(self, *arguments: object) -> bytes:
@@ -250,14 +250,14 @@ def test_a_connection_that_the_kernel_gave_up_is_reopened() -> None:
         client.close()
 
 
-def test_a_fresh_connection_that_is_dropped_is_not_tried_again() -> None:
+def test_connection_that_is_new_and_dropped_fails() -> None:
     with ScriptedServer(lambda peer: peer.request(), one_answer) as server:
         client = store_at(server.url)
         assert failure(lambda: read(client)) == "connection"
         assert server.connections == 1
 
 
-def test_an_answer_on_a_kept_connection_that_broke_off_is_asked_for_again() -> None:
+def test_connection_that_ends_within_a_response_is_reopened() -> None:
     def script(peer: Peer) -> None:
         peer.answer(response_with("first"))
         peer.answer(b"HTTP/1.1 200 OK\r\nContent-")
@@ -278,7 +278,7 @@ def test_an_answer_on_a_kept_connection_that_broke_off_is_asked_for_again() -> N
         pytest.param(http(ITEMS, length=False), id="no length"),
     ],
 )
-def test_a_connection_that_ends_is_not_kept(answer: bytes) -> None:
+def test_connection_that_ends_after_a_response_is_not_reused(answer: bytes) -> None:
     with ScriptedServer(*[lambda peer: peer.answer(answer)] * 2) as server:
         client = store_at(server.url)
         for number in (1, 2):
@@ -286,7 +286,7 @@ def test_a_connection_that_ends_is_not_kept(answer: bytes) -> None:
             assert server.connections == number
 
 
-# Forms of an answer.
+# Responses.
 
 BODY = b'{"Parameters": [{"Name": "/edgecors/sites/shop", "Value": "x", "Version": 3}]}'
 
@@ -313,7 +313,7 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
     ],
 )
 @pytest.mark.parametrize("in_pieces", [False, True])
-def test_forms_of_an_answer(answer: bytes, in_pieces: bool) -> None:
+def test_response_valid_forms_are_read(answer: bytes, in_pieces: bool) -> None:
     def script(peer: Peer) -> None:
         peer.request()
         if in_pieces:
@@ -337,7 +337,7 @@ def test_forms_of_an_answer(answer: bytes, in_pieces: bool) -> None:
         pytest.param(http(BODY)[:-1], "connection", id="truncated body"),
         pytest.param(chunked(b"%x\r\n" % len(BODY) + BODY, end=b""), "connection", id="truncated chunk"),
         pytest.param(chunked(end=b"0\r\n"), "connection", id="truncated trailers"),
-        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "bad-response", id="no HTTP"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "bad-response", id="not HTTP"),
         pytest.param(b"HTTP/1.1 20 OK\r\n\r\n", "bad-response", id="short status"),
         pytest.param(b"HTTP/1.1 2\xb2\xb3 OK\r\n\r\n", "bad-response", id="status of other digits"),
         pytest.param(b"HTTP/2 200 OK\r\n\r\n", "bad-response", id="HTTP/2"),
@@ -361,7 +361,7 @@ def test_forms_of_an_answer(answer: bytes, in_pieces: bool) -> None:
         pytest.param(http(b""), "bad-response", id="empty"),
         pytest.param(http(b"[1, 2]"), "bad-response", id="no object"),
         pytest.param(http(b"[" * 100_000), "bad-response", id="deeper than Python goes"),
-        pytest.param(http(b'{"Parameters": [{"Name": "x", "Value": "\xff\xfe"}]}'), "bad-response", id="no UTF-8"),
+        pytest.param(http(b'{"Parameters": [{"Name": "x", "Value": "\xff\xfe"}]}'), "bad-response", id="not UTF-8"),
         pytest.param(http({}), "bad-response", id="no list"),
         pytest.param(http({"Parameters": {}}), "bad-response", id="an object for a list"),
         pytest.param(http({"Parameters": ["x"]}), "bad-response", id="a string for a parameter"),
@@ -376,7 +376,7 @@ def test_forms_of_an_answer(answer: bytes, in_pieces: bool) -> None:
         ),
     ],
 )
-def test_what_is_no_answer(answer: bytes, code: str) -> None:
+def test_response_invalid_fails(answer: bytes, code: str) -> None:
     with ScriptedServer(lambda peer: peer.answer(answer)) as server:
         client = store_at(server.url)
         assert failure(lambda: read(client)) == code
@@ -384,8 +384,8 @@ def test_what_is_no_answer(answer: bytes, code: str) -> None:
         client.close()
 
 
-def test_a_broken_answer_ends_the_connection() -> None:
-    """What follows a broken answer must not be taken for the answer to the next request."""
+def test_response_invalid_closes_the_connection() -> None:
+    """Bytes after an invalid response must not become the response to the next request."""
 
     def script(peer: Peer) -> None:
         peer.answer(b"HTTP/1.1 what\r\n\r\n" + response_with("of another"))
@@ -398,7 +398,7 @@ def test_a_broken_answer_ends_the_connection() -> None:
         client.close()
 
 
-# AWS's own errors.
+# Errors of AWS.
 
 NAMESPACE = "com.amazonaws.ssm#"
 URL = ":http://internal.amazon.com/coral/com.amazonaws.ssm/"
@@ -419,7 +419,7 @@ URL = ":http://internal.amazon.com/coral/com.amazonaws.ssm/"
         (http({"__type": "InternalServerError", "message": "x" * 5000}, "500 x"), "InternalServerError", "x" * 300),
     ],
 )
-def test_an_error_keeps_its_code(answer: bytes, code: str, message: str | None) -> None:
+def test_error_has_code_and_message_of_aws(answer: bytes, code: str, message: str | None) -> None:
     with ScriptedServer(lambda peer: peer.answer(answer)) as server:
         client = store_at(server.url)
         with pytest.raises(AwsError) as caught:
@@ -429,7 +429,7 @@ def test_an_error_keeps_its_code(answer: bytes, code: str, message: str | None) 
     assert str(caught.value) == (code if message is None else f"{code}: {message}")
 
 
-def test_an_error_leaves_the_connection_open() -> None:
+def test_error_leaves_the_connection_open() -> None:
     def script(peer: Peer) -> None:
         peer.answer(http({"__type": "ThrottlingException"}, "400 Bad Request"))
         peer.answer(response_with("x"))
@@ -474,7 +474,7 @@ def hang_within(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("script", [Peer.hang, drip_head, drip_body, drip_chunks, drip_until_closed, hang_within])
-def test_a_deadline_holds(script: Script) -> None:
+def test_poll_returns_at_its_deadline(script: Script) -> None:
     with ScriptedServer(script) as server:
         client = store_at(server.url)
         client.begin([NAME], LONG)
@@ -495,7 +495,7 @@ def test_poll_no_progress_for_too_long_times_out(script: Script) -> None:
         assert server.connections == 1
 
 
-def test_a_kept_connection_that_hangs_is_replaced_once() -> None:
+def test_connection_that_hangs_is_replaced_once() -> None:
     """A late answer to the old request is never read as the new one's."""
 
     def script(peer: Peer) -> None:
@@ -511,21 +511,21 @@ def test_a_kept_connection_that_hangs_is_replaced_once() -> None:
         assert server.connections == 3
 
 
-def test_a_server_that_takes_nothing() -> None:
+def test_server_that_reads_nothing_times_out() -> None:
     """A connection that is accepted by the kernel alone, and a request larger than its buffers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = store_at(f"http://127.0.0.1:{listener.getsockname()[1]}")
         assert failure(lambda: read(client, "x" * 20_000_000, SHORT)) == "timeout"
 
 
-def test_refused() -> None:
+def test_server_that_refuses_fails() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     client = store_at(f"http://127.0.0.1:{port}")
     assert failure(lambda: read(client)) == "connection"
 
 
-def test_reset() -> None:
+def test_server_that_resets_fails() -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.reset()
@@ -546,7 +546,7 @@ def resolver(*addresses: tuple[str, int]) -> Callable[..., list[Any]]:
     return look_up
 
 
-def test_each_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_are_tried_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = listener.getsockname()[1]
     with ScriptedServer(one_answer) as server:
@@ -557,14 +557,14 @@ def test_each_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("addresses", [0, 1, 3])
-def test_no_address_answers(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
+def test_addresses_without_answer_fail(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = listener.getsockname()[1]
     monkeypatch.setattr(socket, "getaddrinfo", resolver(*[("127.0.0.1", closed)] * addresses))
     assert failure(lambda: read(store_at("http://store.example"))) == "connection"
 
 
-def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_unknown_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def look_up(*arguments: object, **options: object) -> object:
         raise socket.gaierror(-2, "Name or service not known")
 
@@ -572,12 +572,12 @@ def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure(lambda: read(store_at("http://store.example"))) == "connection"
 
 
-def test_a_name_that_no_resolver_takes() -> None:
+def test_host_invalid_fails() -> None:
     """Python itself refuses a label of more than 63 characters, with a ValueError."""
     assert failure(lambda: read(store_at(f"http://{'x' * 64}.example"))) == "connection"
 
 
-def test_a_resolver_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_lookup_that_hangs_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
 
     def look_up(*arguments: object, **options: object) -> list[Any]:
@@ -599,7 +599,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-def test_tls_with_a_bundle_of_ones_own(authority: Authority) -> None:
+def test_tls_with_ca_bundle(authority: Authority) -> None:
     def script(peer: Peer) -> None:
         peer.answer(response_with("1"))
         peer.answer(response_with("2"))
@@ -619,7 +619,7 @@ def test_tls_with_a_bundle_of_ones_own(authority: Authority) -> None:
         pytest.param(["127.0.0.1"], False, id="an authority that nobody knows"),
     ],
 )
-def test_tls_is_verified(authority: Authority, names: list[str], bundle: bool) -> None:
+def test_tls_untrusted_certificate_fails(authority: Authority, names: list[str], bundle: bool) -> None:
     with ScriptedServer(one_answer, one_answer, context=authority.server(*names)) as server:
         client = store_at(server.url, **({"AWS_CA_BUNDLE": str(authority.bundle)} if bundle else {}))
         with pytest.raises(AwsError, match="CERTIFICATE_VERIFY_FAILED") as caught:
@@ -627,13 +627,13 @@ def test_tls_is_verified(authority: Authority, names: list[str], bundle: bool) -
         assert (caught.value.code, server.connections) == ("connection", 1)
 
 
-def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
+def test_tls_missing_ca_bundle_fails(tmp_path: Path) -> None:
     with ScriptedServer(one_answer) as server:
         client = store_at(server.url.replace("http:", "https:"), AWS_CA_BUNDLE=str(tmp_path / "none.pem"))
         assert failure(lambda: read(client)) == "connection"
 
 
-def test_a_handshake_that_hangs(authority: Authority) -> None:
+def test_tls_handshake_that_hangs_times_out(authority: Authority) -> None:
     with ScriptedServer(Peer.hang) as server:
         client = store_at(server.url.replace("http:", "https:"), AWS_CA_BUNDLE=str(authority.bundle))
         assert failure(lambda: read(client, patience=SHORT)) == "timeout"
@@ -644,13 +644,13 @@ AMAZON = "ssm.us-east-1.amazonaws.com"
 
 @pytest.fixture
 def amazon(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A server under Amazon's name, with a certificate of our own authority."""
+    """A server with the name of Amazon's, and a certificate of the test's authority."""
     with ScriptedServer(*[one_answer] * 3, context=authority.server(AMAZON)) as server:
         monkeypatch.setattr(socket, "getaddrinfo", resolver(("127.0.0.1", server.port)))
         yield server
 
 
-def test_where_our_roots_do_not_do_the_systems_are_asked(
+def test_roots_not_sufficient_falls_back_to_system(
     amazon: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
@@ -664,15 +664,15 @@ def test_where_our_roots_do_not_do_the_systems_are_asked(
     client.close()
 
 
-def test_where_the_systems_roots_do_not_do_either(amazon: ScriptedServer) -> None:
+def test_roots_and_system_not_sufficient_fails(amazon: ScriptedServer) -> None:
     client = ParameterReader("us-east-1", environ=KEYS)
     with pytest.raises(AwsError, match="CERTIFICATE_VERIFY_FAILED"):
         read(client)
     assert amazon.connections == 2
 
 
-def test_only_distrust_leads_to_the_systems_roots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not a server that speaks no TLS at all: its connection would be opened twice for nothing."""
+def test_roots_other_errors_do_not_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server without TLS would be connected to twice for nothing."""
     with ScriptedServer(*[lambda peer: peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")] * 2) as server:
         monkeypatch.setattr(socket, "getaddrinfo", resolver(("127.0.0.1", server.port)))
         client = ParameterReader("us-east-1", environ=KEYS)
@@ -680,7 +680,7 @@ def test_only_distrust_leads_to_the_systems_roots(monkeypatch: pytest.MonkeyPatc
         assert (server.connections, client._connection._small_roots) == (1, True)
 
 
-def test_our_roots_do_where_they_should(
+def test_roots_sufficient_need_no_fallback(
     amazon: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the test's authority as roots.pem the first connection is good: the small context verifies as it should."""
@@ -692,7 +692,7 @@ def test_our_roots_do_where_they_should(
     client.close()
 
 
-def test_a_bundle_of_ones_own_is_the_only_one(
+def test_roots_ca_bundle_has_no_fallback(
     amazon: ScriptedServer, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
@@ -721,26 +721,25 @@ def digests(path: str) -> list[str]:
 
 
 def roots() -> list[dict[str, Any]]:
-    """What our file holds, as OpenSSL reads it."""
+    """The certificates of our file, as OpenSSL reads them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(f"{edgecors.__path__[0]}/roots.pem")
     return context.get_ca_certs()
 
 
-def test_roots_are_amazons_five_and_no_other() -> None:
+def test_roots_are_the_five_of_amazon() -> None:
     names = [name for root in roots() for ((kind, name),) in root["subject"] if kind == "commonName"]
     assert sorted(names) == sorted(ROOTS)
     assert sorted(digests(f"{edgecors.__path__[0]}/roots.pem")) == sorted(ROOTS.values())
-    # botocore's bundle is Mozilla's: the very same certificates stand there.
+    # botocore's bundle is Mozilla's: it has the same certificates.
     assert set(digests(f"{botocore.__path__[0]}/cacert.pem")) >= set(ROOTS.values())
 
 
-def test_roots_last_for_more_than_a_year() -> None:
+def test_roots_are_valid_for_more_than_a_year() -> None:
     ends = [ssl.cert_time_to_seconds(root["notAfter"]) for root in roots()]
     assert min(ends) > time.time() + 366 * 86400
 
 
-def test_a_connection_knows_no_more_than_it_is_told() -> None:
-    """Only Amazon's own hosts are verified by Amazon's own roots."""
+def test_roots_are_used_for_amazons_hosts_only() -> None:
     for host, small in ((AMAZON, True), ("ssm.cn-north-1.amazonaws.com.cn", True), ("amazonaws.com.evil.io", False)):
         assert HttpConnection(Endpoint(f"https://{host}"))._small_roots is small

@@ -1,4 +1,4 @@
-"""What is written to the log: one line shape, one metric shape, and not a line a request."""
+"""The log: one line shape, one metric shape, and less than a line for each request."""
 
 import json
 import re
@@ -56,10 +56,10 @@ EMF = Draft202012Validator(
 
 
 def check_metrics(record: dict[str, Any]) -> None:
-    """What the schema can't say: the names lead to members of the record, of the right kind."""
+    """Also check that each name is a member of the record with a value of the right type, which the schema can't."""
     EMF.validate(record)
     for directive in record["_aws"]["CloudWatchMetrics"]:
-        for dimension in (found for found_set in directive["Dimensions"] for found in found_set):
+        for dimension in (name for names in directive["Dimensions"] for name in names):
             assert isinstance(record[dimension], str)
             assert 0 < len(record[dimension]) <= 1024
         for metric in directive["Metrics"]:
@@ -83,7 +83,7 @@ class Log:
         return [line for line in self.lines if line.get("message") == "refused"]
 
     def counts(self) -> list[tuple[str, str, int]]:
-        """Site, reason and count of each record so far, which are then forgotten."""
+        """Site, reason and count of each record so far; clears the lines."""
         records = [line for line in self.lines if "Decisions" in line]
         self.raw.clear()
         return [(record["site"], record["reason"], record["Decisions"]) for record in records]
@@ -102,7 +102,7 @@ def log() -> Log:
 # Lines.
 
 
-def test_a_line_has_the_fields_of_powertools_logger(log: Log) -> None:
+def test_log_has_fields_of_powertools_logger(log: Log) -> None:
     log.now = 1_700_000_000.0625
     log.telemetry.log("INFO", "policy loaded", site=SITE, version=3, findings=[])
     assert log.lines == [
@@ -119,20 +119,18 @@ def test_a_line_has_the_fields_of_powertools_logger(log: Log) -> None:
 
 
 @pytest.mark.parametrize(("now", "end"), [(0.0, "00.000Z"), (59.9999, "59.999Z"), (1.001, "01.001Z")])
-def test_milliseconds_are_cut_not_rounded(log: Log, now: float, end: str) -> None:
+def test_log_milliseconds_are_cut(log: Log, now: float, end: str) -> None:
     log.now = 1_699_999_980.0 + now + 1e-6
     log.telemetry.log("INFO", "x")
     assert log.lines[0]["timestamp"].endswith(f":{end}")
 
 
-def test_what_json_does_not_know_is_written_as_text(log: Log) -> None:
+def test_log_unknown_types_are_written_as_text(log: Log) -> None:
     log.telemetry.log("INFO", "x", error=ValueError("why"), names={"a"})
     assert (log.lines[0]["error"], log.lines[0]["names"]) == ("why", "{'a'}")
 
 
-def test_lines_go_to_standard_output_each_in_one_piece(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_log_writes_each_line_in_one_piece(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pieces: list[str] = []
     original = sys.stdout.write
 
@@ -155,7 +153,7 @@ nasty = st.one_of(
 
 @settings(deadline=None)
 @given(texts=st.tuples(*[nasty] * 5))
-def test_no_value_can_forge_a_line(texts: tuple[str, str, str, str, str]) -> None:
+def test_log_no_value_can_forge_a_line(texts: tuple[str, str, str, str, str]) -> None:
     log = Log()
     site, origin, method, wanted, headers = texts
     for request in (Request(method, "/", origin=origin), Request("OPTIONS", "/", None, None, origin, wanted, headers)):
@@ -171,7 +169,7 @@ def test_no_value_can_forge_a_line(texts: tuple[str, str, str, str, str]) -> Non
 # Metrics.
 
 
-def test_a_record_of_metrics(log: Log) -> None:
+def test_metrics_record_has_embedded_metric_format(log: Log) -> None:
     log.now = 1_700_000_000.0625
     log.telemetry.metrics({"RefreshFailures": (1, "Count"), "PolicyAge": (61.5, "Seconds")}, site=SITE)
     assert log.lines == [
@@ -199,7 +197,7 @@ def test_a_record_of_metrics(log: Log) -> None:
 
 
 @pytest.mark.parametrize("site", [SITE, "", "x" * 256])
-def test_every_record_is_valid(log: Log, site: str) -> None:
+def test_metrics_records_are_valid_for_cloudwatch(log: Log, site: str) -> None:
     """An event without a distribution id has an empty site, which CloudWatch would take for no dimension."""
     for reason in REASONS:
         log.record_decision(reason, site=site)
@@ -214,7 +212,7 @@ def test_every_record_is_valid(log: Log, site: str) -> None:
 # Counting.
 
 
-def test_the_first_decision_is_counted_at_once_and_the_others_once_an_interval(log: Log) -> None:
+def test_counts_are_written_at_once_then_once_an_interval(log: Log) -> None:
     log.record_decision()
     assert log.counts() == [(SITE, "allowed", 1)]
     for _ in range(5):
@@ -234,7 +232,7 @@ def test_the_first_decision_is_counted_at_once_and_the_others_once_an_interval(l
     assert log.counts() == [(SITE, "allowed", 1)]
 
 
-def test_flush_writes_what_there_is(log: Log) -> None:
+def test_flush_writes_counts_so_far(log: Log) -> None:
     log.record_decision()
     log.record_decision()
     log.counts()
@@ -245,7 +243,7 @@ def test_flush_writes_what_there_is(log: Log) -> None:
     assert log.counts() == []
 
 
-def test_a_clock_that_was_set_back_does_not_silence(log: Log) -> None:
+def test_counts_clock_set_back_are_written(log: Log) -> None:
     log.record_decision()
     log.counts()
     log.now -= 3600
@@ -255,7 +253,7 @@ def test_a_clock_that_was_set_back_does_not_silence(log: Log) -> None:
     assert log.counts() == []
 
 
-def test_the_number_of_counts_is_bounded(log: Log) -> None:
+def test_counts_number_is_bounded(log: Log) -> None:
     log.record_decision()
     log.counts()
     for number in range(MAX_COUNTS):
@@ -279,7 +277,7 @@ def refuse(log: Log, request: Request) -> None:
     log.telemetry.record_decision(SITE, request, decide(POLICY, request))
 
 
-def test_a_refused_request(log: Log) -> None:
+def test_refusal_of_request_is_logged(log: Log) -> None:
     refuse(log, Request("GET", "/", origin=EVIL))
     (line,) = log.refused
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("timestamp"))
@@ -295,7 +293,7 @@ def test_a_refused_request(log: Log) -> None:
     }
 
 
-def test_a_refused_preflight_says_what_was_asked_for(log: Log) -> None:
+def test_refusal_of_preflight_logs_requested_method_and_headers(log: Log) -> None:
     refuse(log, Request("OPTIONS", "/", None, None, "https://a.example", "PURGE", "x-a,x-b"))
     (line,) = log.refused
     assert (line["reason"], line["request_method"], line["request_headers"]) == (
@@ -307,7 +305,7 @@ def test_a_refused_preflight_says_what_was_asked_for(log: Log) -> None:
     assert log.refused[1]["request_headers"] == ""
 
 
-def test_long_values_are_cut(log: Log) -> None:
+def test_refusal_long_values_are_cut(log: Log) -> None:
     refuse(log, Request("OPTIONS", "/", None, None, "https://" + "x" * 9000, "M" * 9000, "h" * 9000))
     (line,) = log.refused
     assert [len(line[field]) for field in ("origin", "request_method", "request_headers")] == [
@@ -321,14 +319,14 @@ def test_long_values_are_cut(log: Log) -> None:
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_only_refusals_are_logged(log: Log, reason: str) -> None:
+def test_refusals_are_the_only_decisions_logged(log: Log, reason: str) -> None:
     log.record_decision(reason)
     refusals = {reason for reason in REASONS if reason.endswith(("-not-allowed", "-malformed", "-ambiguous"))}
     assert [line["reason"] for line in log.refused] == ([reason] if reason in refusals else [])
     assert len(refusals) == 6
 
 
-def test_the_same_refusal_is_logged_once_an_interval(log: Log) -> None:
+def test_refusal_repeated_is_logged_once_an_interval(log: Log) -> None:
     for _ in range(5):
         refuse(log, Request("GET", "/", origin=EVIL))
         log.now += INTERVAL / 6
@@ -340,7 +338,7 @@ def test_the_same_refusal_is_logged_once_an_interval(log: Log) -> None:
     assert len(log.refused) == 2
 
 
-def test_each_origin_site_and_reason_is_a_refusal_of_its_own(log: Log) -> None:
+def test_refusals_differ_by_origin_site_and_reason(log: Log) -> None:
     for site in ("one", "two"):
         for origin in (EVIL, "https://other.example"):
             for reason in ("origin-not-allowed", "method-not-allowed"):
@@ -349,17 +347,17 @@ def test_each_origin_site_and_reason_is_a_refusal_of_its_own(log: Log) -> None:
     assert len(log.refused) == 8
 
 
-def test_a_flood_of_origins_ends_in_silence(log: Log) -> None:
+def test_refusals_number_of_origins_is_bounded(log: Log) -> None:
     for number in range(MAX_REFUSED + 500):
         refuse(log, Request("GET", "/", origin=f"https://x{number}.example"))
     assert len(log.refused) == MAX_REFUSED
-    # Counted are they all.
+    # All of them are counted.
     log.counts()
     log.telemetry.flush()
     assert log.counts() == [(SITE, "origin-not-allowed", MAX_REFUSED + 499)]
 
 
-def test_no_line_a_request(log: Log) -> None:
+def test_log_has_less_than_a_line_a_request(log: Log) -> None:
     for _ in range(1000):
         log.record_decision()
         log.record_decision("not-cors", origin=None)

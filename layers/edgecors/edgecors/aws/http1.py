@@ -198,18 +198,18 @@ class HttpConnection:
 
     def _attempt(self, deadline: float) -> Response | None:
         assert self._work is not None
-        try:
-            response = self._drive(self._work, deadline, self._patience)
-            if response is None and self._stalled:
-                raise TimeoutError("no progress in time")
-        except OSError:
-            if not self._may_restart:
-                raise
-            self._may_restart = False
-            self.close()
-            self._begin()
-            return self._drive(self._work, deadline, self._patience)
-        return response
+        while True:
+            try:
+                response = self._drive(self._work, deadline, self._patience)
+                if response is None and self._stalled:
+                    raise TimeoutError("no progress in time")
+                return response
+            except OSError:
+                if not self._may_restart:
+                    raise
+                self._may_restart = False
+                self.close()
+                self._begin()
 
     @property
     def _stalled(self) -> bool:
