@@ -20,7 +20,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgecors.decision import REASONS
+from edgecors.decision import (
+    HEADERS_MALFORMED,
+    HEADERS_NOT_ALLOWED,
+    METHOD_NOT_ALLOWED,
+    ORIGIN_MALFORMED,
+    ORIGIN_NOT_ALLOWED,
+    REASONS,
+)
 from edgecors.fields import DEFAULT_METHODS, DEFAULT_REFRESH_SECONDS
 from edgecors.findings import ERROR, NOTE, Finding
 from edgecors.policy import Grant, Policy, Rule
@@ -37,6 +44,8 @@ MAX_VERSION_BYTES = MAX_STORE_BYTES // 2
 MAX_GLOBS = 100
 """Globs that a function compares with up to 32 readings of an ambiguous path."""
 
+# In the order that functions/viewer/preflight.js counts them.
+_REFUSALS = (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED, METHOD_NOT_ALLOWED, HEADERS_NOT_ALLOWED, HEADERS_MALFORMED)
 _BUCKET_FILL = 0.7
 _HASH_FACTOR, _HASH_MODULUS = 33, 1000003
 _REMEDY = "Use EdgeSetup=viewer or EdgeSetup=origin for this site: Lambda@Edge holds 100,000 origins a list."
@@ -208,13 +217,13 @@ class _Body:
         return 1 + parts + (0 if depths is None else 1 + len(depths))
 
     def document(self, keyed: Sequence[int], buckets: int, depths: Sequence[int]) -> list[Any]:
-        """The policy: rules, number of buckets, depths, and the texts of refusals where a rule has ``debug``."""
+        """The policy: rules, number of buckets, depths, and texts around the cause of a refusal, for ``debug``."""
         names = {number: position for position, number in enumerate(keyed, 1)}
         rules = [self._rule(rule, names) for rule in self._rules]
         document: list[Any] = [rules, buckets, list(depths)]
         if any(rule.debug for rule in self._rules):
-            reasons = ("origin-not-allowed", "origin-malformed", "method-not-allowed", "headers-not-allowed")
-            document.append({reason: REASONS[reason] for reason in (*reasons, "headers-malformed")})
+            document.append([f"edgecors: {reason}" for reason in _REFUSALS])
+            document.append([f": {REASONS[reason]} (rule " for reason in _REFUSALS])
         return document
 
     def _rule(self, rule: Rule, names: Mapping[int, int]) -> list[Any]:

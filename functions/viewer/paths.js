@@ -2,22 +2,36 @@
 
 const KEPT = '\0/\\%;?#';
 
-// Escapes of one character in UTF-8 without overlong forms and surrogates; at last, a byte of anything else.
+// Runs of escapes that are decoded: UTF-8 without overlong forms and surrogates, and none of `KEPT`. Or any other escape.
 const ESCAPES = new RegExp(
-  '%[0-7]H|%(c[2-9a-f]|dH)C|%(e0%[ab]H|ed%[89]H|e[1-9a-cef]C)C|%(f0%[9ab]H|f4%8H|f[1-3]C)CC|%HH'.replace(/C/g, '%[89ab]H').replace(/H/g, '[0-9a-f]'),
+  '((?:%(?!00|2f|5c|25|3b|3f|23)[0-7]H|%(?:c[2-9a-f]|dH)C|%(?:e0%[ab]H|ed%[89]H|e[1-9a-cef]C)C|%(?:f0%[9ab]H|f4%8H|f[1-3]C)CC)+)|%HH'
+    .replace(/C/g, '%[89ab]H')
+    .replace(/H/g, '[0-9a-f]'),
   'gi'
 );
+
+// Characters beyond ASCII are kept as their code between \x01 and \x02 until all forms are known: njs 0.7 may hang in a
+// regular expression over a longer text that has any.
+function toAscii(text) {
+  return text
+    .split('')
+    .map((one) => (one > '\x7f' || one === '\x01' || one === '\x02' ? '\x01' + one.codePointAt(0).toString(16) + '\x02' : one))
+    .join('');
+}
+
+function fromAscii(text) {
+  return text
+    .split('\x01')
+    .map((piece, i) => (i ? String.fromCodePoint(parseInt(piece, 16)) + piece.slice(piece.indexOf('\x02') + 1) : piece))
+    .join('');
+}
 
 // Percent escapes decoded, except those that may change what the path means; a bad escape stays as it is.
 function decodeEscapes(path) {
   return path
     .replace(/\\/g, '%5C')
     .replace(/\0/g, '%00')
-    .replace(ESCAPES, (escape) => {
-      // No exception for invalid bytes: in njs 0.7 one takes milliseconds.
-      const character = escape.length < 4 && escape > '%8' ? '%' : decodeURIComponent(escape);
-      return KEPT.indexOf(character) < 0 ? character : escape.toUpperCase();
-    });
+    .replace(ESCAPES, (escape, run) => (run ? toAscii(decodeURIComponent(run)) : escape.toUpperCase()));
 }
 
 // RFC 3986, section 5.2.4, for an absolute path.
@@ -45,28 +59,48 @@ function hex(code, length) {
   return ('0000000' + code.toString(16)).slice(-length);
 }
 
-// The character that escaped bytes stand for in Latin-1, or in overlong UTF-8.
-function codePoint(escape) {
-  const bytes = escape.slice(1).split('%');
-  let code = 0;
-  bytes.forEach((digits, i) => {
-    const byte = parseInt(digits, 16);
-    code = i ? (code << 6) | (byte & 63) : bytes.length > 1 ? byte & (127 >> bytes.length) : byte;
-  });
-  const character = String.fromCodePoint(code);
-  return KEPT.indexOf(character) < 0 ? character : '%' + hex(code, 2).toUpperCase();
+// A character, or its escape if it has to stay one. Lone surrogates of U+DC80 to U+DCFF stand for bytes in Python.
+function character(code) {
+  const text = String.fromCodePoint(code);
+  const byte = code >> 7 === 0x1b9 ? code - 0xdc00 : code;
+  return byte === code && KEPT.indexOf(text) < 0 ? toAscii(text) : '%' + hex(byte, 2).toUpperCase();
 }
 
-// No kept escape follows the percent sign.
-const BAD_ESCAPE = /%(?!00|2F|5C|25|3B|3F|23|[89A-F][0-9A-F])/g;
+function toBytes(escapes) {
+  return escapes.slice(1).split('%').map((digits) => parseInt(digits, 16));
+}
 
-// Not an arrow function in the table: njs 0.7 would change the numbers of the whole script to strings.
+// The character that escaped bytes stand for in Latin-1, or in overlong UTF-8.
+function codePoint(escapes) {
+  const bytes = toBytes(escapes);
+  let code = bytes[0];
+  bytes.forEach((byte, i) => {
+    code = i ? (code << 6) | (byte & 63) : bytes.length > 1 ? byte & (127 >> bytes.length) : byte;
+  });
+  return character(code);
+}
+
+// Not arrow functions in the table below: njs 0.7 would change the numbers of the whole script to strings.
+
 function queryMark(escape) {
   return escape === '%23' ? '#' : '?';
 }
 
-// What servers do with a path: each step gives the form that one step of one server makes of another form.
+function unicodeEscape(escape) {
+  return character(parseInt(escape.slice(2), 16));
+}
+
+function withReplacements(escapes) {
+  return toAscii(Buffer.from(toBytes(escapes)).toString());
+}
+
+// No kept escape follows the percent sign.
+const BAD_ESCAPE = /%(?!00|2F|5C|25|3B|3F|23|[89A-F][0-9A-F])/g;
+const BYTE = /%[89A-F][0-9A-F]/g;
+// What servers do with a path: each step gives the form that one step of one server makes of another form. The first
+// steps are for forms without any percent sign too.
 const REWRITINGS = [
+  [/^\/+/, '/'],
   [/\/\/+/g, '/'],
   [/;[^/]*/g, ''],
   [/[?#][\s\S]*/, ''],
@@ -78,9 +112,30 @@ const REWRITINGS = [
   [BAD_ESCAPE, ''],
   [/%00[\s\S]*/, ''],
   [/%00/g, ''],
-  [/%[89A-F][0-9A-F]/g, codePoint],
-  [/%C[01]%[89AB][0-9A-F]|%E0%[89][0-9A-F]%[89AB][0-9A-F]|%F0%8[0-9A-F](%[89AB][0-9A-F]){2}/g, codePoint],
+  [/%u[0-9A-Fa-f]{4}/g, unicodeEscape],
+  [/(%[89A-F][0-9A-F])+/g, withReplacements],
+  [BYTE, codePoint],
+  [/%C[01]%[89AB][0-9A-F]|%E0%[89][0-9A-F]%[89AB][0-9A-F]|%F0%8[0-9A-F](%[89AB][0-9A-F]){2}/g, codePoint]
 ];
+
+// The forms that one step each makes of a form.
+function rewrite(form) {
+  const hasEscapes = form.indexOf('%') >= 0;
+  const steps = hasEscapes ? REWRITINGS : REWRITINGS.slice(0, 4);
+  const removed = removeDotSegments(form);
+  const next = steps.map((step) => form.replace(step[0], step[1]));
+  // As Tomcat does: dot segments at the end leave no slash behind.
+  next.push(removed, /\/\.\.?(?![\s\S])/.test(form) ? removed.slice(0, -1) || '/' : removed);
+  if (hasEscapes) {
+    next.push(form.indexOf('%25') < 0 ? form : decodeEscapes(form.replace(/%25/g, '%')));
+    // As Jetty does: one byte that is not UTF-8 makes the whole path Latin-1.
+    if (form.search(BYTE) >= 0) {
+      const text = form.replace(/\x01(\w{2,})\x02/g, (_, code) => encodeURIComponent(String.fromCodePoint(parseInt(code, 16))));
+      next.push(text.replace(BYTE, codePoint));
+    }
+  }
+  return next;
+}
 
 // Every form of a path that an upstream may take it for. Undefined when the path may be about anything.
 function readings(path) {
@@ -90,32 +145,29 @@ function readings(path) {
   if (path[0] !== '/') {
     return;
   }
-  const forms = [decodeEscapes(path)];
-  if (!/\/\/|[%;?#]/.test(forms[0])) {
-    return [removeDotSegments(forms[0])];
+  const text = toAscii(path);
+  const plain = decodeEscapes(text);
+  if (!/\/\/|[%;?#]/.test(plain)) {
+    return [fromAscii(removeDotSegments(plain))];
   }
-  if (path.length > 1024) {
-    return;
-  }
-  for (let i = 0; i < forms.length; i++) {
-    const form = forms[i];
-    // The first steps are for forms without any percent sign.
-    const steps = form.indexOf('%') < 0 ? REWRITINGS.slice(0, 3) : REWRITINGS;
-    const next = steps.map((step) => form.replace(step[0], step[1]));
-    next.push(removeDotSegments(form));
-    if (form.indexOf('%25') >= 0) {
-      next.push(decodeEscapes(form.replace(/%25/g, '%')));
+  const forms = [];
+  let length = 0;
+  const add = (form) => {
+    if (forms.indexOf(form) < 0) {
+      forms.push(form);
+      length += form.replace(/\x01\w*/g, '').length;
     }
-    next.forEach((text) => {
-      if (forms.indexOf(text) < 0) {
-        forms.push(text);
-      }
-    });
-    if (forms.length > 32) {
+  };
+  add(plain);
+  // A decoded character must not complete a bad escape: %%32F is no slash for a server that decodes once.
+  add(decodeEscapes(text.replace(/%(?![0-9A-Fa-f]{2})/g, '%25')));
+  for (let i = 0; i < forms.length; i++) {
+    if (length > 4096 || forms.length > 32) {
       return;
     }
+    rewrite(forms[i]).forEach(add);
   }
-  return forms.map(removeDotSegments);
+  return forms.map((form) => fromAscii(removeDotSegments(form)));
 }
 
 // The first position of a run without stars, where ? stands for any character; -1 when there is none.

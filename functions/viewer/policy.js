@@ -1,6 +1,6 @@
 // Policies in the KeyValueStore. edgecors_admin.key_value_store writes them and explains their layout.
 
-// A policy is [rules, number of buckets, depths, texts]; a rule [paths, hosts, grants, flags, resource policy];
+// A policy is [rules, number of buckets, depths, texts before a refusal's cause, texts after it]; a rule [paths, hosts, grants, flags, resource policy];
 // a grant [origins, methods, headers, exposed headers, max age, flags].
 const FORMAT = 1;
 const RULE_BLOCKS = 1;

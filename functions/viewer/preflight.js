@@ -1,5 +1,11 @@
 // Preflights: Fetch, "CORS-preflight fetch", seen from the server's side.
 
+// Positions in the texts of refusals, which only a policy with `debug` holds.
+const ORIGIN_NOT_ALLOWED = 0;
+const ORIGIN_MALFORMED = 1;
+const METHOD_NOT_ALLOWED = 2;
+const HEADERS_NOT_ALLOWED = 3;
+const HEADERS_MALFORMED = 4;
 const TOKEN = /^[!#\x24%&'*+.^_`|~0-9A-Za-z-]+(?![\s\S])/;
 const VARY_PREFLIGHT = ['Origin', 'Access-Control-Request-Method', 'Access-Control-Request-Headers'];
 const VARY_PRIVATE = VARY_PREFLIGHT.concat('Access-Control-Request-Private-Network');
@@ -24,28 +30,28 @@ function judgePreflight(rule, request, policy) {
       return decision(403, [NO_STORE], vary);
     }
     const quoted = cause === undefined ? '' : ' ' + quote(cause.slice(0, 100));
-    const body = 'edgecors: ' + reason + quoted + ': ' + policy[3][reason] + ' (rule ' + policy[0].indexOf(rule) + ').\n';
+    const body = policy[3][reason] + quoted + policy[4][reason] + policy[0].indexOf(rule) + ').\n';
     return decision(403, [NO_STORE, ['content-type', 'text/plain; charset=utf-8']], vary, false, body);
   };
   // 1. The origin: the first grant that has it decides, and no other grant is asked after it.
   if (!grant) {
-    return refuse(request.parts || request.origin === 'null' ? 'origin-not-allowed' : 'origin-malformed');
+    return refuse(request.parts || request.origin === 'null' ? ORIGIN_NOT_ALLOWED : ORIGIN_MALFORMED);
   }
   // 2. The method and the headers, by that grant.
   const credentials = grant[5] & GRANT_CREDENTIALS;
   let methods = grant[1] || DEFAULT_METHODS;
   if (methods === '*' ? !TOKEN.test(method) || /^(connect|trace|track)(?![\s\S])/i.test(method) : methods.split(', ').indexOf(method) < 0) {
-    return refuse('method-not-allowed', method);
+    return refuse(METHOD_NOT_ALLOWED, method);
   }
   const names = parseHeaderNames(value || '');
   if (!names) {
-    return refuse('headers-malformed');
+    return refuse(HEADERS_MALFORMED);
   }
   let headers = grant[2];
   const listed = headers.split(', ');
   const refused = headers === '*' ? [] : names.filter((name) => listed.indexOf(name) < 0);
   if (refused.length) {
-    return refuse('headers-not-allowed', refused[0]);
+    return refuse(HEADERS_NOT_ALLOWED, refused[0]);
   }
   // 3. The answer. The wildcard never covers Authorization, and with credentials it is a name like any other.
   if (headers === '*') {
@@ -79,10 +85,10 @@ function quote(text) {
     if (character === '\\' || character === mark) {
       return '\\' + character;
     }
-    if (character === "'") {
+    if (code > 31 && code < 127) {
       return character;
     }
     return '\\' + (blank < 0 ? (code < 256 ? 'x' + hex(code, 2) : code < 65536 ? 'u' + hex(code, 4) : 'U' + hex(code, 8)) : 'tnr'[blank]);
   };
-  return mark + text.replace(/[\\']|[^ -~]/g, escape) + mark;
+  return mark + text.split('').map(escape).join('') + mark;
 }

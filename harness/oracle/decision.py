@@ -212,7 +212,7 @@ def glob_matches(glob: str, text: str) -> bool:
 
 STAYS_ENCODED = "/\\%;?#\0"
 MAX_READINGS = 32
-MAX_AMBIGUOUS = 1024
+MAX_READINGS_LENGTH = 4096
 
 
 def all_readings(path: str) -> list[str] | None:
@@ -224,16 +224,14 @@ def all_readings(path: str) -> list[str] | None:
     plain = decoded(path)
     if not any(mark in plain for mark in ("%", "//", ";", "?", "#")):
         return [without_dot_segments(plain)]
-    if len(path) > MAX_AMBIGUOUS:
-        return None
     forms = list(dict.fromkeys([plain, decoded(with_escaped_percent(path))]))
     for form in forms:  # grows while it is walked
         for step in SERVER_STEPS:
             changed = step(form)
             if changed not in forms:
                 forms.append(changed)
-                if len(forms) > MAX_READINGS:
-                    return None
+        if len(forms) > MAX_READINGS or sum(map(len, forms)) > MAX_READINGS_LENGTH:
+            return None
     return [without_dot_segments(form) for form in forms]
 
 

@@ -206,7 +206,7 @@ def test_what_is_no_pattern_is_an_error_in_the_test(pattern: str) -> None:
         ("a", None),
         ("*", None),
         ("http://a.example/", None),
-        ("/;" + "a" * 1023, None),
+        ("/;" + "a" * 4094, None),
     ],
 )
 def test_all_readings_of_a_path(path: str, readings: list[str] | None) -> None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 MAX_READINGS = 32
 """Forms of one path that are looked at. A path that has more could be about anything."""
-MAX_AMBIGUOUS_LENGTH = 1024
-"""Characters of a path that is looked at in several forms. It bounds the work, here and in CloudFront Functions."""
+MAX_READINGS_LENGTH = 4096
+"""Characters of all forms of one path. It bounds the work, here and in CloudFront Functions, where slow functions are
+throttled for every viewer."""
 
 # Escapes that stay escapes in the compared form, because decoding them may change what the path means. Bytes that are
 # not UTF-8 come out of Python's decoder as lone surrogates.
@@ -55,8 +56,6 @@ def readings(path: str) -> tuple[str, ...] | None:
     text = decode_escapes(path)
     if not ("%" in text or "//" in text or ";" in text or "?" in text or "#" in text):
         return (remove_dot_segments(text),)
-    if len(path) > MAX_AMBIGUOUS_LENGTH:
-        return None
     # A decoded character must not complete a bad escape: %%32F is no slash for a server that decodes once.
     return _all_readings(text, decode_escapes(re.sub(_BAD_ESCAPE, "%25", path)))
 
@@ -65,16 +64,18 @@ def _all_readings(*texts: str) -> tuple[str, ...] | None:
     """The closure of some forms under all that servers do with a path, in whatever order they do it."""
     forms = dict.fromkeys(texts)
     pending = list(forms)
-    while pending:
+    length = sum(map(len, forms))
+    while pending and length <= MAX_READINGS_LENGTH:
         form = pending.pop()
         for rewrite in _REWRITINGS:
             rewritten = rewrite(form)
             if rewritten not in forms:
                 forms[rewritten] = None
                 pending.append(rewritten)
-                if len(forms) > MAX_READINGS:
-                    return None
-    return tuple(dict.fromkeys(map(remove_dot_segments, forms)))
+                length += len(rewritten)
+        if len(forms) > MAX_READINGS:
+            return None
+    return None if pending else tuple(dict.fromkeys(map(remove_dot_segments, forms)))
 
 
 def decode_escapes(path: str) -> str:
@@ -184,8 +185,9 @@ def _replace_invalid_bytes(text: str) -> str:
 
 def _decode_overlong(text: str) -> str:
     """Overlong UTF-8, which strict decoders refuse: %C0%AF is a slash to a lenient one."""
-    continuation = "(?:%[89AB].)"
-    return _replace_bytes(f"%C[01]{continuation}|%E0%[89].{continuation}|%F0%8.{continuation}{{2}}", text)
+    continuation = "(?:%[89AB][0-9A-F])"
+    lead = f"%C[01]{continuation}|%E0%[89][0-9A-F]{continuation}|%F0%8[0-9A-F]{continuation}{{2}}"
+    return _replace_bytes(lead, text)
 
 
 def _replace_bytes(pattern: str, text: str) -> str:
