@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgecors.document import PolicyError, load_policy
 from edgecors.fetch import SAFELISTED_METHODS
 from edgecors.findings import Finding
+from edgecors.origin import parse_pattern
 
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing.report import Report, shown
 from edgecors_admin.importing.routes import glob_rules
-from edgecors_admin.importing.rules import MAX_ORIGINS, Resource, SourceRule
+from edgecors_admin.importing.rules import MAX_ORIGINS, SIMPLE_METHODS, Resource, SourceRule
 from edgecors_admin.lint import CHROMIUM_MAX_AGE
+from edgecors_admin.public_suffixes import open_to_registrants
 
 _ENTRY = re.compile(r"^rules\[(\d+)\](?:\.grants\[(\d+)\])?\.([a-z_]+)(?:\[(\d+)\])?")
 MAX_RULES = 200
 """Rules of one path; S3 has at most 100."""
 CLOSED: list[dict[str, Any]] = [{"allow_origins": []}]
 """The grants of paths that are closed to everyone."""
+_NARROWEST: Mapping[str, tuple[str, ...]] = {
+    "allow_origins": (),
+    "allow_methods": SIMPLE_METHODS,
+    "allow_headers": (),
+}
+"""What fields become that can't be written as they are; without them their defaults would allow more."""
 _MANY = 1000
 """How many names ``*`` counts for, when two settings are compared."""
 
@@ -114,7 +122,12 @@ def build_grants(rules: Sequence[SourceRule], report: Report) -> list[dict[str, 
         covering = tuple(index for index, coverage in enumerate(coverages) if coverage.has(pattern))
         if covering not in capabilities:
             capabilities[covering] = _best([rules[index] for index in covering], pattern, report)
-        groups.setdefault(capabilities[covering], []).append(pattern)
+        capability = capabilities[covering]
+        if capability.credentials and (reason := _unsafe_with_credentials(pattern)):
+            message = f"{shown(pattern)} {reason}, so it gets a grant without credentials"
+            report.warn("import-narrower", rules[covering[0]].location, message)
+            capability = replace(capability, credentials=False)
+        groups.setdefault(capability, []).append(pattern)
     everyone = [rule for rule in rules if rule.origins is None]
     best = _best(everyone, "every other origin", report) if everyone else None
     if best is not None and list(groups) == [best]:
@@ -123,6 +136,18 @@ def build_grants(rules: Sequence[SourceRule], report: Report) -> list[dict[str, 
     if best is not None:
         grants.append(best.fields("*"))
     return grants
+
+
+def _unsafe_with_credentials(text: str) -> str:
+    """Why an origin must not get credentials; empty if it may."""
+    pattern, _ = parse_pattern(text)
+    if pattern is None or pattern.kind == "null":
+        return "is what any sandboxed page sends"
+    if pattern.insecure:
+        return "is not encrypted"
+    if pattern.kind == "extension":
+        return "stands for every extension"
+    return "covers names that anybody can register" if open_to_registrants(pattern) is not None else ""
 
 
 class _Wildcards:
@@ -255,7 +280,7 @@ def _words(names: tuple[str, ...] | None) -> str:
 
 def _accepted(document: dict[str, Any], resource: Resource, report: Report) -> dict[str, Any] | None:
     """The document without what the library or the linter refuses; each refusal is reported."""
-    for _ in range(10):
+    while True:
         document["rules"] = [rule for rule in map(_without_empty, document["rules"]) if rule]
         if not any(_origins_of(rule) for rule in document["rules"]):
             message = "no origin is left that a policy can have, so nothing was imported from it"
@@ -265,8 +290,10 @@ def _accepted(document: dict[str, Any], resource: Resource, report: Report) -> d
         errors = [error for error in _errors(document) if _ENTRY.match(error.location)]
         if not errors:
             return document
+        before = json.dumps(document)
         _drop(document, errors, resource, report)
-    raise AssertionError(f"a policy of defaults is refused: {errors}")
+        if json.dumps(document) == before:
+            raise AssertionError(f"an import wrote a document that is refused: {errors}")
 
 
 def _errors(document: dict[str, Any]) -> list[Finding]:
@@ -300,8 +327,8 @@ def _drop(document: dict[str, Any], errors: Iterable[Finding], resource: Resourc
     for (_, name), (target, indices) in removed.items():
         if indices is not None:
             target[name] = [entry for index, entry in enumerate(target[name]) if index not in indices]
-        elif name == "allow_origins":
-            target[name] = []
+        elif name in _NARROWEST:
+            target[name] = list(_NARROWEST[name])
         else:
             del target[name]
 
