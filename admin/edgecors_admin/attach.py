@@ -11,9 +11,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgecors_admin.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgecors.policy import Policy
 
 SETUPS = {
     "viewer": ("viewer-request", "viewer-response", "origin-response"),
@@ -262,6 +265,36 @@ def _check_origin_key(key: HeaderSet, forwarded: HeaderSet, caches: bool, option
             " the cache key: the answer to one preflight would be served for another.",
             "Add both headers to the cache policy, or take OPTIONS out of the cached methods.",
         )
+
+
+def check_policy(policy: Policy | None, behavior: Mapping[str, Any], policies: Policies, setup: str) -> Iterator[Check]:
+    """Check that the site's policy works behind a behavior; None for a policy that is rejected."""
+    if policy is None:
+        yield Check(
+            WARNING,
+            "policy-rejected",
+            "The policy of this distribution is rejected, so containers keep the last valid one, or allow nobody.",
+            "Run edgecors lint for the errors.",
+        )
+    elif any(rule.hosts is not None for rule in policy.rules) and "host" not in forwarded_headers(behavior, policies):
+        concerned = "requests" if setup == "origin" else "errors"
+        yield Check(
+            WARNING,
+            "host-not-forwarded",
+            "The policy has rules with hosts, but the viewer's Host is not forwarded to the origin events. There every"
+            f" such rule may apply, so {concerned} without one certain answer get no CORS headers.",
+            "Use an origin request policy that forwards Host, such as AllViewer, or rules without hosts.",
+        )
+
+
+def check_missing_policy(id: str) -> Check:
+    """The check of a distribution without a policy."""
+    return Check(
+        WARNING,
+        "no-policy",
+        f"There is no policy for {id}, so nobody is allowed, and the upstream's own CORS headers are removed.",
+        f"Write one before you attach: edgecors allow {id} https://app.example.com",
+    )
 
 
 def _check_handler(setup: str, handler: str) -> Iterator[Check]:

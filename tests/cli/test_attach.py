@@ -221,9 +221,10 @@ class _Client:
 
 
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], CloudFront]:
+def play(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], CloudFront]:
     """Lets the command see a distribution with a configuration. Parameter Store stays moto's."""
     original = Account.client
+    edgecors.put(f"sites/{ID}", "https://app.example.com")
 
     def start(config: dict[str, Any]) -> CloudFront:
         api = CloudFront(config)
@@ -405,6 +406,38 @@ def test_attach_warns_of_what_pages_will_not_see(
     play(configuration(behavior(**fields), errors=errors))
     result = edgecors.json("attach", ID, "--function", EDGE, "--dry-run")
     assert (codes(result, "error"), codes(result, "warning")) == ([], warnings)
+
+
+HOSTS = '{"version": 1, "rules": [{"hosts": ["www.example.com"], "allow_origins": ["https://app.example.com"]}]}'
+
+
+@pytest.mark.parametrize(
+    ("policy", "warnings"),
+    [
+        pytest.param(None, ["no-policy"], id="no policy"),
+        pytest.param('{"version": 1}', ["policy-rejected"], id="rejected"),
+        pytest.param(HOSTS, ["host-not-forwarded"], id="hosts"),
+    ],
+)
+def test_attach_and_doctor_check_the_policy(
+    policy: str | None, warnings: list[str], edgecors: Command, play: Play
+) -> None:
+    play(configuration(behavior(lambdas=VIEWER)))
+    if policy is None:
+        edgecors.store.client.delete_parameter(Name=f"/edgecors/sites/{ID}")
+    else:
+        edgecors.put(f"sites/{ID}", policy)
+    assert codes(edgecors.json("attach", ID, "--function", EDGE, "--dry-run"), "warning") == warnings
+    (diagnosis,) = edgecors.json("doctor", ID)["behaviors"]
+    assert codes(diagnosis, "warning") == warnings
+
+
+def test_attach_policy_of_an_alias_is_found(edgecors: Command, play: Play) -> None:
+    play(configuration(behavior(OriginRequestPolicyId="request-all")))
+    edgecors.store.client.delete_parameter(Name=f"/edgecors/sites/{ID}")
+    edgecors.put(f"aliases/{ID}", "shop")
+    edgecors.put("sites/shop", HOSTS)
+    assert codes(edgecors.json("attach", ID, "--function", EDGE, "--dry-run"), "warning") == []
 
 
 def test_attach_origin_setup_runs_at_the_origin_events(edgecors: Command, play: Play) -> None:

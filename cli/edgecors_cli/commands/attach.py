@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -15,13 +16,16 @@ from edgecors_admin.attach import (
     Plan,
     apply_changes,
     check_functions,
+    check_missing_policy,
+    check_policy,
     find_behavior,
     make_plan,
     merge_record,
 )
 from edgecors_admin.attach_api import KINDS, AttachedResource, open_resource
 from edgecors_admin.distribution import Distribution
-from edgecors_admin.errors import CommandError, UsageError
+from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
+from edgecors_admin.sites import load_site
 from rich.console import Console
 
 from edgecors_cli.context import Context, Yes, command
@@ -87,6 +91,7 @@ def attach(
     context.progress.step(f"reading distribution {distribution}")
     live = Distribution(context.account, distribution)
     plan = make_plan(live.config, behavior, live.policies(behavior), setup, functions, live.handler_of(function))
+    plan = replace(plan, checks=(*plan.checks, *policy_checks(context, live, behavior, setup)))
     result = {"distribution": distribution, **plan.as_dict(), "applied": False}
     if plan.blocked or not plan.changes or dry_run:
         context.answer(result, lambda out: say_plan(out, live, plan))
@@ -99,6 +104,19 @@ def attach(
     live.update(apply_changes(live.config, behavior, plan.changes))
     result["applied"] = True
     context.answer(result, lambda out: _say_done(out, distribution, behavior))
+
+
+def policy_checks(context: Context, live: Distribution, pattern: str, setup: str) -> list[Check]:
+    """Check the policy of the distribution; nothing where the caller may not read it."""
+    try:
+        site = load_site(context.parameters, live.id)
+    except NotPermittedError:
+        return []
+    except AwsError:
+        raise
+    except CommandError:
+        return [check_missing_policy(live.id)]
+    return list(check_policy(site.policy, find_behavior(live.config, pattern), live.policies(pattern), setup))
 
 
 def say_plan(out: Console, live: Distribution, plan: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,15 @@ from edgecors_admin.doctor import Diagnosis, diagnose
 from edgecors_admin.errors import CommandError
 from rich.console import Console
 
-from edgecors_cli.commands.attach import Name, Target, resource_of, resource_result, say_checks, say_resource
+from edgecors_cli.commands.attach import (
+    Name,
+    Target,
+    policy_checks,
+    resource_of,
+    resource_result,
+    say_checks,
+    say_resource,
+)
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import line
 
@@ -43,7 +52,7 @@ def doctor(
     distribution = target
     context.progress.step(f"reading distribution {distribution}")
     live = Distribution(context.account, distribution)
-    diagnoses = diagnose(live, behavior)
+    diagnoses = [_with_policy(context, live, diagnosis) for diagnosis in diagnose(live, behavior)]
     if not any(diagnosis.setup for diagnosis in diagnoses):
         raise CommandError(
             f"No behavior of {distribution} runs an edgecors function. Attach one with: edgecors attach {distribution}"
@@ -52,6 +61,14 @@ def doctor(
     data: Any = {"distribution": distribution, "behaviors": [diagnosis.as_dict() for diagnosis in diagnoses]}
     context.answer(data, lambda out: _say(out, diagnoses))
     context.found(any(diagnosis.failing for diagnosis in diagnoses))
+
+
+def _with_policy(context: Context, live: Distribution, diagnosis: Diagnosis) -> Diagnosis:
+    """A diagnosis with the checks of the distribution's policy."""
+    if diagnosis.setup is None:
+        return diagnosis
+    checks = policy_checks(context, live, diagnosis.pattern, diagnosis.setup)
+    return replace(diagnosis, checks=(*diagnosis.checks, *checks))
 
 
 def _say(out: Console, diagnoses: list[Diagnosis]) -> None:
