@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from edgecors.aws import AwsError
-from edgecors.aws.parameters import Parameter
+from edgecors.aws.parameters import Parameter, ParameterReader
 from edgecors.policy import Policy
 from edgecors.store import (
     ABSENT_SECONDS,
@@ -1172,6 +1172,16 @@ def test_store_from_environment_connect_opens_connection() -> None:
         environ = {"AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{server.getsockname()[1]}", "AWS_REGION": "eu-west-1"}
         store = store_from_environment(Telemetry(lambda line: None), environ, home="us-east-1", connect=True)
         server.accept()[0].close()
+        store.reset_after_restore()
+
+
+def test_store_from_environment_connect_begins_connection_to_home_region() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+        environ = {"AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{server.getsockname()[1]}", "AWS_REGION": "eu-west-1"}
+        store = store_from_environment(Telemetry(lambda line: None), environ, home="us-east-1", connect=True)
+        connections = [reader._connection for reader in store._regions if isinstance(reader, ParameterReader)]
+        assert [(each._socket or each._connecting) is not None for each in connections] == [True, True]
         store.reset_after_restore()
 
 

@@ -4,6 +4,15 @@ Log lines have the field names of Powertools' Logger (level, message, timestamp,
 embedded metric format (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
 CloudWatch_Embedded_Metric_Format_Specification.html). Decisions are counted in memory and written once an interval, a
 refusal is logged once for each origin and interval: neither costs a line a request.
+
+Metrics of this library, in the namespace ``edgecors``; names and meanings stay as they are:
+
+- ``Decisions`` (site, reason): decisions, written once an interval.
+- ``RefreshFailures`` (site): reads of a policy that failed, also in part.
+- ``LastGoodUsed`` (site): those of them after which a last good policy was used.
+- ``PolicyAge`` (site): seconds since the last complete read, when a read failed or the policy is overdue.
+- ``PolicyOverdue`` (site): 1 when a request uses a policy that was not read completely for three refresh times, so that
+  a change, perhaps a revocation, may not have arrived; once in a refresh time for each container.
 """
 
 from __future__ import annotations
