@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgecors.store import HOME_REGION
 
 from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
+from edgecors_admin.urls import is_http_url
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -93,17 +94,14 @@ class Account:
             connect_timeout=CONNECT_SECONDS,
             user_agent_extra="edgecors",
         )
+        if self._endpoint is not None and not is_http_url(self._endpoint):
+            raise UsageError(
+                f"--endpoint-url {self._endpoint!r} is not a URL. Write one such as http://localhost:4566."
+            )
         with aws_errors(self.name, region or self.region):
-            try:
-                return self.session.client(
-                    service, region_name=region or self.region, endpoint_url=self._endpoint, config=config
-                )
-            except ValueError as error:
-                if self._endpoint and "endpoint" in str(error).lower():
-                    raise UsageError(
-                        f"--endpoint-url {self._endpoint!r} is not a URL. Write one such as http://localhost:4566."
-                    ) from None
-                raise
+            return self.session.client(
+                service, region_name=region or self.region, endpoint_url=self._endpoint, config=config
+            )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from edgecors_admin.access import stand_in
 from edgecors_admin.browser import SAFELISTED_METHODS, Verdict, cors_check, preflight_check
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.globs import rule_for
+from edgecors_admin.urls import is_http_url
 
 STRANGER = "https://edgecors-probe.invalid"
 """An origin that only a rule for everyone allows."""
@@ -119,9 +120,9 @@ class Place:
 
 def place_of(url: str) -> Place:
     """Read the URL. Raises `UsageError`."""
+    if not is_http_url(url):
+        raise UsageError(f"{url!r} is not an http or https URL.")
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{url!r} is no http or https URL.")
     return Place(parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/")
 
 

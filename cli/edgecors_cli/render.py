@@ -40,7 +40,9 @@ def console(*, error: bool = False) -> Console:
 
 def harmless(text: object) -> str:
     """A value that can do nothing to a terminal: control characters are written out."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", str(text))
+    # An argument that is not UTF-8 has surrogates, which no terminal takes.
+    printable = str(text).encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", printable)
 
 
 def line(out: Console, *parts: object, indent: int = 0) -> None:

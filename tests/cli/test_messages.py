@@ -49,6 +49,12 @@ A, B = "https://a.example.com", "https://b.example.org"
         (("plan", "no.json"), 2, "no.json can't be read: No such file"),
         (("probe", "https://a.example.com", "--file", "no.json"), 2, "no.json can't be read"),
         (("sites", "--endpoint-url", "nonsense"), 2, "--endpoint-url 'nonsense' is not a URL"),
+        (("sites", "--endpoint-url", "http://["), 2, "is not a URL"),
+        (("sites", "--endpoint-url", "http://x:99999999"), 2, "is not a URL"),
+        (("sites", "--endpoint-url", ""), 2, "is not a URL"),
+        (("probe", "http://[", "--site", "shop"), 2, "is not an http or https URL"),
+        (("explain", "shop", "--origin", A, "--host", "http://["), 2, "is not a host name"),
+        (("explain", "shop", "--origin", A, "--path", "http://["), 2, "is not a path and not a URL"),
         (("sites", "--region", "no region"), 2, "is not a valid Region"),
         (("sites", "--profile", "nobody"), 3, "nobody"),
         (("sites", "--endpoint-url", "http://127.0.0.1:9"), 3, "No connection to AWS in us-east-1"),
@@ -67,6 +73,13 @@ def test_a_mistake_is_explained(
     ran = edgecors(*arguments)
     assert ran.status == status, ran
     assert words in ran.err
+
+
+def test_an_argument_that_is_not_utf_8_is_printed_harmlessly(edgecors: Command) -> None:
+    edgecors.put("sites/shop", A)
+    ran = edgecors("explain", "shop", "--origin", "https://\udcff.example.com")
+    assert ran.status == 1
+    assert "\\udcff" in ran.out
 
 
 def test_a_site_whose_name_is_near_another_one_is_created_when_that_is_confirmed(edgecors: Command) -> None:

@@ -13,6 +13,7 @@ from edgecors_admin.explain import Asked, ExplainedAnswer, Explanation, explain_
 from edgecors_admin.pasted import read_pasted, split_pasted
 from edgecors_admin.policy_files import read_policies
 from edgecors_admin.sites import load_site, names_of_lists
+from edgecors_admin.urls import is_http_url
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import SiteName, checked_site
@@ -100,7 +101,9 @@ def _resource(path: str, host: str | None, notes: list[str]) -> tuple[str, str |
         notes.append(f"the path {url!r} is read as {'/' + url!r}: paths start with a slash")
         url = f"/{url}"
     if host is not None and "://" in host:
-        host = urlsplit(host).netloc or host
+        if not is_http_url(host):
+            raise UsageError(f"--host {host!r} is not a host name.")
+        host = urlsplit(host).netloc
         notes.append(f"the host is read as {host}")
     return url, host
 
