@@ -32,11 +32,12 @@ from edgecors_cli.commands import (
     schema,
     show,
     sites,
+    split,
 )
 
 COMMANDS = (
     *(sites, lists, show, alias),
-    *(allow, revoke, delete),
+    *(allow, revoke, split, delete),
     *(explain, lint, denied, probe, doctor),
     *(attach, detach),
     *(plan, apply, export, import_, compile, schema),

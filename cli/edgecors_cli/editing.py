@@ -115,10 +115,7 @@ class Editing:
         self.context.found(any("still allowed" in why for _, why in self.outcome.others))
 
     def _how_to_split(self) -> str:
-        return (
-            f"Nothing was written. Spread the origins over several lists: edgecors split {self.target}"
-            " --from FILE, or name further lists as @list."
-        )
+        return f"Nothing was written. Spread the origins over several lists: edgecors split {self.target} --from FILE"
 
     def _apply(self, text: str) -> str:
         if not text and self.must_exist:

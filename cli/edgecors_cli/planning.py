@@ -37,8 +37,8 @@ def rejected(result: PolicyPlan) -> list[str]:
     return [target for target, problems in result.findings.items() if has_errors(problems)]
 
 
-def say(out: Console, result: PolicyPlan) -> None:
-    """Print a plan."""
+def say(out: Console, result: PolicyPlan, *, others: bool = True) -> None:
+    """Print a plan; with ``others`` also what is not in the files."""
     for step in result.steps:
         line(out, (f"{'change' if step.before is not None else 'create'} {step.target}", "bold"))
         text_difference(out, step.old_text, step.text, indent=2)
@@ -50,7 +50,7 @@ def say(out: Console, result: PolicyPlan) -> None:
             difference(out, access, indent=2)
     if not result.steps:
         line(out, "No changes: Parameter Store holds what the files say.")
-    if result.only_stored:
+    if result.only_stored and others:
         line(out, ("Not in the files, and left alone: ", "dim"), ", ".join(result.only_stored))
     if result.ignored:
         line(out, ("Files that were not read: ", "dim"), ", ".join(result.ignored))
