@@ -122,8 +122,9 @@ $(VENV)/.stamp: $(VENV)/.locked pyproject.toml
 	@touch $@
 
 # PATH: the artifacts' recipes call `python3 -m pip`, which has to be one that is new enough.
-.aws-sam/.stamp: $(SOURCES) .venv-sam/.stamp $(VENV)/.stamp
+.aws-sam/.stamp: $(SOURCES) build/functions/.stamp scripts/embed_functions.py .venv-sam/.stamp $(VENV)/.stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam build
+	$(BIN)/python scripts/embed_functions.py .aws-sam/build/template.yaml build/functions
 	@touch $@
 
 build/functions/.stamp: $(wildcard functions/viewer/*.js) scripts/build_functions.py $(VENV)/.stamp

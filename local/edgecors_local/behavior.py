@@ -183,12 +183,13 @@ _MANAGED_REQUEST: Final[Mapping[str, Mapping[str, Any]]] = {
 def from_template(path: Path, setup: str) -> Behavior:
     """The default behaviour of the one distribution in a CloudFormation template, with a set-up chosen.
 
-    The set-up is the parameter whose allowed values are `SETUPS`; the other parameters have their defaults.
+    The set-up is the parameter whose allowed values are `SETUPS`, with or without ``functions``, which is not emulated;
+    the other parameters have their defaults.
     Raises LocalError when the template can't be understood that far.
     """
     from edgecors_local.template import Template
 
-    template = Template.read(path, {frozenset(SETUPS): setup})
+    template = Template.read(path, {frozenset(SETUPS): setup, frozenset({*SETUPS, "functions"}): setup})
     distributions = template.resources("AWS::CloudFront::Distribution")
     if len(distributions) != 1:
         raise LocalError(f"{path} has {len(distributions)} distributions; the local edge needs one.", 2)

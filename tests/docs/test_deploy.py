@@ -38,6 +38,8 @@ SERVICES = {
 CREATE = {
     "AWS::CloudFront::CachePolicy": "cloudfront:CreateCachePolicy",
     "AWS::CloudFront::Distribution": "cloudfront:CreateDistribution",
+    "AWS::CloudFront::Function": "cloudfront:CreateFunction",
+    "AWS::CloudFront::KeyValueStore": "cloudfront:CreateKeyValueStore",
     "AWS::CloudFront::OriginAccessControl": "cloudfront:CreateOriginAccessControl",
     "AWS::CloudFront::OriginRequestPolicy": "cloudfront:CreateOriginRequestPolicy",
     "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
@@ -79,7 +81,7 @@ def test_parameters() -> None:
 
 
 def test_outputs_that_are_named_exist() -> None:
-    names = ("FirstOrigin", "EdgeFunctionVersion", "EdgeTriggers", "EdgeFunctionName", "LogGroups")
+    names = ("FirstOrigin", "EdgeFunctionVersion", "EdgeTriggers", "EdgeFunctionName", "LogGroups", "ViewerFunctions")
     for name in (*names, "InvalidationWarning", "DistributionWarning"):
         assert f"`{name}`" in TEXT
         assert name in TEMPLATE["Outputs"]

@@ -15,7 +15,7 @@ Check = Callable[[Document], Iterator[str]]
 
 GATEWAY_FRONTS: Final = ("http-api", "rest-api", "function-url", "alb")
 FRONTS: Final = ("edge", "edge-function", *GATEWAY_FRONTS, "layer-only")
-SETUPS: Final = ("viewer", "origin")
+SETUPS: Final = ("viewer", "origin", "functions")
 ALL_METHODS: Final = {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"}
 PREFLIGHT_KEY: Final = {
     "Origin",
@@ -26,8 +26,15 @@ PREFLIGHT_KEY: Final = {
 TRIGGERS: Final = {
     "viewer": {"viewer-request", "viewer-response", "origin-response"},
     "origin": {"origin-request", "origin-response"},
+    "functions": {"origin-response"},
 }
-HANDLERS: Final = {"viewer": "app.viewer_handler", "origin": "app.origin_handler"}
+VIEWER_FUNCTIONS: Final = {"viewer-request": "ViewerRequestFunction", "viewer-response": "ViewerResponseFunction"}
+"""The CloudFront Functions of the set-up ``functions``, by trigger."""
+HANDLERS: Final = {
+    "viewer": "app.viewer_handler",
+    "origin": "app.origin_handler",
+    "functions": "app.viewer_handler",
+}
 # The only statuses that a distribution may have a setting for, hence all of them.
 ERRORS: Final = {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}
 CORS_S3_ORIGIN: Final = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
@@ -101,7 +108,10 @@ def stacks(document: Document, stack_name: str = "edgecors") -> Iterator[tuple[s
         FRONTS, SETUPS, ("custom", "s3"), ("false", "true"), ("on", "off")
     ):
         chosen = {"Front": front, "EdgeSetup": setup, "OriginType": kind, "ForwardHost": host, "Caching": caching}
-        if (front != "edge" and (kind, host, caching) != ("custom", "false", "on")) or (kind, host) == ("s3", "true"):
+        plain = (kind, host, caching) == ("custom", "false", "on")
+        if (front != "edge" and not plain) or (kind, host) == ("s3", "true"):
+            continue
+        if setup == "functions" and not (plain and front.startswith("edge")):
             continue
         off = {"Guard": "false", "Alarms": "false", "Dashboard": "false", "SnapStart": "false"}
         needed = {name: FULL[name] for name in ("OriginDomainName", "Upstream")}
@@ -263,6 +273,38 @@ def triggers_have_the_version(document: Document) -> Iterator[str]:
                 yield f"{name}: {item['EventType']} has {item['LambdaFunctionARN']}, and needs a version's ARN"
             if item.get("IncludeBody"):
                 yield f"{name}: {item['EventType']} is sent bodies that nobody reads"
+
+
+def viewer_functions_have_the_store(document: Document) -> Iterator[str]:
+    """The CloudFront Functions, their store, and what may stand beside them."""
+    for front in ("edge", "edge-function"):
+        for setup, errors in product(SETUPS, ("true", "false")):
+            stack = Stack(document, Front=front, EdgeSetup=setup, ErrorHeaders=errors)
+            name = f"{front}, {setup}, error headers {errors}"
+            functions = stack.of_type("AWS::CloudFront::Function")
+            if set(functions) != (set(VIEWER_FUNCTIONS.values()) if setup == "functions" else set()):
+                yield f"{name}: the functions are {sorted(functions)}"
+            for function, properties in functions.items():
+                config = properties["FunctionConfig"]
+                stores = [item["KeyValueStoreARN"] for item in config.get("KeyValueStoreAssociations", ())]
+                if (config["Runtime"], stores) != ("cloudfront-js-2.0", [Pointer("KeyValueStore", "Arn")]):
+                    yield f"{name}: {function} has {config}"
+                if properties["AutoPublish"] != "true":
+                    yield f"{name}: a distribution can't use {function}, which is not published"
+            if ("EdgeFunction" in stack.resources) != (setup != "functions" or errors == "true"):
+                yield f"{name}: the Lambda function is{' not' * ('EdgeFunction' not in stack.resources)} deployed"
+            if front == "edge":
+                associations = behavior(stack).get("FunctionAssociations", [])
+                actual = {item["EventType"]: item["FunctionARN"] for item in associations}
+                wanted = {
+                    event: Pointer(function, "FunctionMetadata.FunctionARN")
+                    for event, function in VIEWER_FUNCTIONS.items()
+                }
+                if actual != (wanted if setup == "functions" else {}):
+                    yield f"{name}: the functions are attached as {actual}"
+                lambdas = {item["EventType"] for item in behavior(stack).get("LambdaFunctionAssociations", ())}
+                if lambdas != (TRIGGERS[setup] if "EdgeFunction" in stack.resources else set()):
+                    yield f"{name}: the Lambda function is attached to {sorted(lambdas)}"
 
 
 def options_is_allowed(document: Document) -> Iterator[str]:
@@ -686,6 +728,8 @@ def names_fit(document: Document) -> Iterator[str]:
         "AWS::CloudFront::OriginRequestPolicy": ("OriginRequestPolicyConfig", {"Name": 128, "Comment": 128}),
         "AWS::CloudFront::OriginAccessControl": ("OriginAccessControlConfig", {"Name": 64, "Description": 256}),
         "AWS::CloudFront::Distribution": ("DistributionConfig", {"Comment": 128}),
+        "AWS::CloudFront::Function": ("", {"Name": 64}),
+        "AWS::CloudFront::KeyValueStore": ("", {"Name": 64, "Comment": 128}),
         "AWS::Serverless::LayerVersion": ("", {"LayerName": 140}),
         "AWS::CloudWatch::Dashboard": ("", {"DashboardName": 255}),
         "AWS::Logs::LogGroup": ("", {"LogGroupName": 512}),
@@ -802,6 +846,8 @@ def alarms_watch_what_is_written(document: Document) -> Iterator[str]:
 RATES: Final = {
     "EdgeExecutionErrorsAlarm": ("LambdaExecutionError", "Requests", "100 * failures / requests"),
     "EdgeValidationErrorsAlarm": ("LambdaValidationError", "Requests", "100 * failures / requests"),
+    "ViewerRequestErrorsAlarm": ("FunctionExecutionErrors", "FunctionInvocations", "100 * failures / invocations"),
+    "ViewerResponseErrorsAlarm": ("FunctionExecutionErrors", "FunctionInvocations", "100 * failures / invocations"),
     "EdgeConcurrencyAlarm": ("LambdaLimitExceededErrors", "Requests", "100 * failures / requests"),
     "GatewayErrorsAlarm": ("Errors", "Invocations", "100 * failures / invocations"),
     "GatewayThrottlesAlarm": ("Throttles", "Invocations", "100 * failures / (FILL(invocations, 0) + failures)"),
@@ -811,7 +857,7 @@ RATES: Final = {
 def alarms_about_failures_are_rates(document: Document) -> Iterator[str]:
     seen: dict[str, Any] = {}
     for front in ("edge", "http-api"):
-        seen |= Stack(document, Front=front).of_type("AWS::CloudWatch::Alarm")
+        seen |= Stack(document, Front=front, EdgeSetup="functions").of_type("AWS::CloudWatch::Alarm")
     for alarm, (failures, total, expression) in RATES.items():
         percent, *metrics = seen[alarm].get("Metrics", [{}])
         names = [item["MetricStat"]["Metric"]["MetricName"] for item in metrics]
@@ -831,6 +877,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     published_on_every_change,
     version_descriptions_fit,
     triggers_have_the_version,
+    viewer_functions_have_the_store,
     options_is_allowed,
     key_fits_the_setup,
     origin_sees_the_origin_header,

@@ -62,6 +62,8 @@ EDGE = "EdgeFunction Properties"
 GATEWAY = "GatewayFunction Properties"
 CONFIG = "Distribution Properties DistributionConfig"
 BEHAVIOR = f"{CONFIG} DefaultCacheBehavior"
+VIEWER_TRIGGERS = f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 2 Fn::If 2 Fn::If 2"
+RESPONSE_FUNCTION = "ViewerResponseFunction Properties FunctionConfig"
 VIEWER = "ViewerCachePolicy Properties CachePolicyConfig"
 ORIGIN = "OriginCachePolicy Properties CachePolicyConfig"
 IN_KEY = "ParametersInCacheKeyAndForwardedToOrigin HeadersConfig"
@@ -112,7 +114,10 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     (checks.version_descriptions_fit, put("GatewayPolicy Properties Description", {"Fn::Sub": "${Upstream}" * 8})),
     (
         checks.triggers_have_the_version,
-        put(f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 2 0 LambdaFunctionARN", {"Ref": "EdgeFunction.Alias"}),
+        put(
+            f"{VIEWER_TRIGGERS} 0 LambdaFunctionARN",
+            {"Ref": "EdgeFunction.Alias"},
+        ),
     ),
     (
         checks.triggers_have_the_version,
@@ -123,10 +128,23 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     ),
     (
         checks.triggers_have_the_version,
-        put(f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 2 2 EventType", "origin-request"),
+        put(f"{VIEWER_TRIGGERS} 2 EventType", "origin-request"),
     ),
     (checks.triggers_have_the_version, put(f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 0", "IsEdge")),
     (checks.triggers_have_the_version, put(f"{BEHAVIOR} LambdaFunctionAssociations Fn::If 1 0 IncludeBody", True)),
+    (checks.viewer_functions_have_the_store, put(f"{BEHAVIOR} FunctionAssociations", None)),
+    (checks.viewer_functions_have_the_store, put(f"{BEHAVIOR} FunctionAssociations Fn::If 0", "IsEdge")),
+    (checks.viewer_functions_have_the_store, put("ViewerRequestFunction Properties AutoPublish", False)),
+    (
+        checks.viewer_functions_have_the_store,
+        put(f"{RESPONSE_FUNCTION} Runtime", "cloudfront-js-1.0"),
+    ),
+    (
+        checks.viewer_functions_have_the_store,
+        put(f"{RESPONSE_FUNCTION} KeyValueStoreAssociations", None),
+    ),
+    (checks.viewer_functions_have_the_store, put("EdgeFunction Condition", "IsAtCloudFront")),
+    (checks.nothing_refers_to_what_is_not_there, put("KeyValueStore Condition", "IsEdge")),
     (checks.options_is_allowed, put(f"{BEHAVIOR} AllowedMethods", ["GET", "HEAD"])),
     (checks.options_is_allowed, put(f"{BEHAVIOR} AllowedMethods", None)),
     (checks.options_is_allowed, put(f"{BEHAVIOR} CachedMethods", ["GET", "HEAD", "OPTIONS"])),
