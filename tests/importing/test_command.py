@@ -124,3 +124,9 @@ def test_import_resource_of_a_template_can_be_planned_and_explained(edgecors: Co
     one = edgecors("import", sample("sam-template.yaml"), "--resource", "Orders", "--site", "shop")
     assert list(one.data["sites"]) == ["shop"]
     assert one.data["sites"]["shop"] == whole.data["sites"]["Orders"]
+
+
+def test_import_from_aws_that_refuses_and_has_nothing_else_exits_3(edgecors: Command) -> None:
+    ran = edgecors("import", "--from-aws")
+    assert (ran.status, ran.out) == (3, "")
+    assert "AWS refused GetApis" in ran.err

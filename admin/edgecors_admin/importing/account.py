@@ -26,7 +26,7 @@ def import_account(account: Account, resource: str | None = None) -> Imported:
         resource: read only the resource of this name.
 
     Raises:
-        AwsError: no service could be read.
+        AwsError: a service could not be read, and the others have no CORS settings.
         UsageError: there are no CORS settings, or no resource of that name.
     """
     report = Report()
@@ -40,7 +40,7 @@ def import_account(account: Account, resource: str | None = None) -> Imported:
             errors.append(error)
             remedy = f"Allow {' and '.join(service.actions)}, or import from files."
             report.warn("import-not-permitted", service.title, str(error), remedy)
-    if len(errors) == len(SERVICES):
+    if errors and not resources:
         raise errors[0]
     return finish("aws", resources, report, resource)
 
