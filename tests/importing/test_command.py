@@ -122,6 +122,8 @@ def test_import_resource_of_a_template_can_be_planned_and_explained(edgecors: Co
     assert edgecors("explain", "Orders", "--origin", "https://evil.example").status == 1
 
     one = edgecors("import", sample("sam-template.yaml"), "--resource", "Orders", "--site", "shop")
+    assert one.status == 0
+    assert "Resources.Web" not in one.err
     assert list(one.data["sites"]) == ["shop"]
     assert one.data["sites"]["shop"] == whole.data["sites"]["Orders"]
 

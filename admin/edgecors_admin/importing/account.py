@@ -33,6 +33,7 @@ def import_account(account: Account, resource: str | None = None) -> Imported:
     resources: list[Resource] = []
     errors: list[AwsError] = []
     for service in SERVICES:
+        report.resource = ""
         try:
             with aws_errors():
                 resources += service.read(account, report)
@@ -71,6 +72,7 @@ def _buckets(account: Account, report: Report) -> Iterator[Resource]:
 
     client = account.client("s3")
     for bucket in client.list_buckets().get("Buckets", ()):
+        report.resource = bucket["Name"]
         try:
             rules = client.get_bucket_cors(Bucket=bucket["Name"])["CORSRules"]
         except ClientError as error:

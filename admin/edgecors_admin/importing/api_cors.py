@@ -16,6 +16,7 @@ from edgecors_admin.importing.rules import (
     SourceRule,
     read_credentials,
     read_origins,
+    start_resource,
     usable,
 )
 from edgecors_admin.importing.sections import Section, Value, folded
@@ -31,7 +32,7 @@ _NEXT_STEPS = {
 
 def read_api(value: Value, name: str, kind: str = HTTP_API) -> Resource:
     """CORS settings: an object, or true for every origin (SAM)."""
-    resource = Resource(name, kind, next_step=_NEXT_STEPS[kind])
+    resource = start_resource(value.report, name, kind, _NEXT_STEPS[kind])
     value.report.locations.add(value.location)
     if value.data is True:
         message = "true allows every origin, and the methods that browsers send without asking"

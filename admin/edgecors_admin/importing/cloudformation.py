@@ -10,7 +10,7 @@ from edgecors_admin.importing import api_cors, openapi, response_headers, rest_a
 from edgecors_admin.importing.documents import Document, read_text
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.report import shown
-from edgecors_admin.importing.rules import Resource
+from edgecors_admin.importing.rules import Resource, start_resource
 from edgecors_admin.importing.sections import Value
 
 HINT = (
@@ -188,7 +188,7 @@ def _read_method(value: Value, paths: Paths) -> list[Resource]:
     name = _target(api) or "rest-api"
     _, path = paths.get(_target(resource_id) or "", ("", "/"))
     responses = properties.get("Integration", "IntegrationResponses")
-    resource = Resource(name, "REST API", next_step=rest_api.NEXT_STEP)
+    resource = start_resource(value.report, name, "REST API", rest_api.NEXT_STEP)
     for response in responses.items() if responses is not None else []:
         if (parameters := response.get("ResponseParameters")) is not None:
             rule = rest_api.read_static_headers(parameters, path, response.get("ResponseTemplates"))

@@ -126,6 +126,7 @@ def import_text(text: str, form: str | None = None, resource: str | None = None)
     report.hint = source.hint
     value = Value(document.data, "", report)
     resources = source.read(value)
+    report.resource = ""
     _report_unread(value)
     return finish(source.name, resources, report, resource)
 
@@ -144,17 +145,18 @@ def finish(name: str, resources: list[Resource], report: Report, only: str | Non
     sites: list[ImportedSite] = []
     used: set[str] = set()
     for resource in resources:
+        report.resource = resource.name
         policy = build_policy(resource, report) if resource.rules else None
-        if policy is None and not has_errors(report.findings):
+        if policy is None and not has_errors(report.findings(resource.name)):
             message = f"no rule of this {resource.kind} could be read, so nothing was imported from it"
             report.error("import-no-origins", resource.name, message)
         site = _site_name(resource.name, used)
         sites.append(ImportedSite(site, resource.name, resource.kind, policy))
-    if not report.findings and all(site.policy is None for site in sites):
+    if not report.findings() and all(site.policy is None for site in sites):
         title = FORMATS[name].title if name in FORMATS else "what the account has"
         raise UsageError(f"The input was read as {title}: there are no CORS settings in it.")
     steps = (resource.next_step for resource, site in zip(resources, sites, strict=True) if site.policy is not None)
-    return Imported(name, tuple(sites), report.findings, tuple(dict.fromkeys(step for step in steps if step)))
+    return Imported(name, tuple(sites), report.findings(only), tuple(dict.fromkeys(step for step in steps if step)))
 
 
 def _format(document: Document, name: str | None) -> Format:
@@ -176,7 +178,7 @@ def _format(document: Document, name: str | None) -> Format:
     _refuse_policies(document)
     report = Report()
     _report_unread(Value(document.data, "", report))
-    keys = ", ".join(finding.location for finding in report.findings[:3] if finding.location)
+    keys = ", ".join(finding.location for finding in report.findings()[:3] if finding.location)
     about = f" It has keys that may be about CORS: {keys}." if keys else ""
     titles = "; ".join(form.title for form in _ORDER)
     raise UsageError(f"The format was not recognised.{about} These are read: {titles}.")

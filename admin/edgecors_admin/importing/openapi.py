@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgecors_admin.importing import api_cors, rest_api
 from edgecors_admin.importing.documents import Document
 from edgecors_admin.importing.formats import Format
-from edgecors_admin.importing.rules import Resource
+from edgecors_admin.importing.rules import Resource, start_resource
 from edgecors_admin.importing.sections import Value
 
 CORS = "x-amazon-apigateway-cors"
@@ -27,7 +27,7 @@ def read_api(value: Value, name: str) -> list[Resource]:
     """The API of a document, which may stand in a template."""
     if (cors := value.get(CORS)) is not None:
         return [api_cors.read_api(cors, name)]
-    resource = Resource(name, "REST API", next_step=rest_api.NEXT_STEP)
+    resource = start_resource(value.report, name, "REST API", rest_api.NEXT_STEP)
     paths = value.get("paths")
     has_settings = False
     uncovered: list[str] = []

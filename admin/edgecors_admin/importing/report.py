@@ -12,19 +12,22 @@ MAX_SHOWN = 80
 
 
 class Report:
-    """Collects findings; at most 20 of one code, the others are counted.
+    """Collects findings; at most 20 of one code are listed, the others are counted.
 
-    ``hint`` says how the variables of this format get their values, such as "Run serverless print". ``locations`` are
-    the places of the source that were read, ``defaults`` the default values of a template's parameters.
+    Attributes:
+        hint: how the variables of this format get their values, such as "Run serverless print".
+        locations: the places of the source that were read.
+        defaults: the default values of a template's parameters.
+        resource: the name of the resource that is being read; findings belong to it.
     """
 
     def __init__(self) -> None:
         self.hint = ""
         self.locations: set[str] = set()
         self.defaults: dict[str, str] = {}
-        self._findings: list[Finding] = []
-        self._seen: set[Finding] = set()
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self.resource = ""
+        self._findings: dict[tuple[str, Finding], None] = {}
+        self._counts: Counter[tuple[str, str, str]] = Counter()
 
     def error(self, code: str, location: str, message: str, remedy: str = "") -> None:
         """Something that gives no policy."""
@@ -49,24 +52,34 @@ class Report:
             message += f"; the parameter's default is {shown(default)}"
         self.skip("import-unresolved", location, message, self.hint)
 
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """All findings, then one for each code that has too many."""
+    def findings(self, resource: str | None = None) -> tuple[Finding, ...]:
+        """The findings of one resource, or of all; then one for each code that has too many."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for (owner, severity, code), count in self._counts.items():
+            if resource in (None, owner):
+                counts[severity, code] += count
+        listed: list[Finding] = []
+        left: Counter[tuple[str, str]] = Counter()
+        for owner, finding in self._findings:
+            if resource in (None, owner):
+                left[finding.severity, finding.code] += 1
+                if left[finding.severity, finding.code] <= MAX_FINDINGS_OF_ONE_CODE:
+                    listed.append(finding)
         more = [
             Finding(severity, "more-findings", "", f"{count - MAX_FINDINGS_OF_ONE_CODE} more of {code}")
-            for (severity, code), count in self._counts.items()
+            for (severity, code), count in counts.items()
             if count > MAX_FINDINGS_OF_ONE_CODE
         ]
-        return (*self._findings, *more)
+        return (*listed, *more)
 
     def _add(self, severity: str, code: str, location: str, message: str, remedy: str) -> None:
-        if self._counts[severity, code] < MAX_FINDINGS_OF_ONE_CODE:
+        key = (self.resource, severity, code)
+        if self._counts[key] < MAX_FINDINGS_OF_ONE_CODE:
             finding = Finding(severity, code, shortened(location), message, remedy)
-            if finding in self._seen:
+            if (self.resource, finding) in self._findings:
                 return
-            self._seen.add(finding)
-            self._findings.append(finding)
-        self._counts[severity, code] += 1
+            self._findings[self.resource, finding] = None
+        self._counts[key] += 1
 
 
 def shown(value: object) -> str:

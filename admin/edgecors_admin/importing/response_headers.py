@@ -14,6 +14,7 @@ from edgecors_admin.importing.rules import (
     SourceRule,
     read_credentials,
     read_origins,
+    start_resource,
     usable,
 )
 from edgecors_admin.importing.sections import Section, Value
@@ -59,7 +60,7 @@ def read_config(config: Value, name: str) -> Resource | None:
         return None
     if len(items := cors.items()) == 1:
         cors = items[0]
-    resource = Resource(name, "response headers policy", next_step=_NEXT_STEP)
+    resource = start_resource(config.report, name, "response headers policy", _NEXT_STEP)
     for other in _OTHER_SECTIONS:
         if config.raw(other) not in (None, [], {}, [{"items": []}]):
             message = "is not about CORS and stays in the response headers policy"

@@ -17,6 +17,7 @@ from edgecors_admin.importing.rules import (
     SourceRule,
     is_usable,
     read_credentials,
+    start_resource,
     to_origins,
     usable,
 )
@@ -40,8 +41,8 @@ _HEADERS = {
 
 def read_sam_cors(value: Value, name: str) -> Resource:
     """``Cors`` of ``AWS::Serverless::Api``: a quoted origin, or an object."""
-    resource = Resource(name, "REST API", next_step=NEXT_STEP)
     report = value.report
+    resource = start_resource(report, name, "REST API", NEXT_STEP)
     report.locations.add(value.location)
     if isinstance(value.data, str):
         origins = _static_origin(value)
@@ -103,16 +104,17 @@ def read(value: Value) -> list[Resource]:
     integration = value.get("methodIntegration") or value
     responses = integration.get("integrationResponses")
     answers = [answer for _, answer in responses.members()] if responses is not None else [integration]
-    rules = [rule for answer in answers if (rule := _read_response(answer, "")) is not None]
-    if rules:
+    resource = start_resource(value.report, "rest-api", "REST API", NEXT_STEP)
+    resource.rules = [rule for answer in answers if (rule := _read_response(answer, "")) is not None]
+    if resource.rules:
         message = "the input does not name the path, so the policy is for all paths"
         value.report.warn("import-default", "", message, 'Add "paths", or import get-resources --embed methods.')
-    return [Resource("rest-api", "REST API", rules, next_step=NEXT_STEP)]
+    return [resource]
 
 
 def read_resources(items: Value, name: str) -> Resource | None:
     """The resources of an API with their methods (``get-resources --embed methods``); None without CORS settings."""
-    resource = Resource(name, "REST API", next_step=NEXT_STEP)
+    resource = start_resource(items.report, name, "REST API", NEXT_STEP)
     uncovered: list[str] = []
     has_settings = False
     for item in items.items():

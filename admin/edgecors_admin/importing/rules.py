@@ -100,6 +100,12 @@ class Resource:
     next_step: str = ""
 
 
+def start_resource(report: Report, name: str, kind: str, next_step: str = "") -> Resource:
+    """A resource without rules, to which the findings that follow belong."""
+    report.resource = name
+    return Resource(name, kind, next_step=next_step)
+
+
 @dataclass(frozen=True)
 class Origins:
     """Origins that were read: ``texts`` are canonical, None for every origin."""

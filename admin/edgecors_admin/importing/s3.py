@@ -17,6 +17,7 @@ from edgecors_admin.importing.rules import (
     Settings,
     SourceRule,
     read_origins,
+    start_resource,
     usable,
 )
 from edgecors_admin.importing.sections import Section, Value, folded
@@ -57,13 +58,13 @@ def read_bucket(value: Value, name: str) -> Resource:
     Raises:
         UsageError: there is no rule.
     """
+    resource = start_resource(value.report, name, "S3 bucket")
     rules = value
     if isinstance(value.data, dict) and not _is_rule(value.data):
         section = Section(value)
         rules = section.take(*_RULE_LISTS) or Value([], value.location, value.report)
         value.report.locations.add(value.location)
         section.finish(_RULE_LISTS)
-    resource = Resource(name, "S3 bucket")
     if rules.data == []:
         raise UsageError("There are no CORS rules in this S3 configuration.")
     if rules.resolved():

@@ -20,6 +20,7 @@ from edgecors_admin.importing.rules import (
     is_usable,
     read_credentials,
     read_origins,
+    start_resource,
     to_methods,
     usable,
 )
@@ -85,15 +86,14 @@ def _events(value: Value, kind: str) -> Iterable[tuple[Value, Value]]:
 
 
 def _read_http_api(cors: Value, value: Value) -> Resource:
-    resource = Resource(
-        "http-api", api_cors.HTTP_API, next_step="Remove provider.httpApi.cors: it overrides the service."
-    )
+    step = "Remove provider.httpApi.cors: it overrides the service."
+    resource = start_resource(value.report, "http-api", api_cors.HTTP_API, step)
     _read_settings(cors, resource, _route_methods(value))
     return resource
 
 
 def _read_url(cors: Value, name: str) -> Resource:
-    resource = Resource(name, api_cors.FUNCTION_URL, next_step="Remove url.cors of the function.")
+    resource = start_resource(cors.report, name, api_cors.FUNCTION_URL, "Remove url.cors of the function.")
     _read_settings(cors, resource, None)
     return resource
 
@@ -151,7 +151,8 @@ def _route_methods(value: Value) -> tuple[str, ...] | None:
 
 def _read_rest_api(value: Value) -> list[Resource]:
     """The REST API of all ``http`` events; None of them has CORS settings: no resource."""
-    resource = Resource("rest-api", "REST API", next_step=f"Remove cors from the http events. {rest_api.NEXT_STEP}")
+    step = f"Remove cors from the http events. {rest_api.NEXT_STEP}"
+    resource = start_resource(value.report, "rest-api", "REST API", step)
     uncovered: list[str] = []
     has_settings = False
     for _, event in _events(value, "http"):

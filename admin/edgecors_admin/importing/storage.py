@@ -13,6 +13,7 @@ from edgecors_admin.importing.rules import (
     Settings,
     read_credentials,
     read_origins,
+    start_resource,
     usable,
 )
 from edgecors_admin.importing.sections import Section, Value, folded
@@ -48,7 +49,7 @@ def read_google(value: Value) -> list[Resource]:
 
 def read_google_bucket(rules: Value, name: str) -> Resource:
     """A bucket's rules. ``responseHeader`` names headers that pages may send, and that they may read."""
-    resource = Resource(name, "Google Cloud Storage bucket")
+    resource = start_resource(rules.report, name, "Google Cloud Storage bucket")
     for item in rules.items():
         section = item.section()
         if section is None:
@@ -99,7 +100,7 @@ def read_azure(value: Value) -> list[Resource]:
 
 def read_azure_storage(rules: Value, name: str) -> Resource:
     """Rules of a storage service; texts may have commas."""
-    resource = Resource(name, "Azure storage")
+    resource = start_resource(rules.report, name, "Azure storage")
     for item in rules.items():
         section = item.section()
         if section is None:
@@ -121,7 +122,7 @@ def _azure_app(
     section: Section, origin_keys: tuple[str, ...], credentials_keys: tuple[str, ...], name: str
 ) -> Resource:
     """An app: it allows all methods and headers."""
-    resource = Resource(name, "Azure app", next_step="Remove the app's own CORS origins.")
+    resource = start_resource(section.report, name, "Azure app", "Remove the app's own CORS origins.")
     section.report.locations.add(section.location)
     origins = read_origins(section.take(*origin_keys), Matching.EXACT, split=True)
     credentials = read_credentials(section.take(*credentials_keys))

@@ -8,7 +8,7 @@ from typing import Any
 from edgecors_admin.importing import api_cors, response_headers, rest_api, s3, storage
 from edgecors_admin.importing.documents import Document
 from edgecors_admin.importing.formats import Format
-from edgecors_admin.importing.rules import Resource
+from edgecors_admin.importing.rules import Resource, start_resource
 from edgecors_admin.importing.sections import Value
 
 HINT = "Run terraform show -json and import its output, which has the values."
@@ -77,8 +77,8 @@ def _rest_apis(value: Value) -> list[Resource]:
         api, path = paths.get(answer.name("resource_id"), ("", ""))
         parameters = answer.get("response_parameters")
         if path and parameters is not None:
+            resource = apis.setdefault(api, start_resource(value.report, api, "REST API", rest_api.NEXT_STEP))
             rule = rest_api.read_static_headers(parameters, path, answer.get("response_templates"))
-            resource = apis.setdefault(api, Resource(api, "REST API", next_step=rest_api.NEXT_STEP))
             resource.rules += [rule] if rule is not None else []
     for name, resource in apis.items():
         covered = {path for rule in resource.rules for path in rule.paths}
