@@ -19,6 +19,7 @@ from edgecors_admin.account import Account
 from edgecors_admin.attach import same
 
 from tests.cli.conftest import Command
+from tests.docs.markdown import blocks, read
 
 ID = "EDFDVBD6EXAMPLE"
 EDGE = "arn:aws:lambda:us-east-1:123456789012:function:edgecors-edge:3"
@@ -568,6 +569,15 @@ def test_doctor_reports_what_is_missing_and_what_a_page_sees(edgecors: Command, 
     }
     text = edgecors("doctor", ID, "--behavior", "*").out
     assert "preflight: a 403 from CloudFront, because OPTIONS is not allowed" in text
+
+
+@pytest.mark.parametrize(
+    ("number", "fields"), [(0, {"functions": {"viewer-request": REWRITE}}), (1, {"lambdas": VIEWER})]
+)
+def test_documented_output_is_current(number: int, fields: dict[str, Any], edgecors: Command, play: Play) -> None:
+    play(configuration(behavior(methods=["GET", "HEAD", "OPTIONS"], **fields)))
+    call, _, expected = blocks(read("attach.md"), "console")[number].partition("\n")
+    assert edgecors(*call.removeprefix("$ edgecors ").split()).out == expected
 
 
 def test_doctor_without_edgecors_says_how_to_attach(edgecors: Command, play: Play) -> None:
