@@ -28,7 +28,7 @@ from edgecors_cli.render import SHOWN, difference, findings, line, text_differen
 Origins = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="ORIGIN...", help="Origins, patterns, @lists; also pasted URLs. - reads them from standard input."
+        metavar="ORIGIN", help="Origins, patterns, @lists; also pasted URLs. - reads them from standard input."
     ),
 ]
 FromFile = Annotated[str | None, typer.Option("--from", metavar="FILE", help="Read origins from a file as well.")]
