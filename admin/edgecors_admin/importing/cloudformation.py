@@ -90,6 +90,7 @@ def _read_part(value: Value) -> list[Resource]:
 
 def _read_resource(value: Value, name: str, template: Value, paths: Paths) -> list[Resource]:
     """The resource, if it is of a type with CORS settings and has some."""
+    value.report.resource = name
     if value.data["Type"] == "AWS::ApiGateway::Method":
         return _read_method(value, paths)
     reader = _READERS.get(value.data["Type"])
