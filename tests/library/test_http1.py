@@ -145,6 +145,19 @@ def test_open_is_continued_by_an_exchange(authority: Authority) -> None:
         connection.close()
 
 
+@pytest.mark.parametrize("minutes", [0.5, 60])
+def test_open_begun_long_ago_and_given_up_is_begun_again(clocks: Clocks, minutes: float) -> None:
+    """As for the home Region, whose connection is begun at the start and may be needed hours later."""
+    with ScriptedServer(close_before_the_answer, answer_once) as server:
+        connection = HttpConnection(Endpoint(server.url))
+        connection.open(0)
+        wait_until(lambda: connection._connecting is None or connection.open(0), "it is connected")
+        clocks.wall_ahead = 60 * minutes
+        assert exchange(connection) == b"1"
+        assert server.connections == 2
+        connection.close()
+
+
 def test_lookup_left_behind_is_used_by_the_next_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
     lookups: list[object] = []

@@ -117,17 +117,12 @@ class HttpConnection:
         self._polls = 0
         self._may_restart = False
 
-    @property
-    def busy(self) -> bool:
-        """Whether an exchange is in progress."""
-        return self._work is not None
-
     def close(self) -> None:
         """Close the connection and drop what is in progress, except for the look-up of the address."""
         for work in (self._work, self._connecting):
             if work is not None:
                 work.close()
-        self._work = self._connecting = None
+        self._work = self._connecting = self._pending = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -153,14 +148,12 @@ class HttpConnection:
             request: makes the message; called when the connection is ready to send it, again if it is sent again.
             patience: seconds without any progress after which the exchange fails.
         """
-        if self._work is not None:
+        dead = self._socket is not None and not _is_alive(self._socket)
+        if dead or self._work is not None or self._idle.seconds > MAX_IDLE:
             self.close()
-        if self._socket is not None and (self._idle.seconds > MAX_IDLE or not _is_alive(self._socket)):
-            self._socket.close()
-            self._socket = None
         self._request, self._patience = request, patience
         self._polls = 0
-        self._may_restart = self._socket is not None
+        self._may_restart = self._socket is not None or self._connecting is not None
         self._begin()
 
     def _begin(self) -> None:
