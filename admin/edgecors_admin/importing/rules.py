@@ -12,7 +12,7 @@ from enum import Enum
 
 from edgecors.characters import is_token
 from edgecors.fetch import SAFELISTED_RESPONSE_HEADERS, is_forbidden_method
-from edgecors.findings import ERROR, REPAIRED
+from edgecors.findings import ERROR, REPAIRED, Finding
 from edgecors.origin import Pattern, parse_pattern
 
 from edgecors_admin.errors import UsageError
@@ -143,21 +143,19 @@ def to_origins(texts: Iterable[Text], matching: Matching, report: Report) -> Ori
 
 
 def _to_patterns(entry: Text, matching: Matching, report: Report) -> list[str]:
+    """The patterns of one entry: what it says, or what allows less; none if there is nothing safe."""
     pattern, findings = parse_pattern(entry.text)
     if pattern is None or _is_careless(pattern):
-        texts, message = _approximate(entry.text, matching)
-        if texts:
-            report.warn("import-narrower", entry.location, f"{shown(entry.text)} {message}")
-            return texts
-        if message or pattern is not None:
-            report.skip("import-origin", entry.location, f"{shown(entry.text)} {message}", _schemes(entry.text))
-            return []
-        error = next(finding for finding in findings if finding.severity == ERROR)
-        report.skip("import-origin", entry.location, error.message, error.remedy)
-        return []
-    refusal = _refusal(pattern, matching, repaired=any(f.severity == REPAIRED for f in findings))
-    if refusal:
-        remedy = f"Add {shown(pattern.text)} by hand if you want it."
+        nearest, loss = _nearest(entry.text, matching)
+        if nearest:
+            report.warn("import-narrower", entry.location, f"{shown(entry.text)} {loss}")
+        else:
+            message, remedy = _problem(entry.text, findings)
+            report.skip("import-origin", entry.location, message, remedy)
+        return nearest
+    is_repaired = any(finding.severity == REPAIRED for finding in findings)
+    if refusal := _refusal(pattern, matching, repaired=is_repaired):
+        remedy = f"If you want it: edgecors allow SITE {shown(pattern.text)}."
         report.skip("import-origin", entry.location, f"{shown(entry.text)} {refusal}", remedy)
         return []
     if pattern.kind == "label" and matching is Matching.GLOB:
@@ -182,41 +180,48 @@ def _refusal(pattern: Pattern, matching: Matching, *, repaired: bool) -> str:
     return ""
 
 
-def _approximate(text: str, matching: Matching) -> tuple[list[str], str]:
-    """Patterns that allow less than a text which is not one of a policy's, with what they leave out; or why none."""
-    if "," in text.strip(","):
-        return [], "has several origins in one value, which allowed none of them"
+def _nearest(text: str, matching: Matching) -> tuple[list[str], str]:
+    """Patterns that allow less than a text which is not one of a policy's, and what they leave out."""
     scheme, separator, rest = text.partition("://")
-    if matching is Matching.SUBDOMAIN and not separator:
+    if matching is Matching.EXACT or "," in text:
+        return [], ""
+    if not separator and (matching is Matching.SUBDOMAIN or text.startswith("*.")):
         return _accepted(f"https://{text}"), "is allowed for https only; add the same with http:// if you need it"
-    if not separator and "*" not in text:
-        return [], "has no scheme, so it never matched the origin of a page"
     if matching is not Matching.GLOB or "*" not in text:
-        return ([], "is a pattern that a policy does not have") if "*" in text else ([], "")
-    if not separator and text.startswith("*."):
-        return _accepted(f"https://{text}"), "is allowed for https only; add the same with http:// if you need it"
-    if scheme in ("http*", "*") and rest:
+        return [], ""
+    if scheme in ("http*", "*"):
         return _accepted(f"https://{rest}", f"http://{rest}"), "is allowed for https and http only"
-    if rest.startswith("*") and not rest.startswith("*.") and "." in rest:
-        candidates = _accepted(f"{scheme}://*.{rest[1:]}", f"{scheme}://{rest[1:]}")
-        return candidates, "also matches other sites whose names end like this; they are left out"
-    if rest.endswith("*") and "." in rest[:-1].rstrip(":.").rpartition("//")[2] and not rest.endswith((".*", ":*")):
+    if rest.startswith("*") and not rest.startswith("*."):
+        nearest = _accepted(f"{scheme}://*.{rest[1:]}", f"{scheme}://{rest[1:]}")
+        return nearest, "also matches other sites whose names end like this; they are left out"
+    if rest.endswith("*") and not rest.endswith((".*", ":*")):
         return _accepted(f"{scheme}://{rest[:-1]}"), "also matches other sites whose names start like this; left out"
-    return [], "is a pattern that a policy does not have"
+    return [], ""
 
 
 def _accepted(*texts: str) -> list[str]:
-    """Those of the texts that are canonical patterns."""
+    """Those of the texts that are canonical patterns of sites with a dot in their name."""
     patterns = [parse_pattern(text) for text in texts]
-    return [p.text for p, findings in patterns if p is not None and not findings and p.port != "*"]
+    return [p.text for p, findings in patterns if p is not None and not findings and p.port != "*" and "." in p.host]
 
 
-def _schemes(text: str) -> str:
-    if "," in text:
-        return "Write one entry for each origin."
-    if "://" not in text and "*" not in text:
-        return f"Write {shown(f'https://{text}')}."
-    return "List the origins, or write https://*.example.com with a domain that is yours."
+def _problem(text: str, findings: Iterable[Finding]) -> tuple[str, str]:
+    """Why nothing can be made of an entry, and what to write instead."""
+    if "," in text.strip(","):
+        return (
+            f"{shown(text)} has several origins in one value, which allowed none of them",
+            "Write one entry for each.",
+        )
+    if "*" in text:
+        remedy = "List the origins, or write https://*.example.com with a domain that is yours."
+        return f"{shown(text)} is a pattern that a policy does not have", remedy
+    if "://" not in text:
+        return (
+            f"{shown(text)} has no scheme, so it never matched the origin of a page",
+            f"Write {shown(f'https://{text}')}.",
+        )
+    error = next(finding for finding in findings if finding.severity == ERROR)
+    return error.message, error.remedy
 
 
 def read_methods(value: Value) -> tuple[str, ...] | None:
