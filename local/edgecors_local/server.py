@@ -8,6 +8,7 @@ import functools
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +22,18 @@ from edgecors_local.edge_app import EdgeApp, line
 from edgecors_local.errors import LocalError
 from edgecors_local.forwarding import Upstream
 from edgecors_local.front import Front
+from edgecors_local.functions_front import FunctionsInvoker, build_functions, require_engine
 from edgecors_local.gateway import Gateway
 from edgecors_local.gateway_forms import form_of
 from edgecors_local.http import Exchange, HttpRequest
-from edgecors_local.invoke import Container, Containers, Handler, InProcess, Say
+from edgecors_local.invoke import Container, Containers, Handler, InProcess, Invoker, Say
 from edgecors_local.playground.page import Setup, make_page
 from edgecors_local.playground.trials import Trials
 from edgecors_local.runtime import EmulatedContainer, Tools, artifact
 from edgecors_local.serving import AppServer, bind
 
-CLOUDFRONT: Final = ("cloudfront-viewer", "cloudfront-origin")
+FUNCTIONS: Final = "cloudfront-functions"
+CLOUDFRONT: Final = ("cloudfront-viewer", "cloudfront-origin", FUNCTIONS)
 STAGED: Final = ("http-api", "rest-api")
 FRONTS: Final = (*CLOUDFRONT, *STAGED, "function-url", "alb", "alb-single-value")
 PAGE_PORT: Final = 8081
@@ -193,7 +196,8 @@ def _cloudfront(
     say: Say,
     stack: contextlib.AsyncExitStack,
 ) -> Front:
-    setup = plan.front.removeprefix("cloudfront-")
+    # Lambda@Edge's triggers are those of the viewer set-up; the functions take two of them over.
+    setup = "viewer" if plan.front == FUNCTIONS else plan.front.removeprefix("cloudfront-")
     behavior = handlers.edge_behavior(setup, plan.template).unkeyed(plan.unkeyed)
     upstream = Upstream(upstream_url)
     invoke: InProcess | Containers
@@ -203,7 +207,23 @@ def _cloudfront(
     else:
         invoke = InProcess(handler or handlers.edge_handler(setup, say, stack))
     stack.callback(invoke.close)
+    if plan.front == FUNCTIONS:
+        functions = _functions(source, invoke, say, stack)
+        return CloudFront(plan.front, behavior, functions, upstream, distribution=Distribution(id=source.site))
     return CloudFront(plan.front, behavior, invoke, upstream, distribution=Distribution(id=source.site))
+
+
+def _functions(
+    source: policy_source.Source, rest: Invoker, say: Say, stack: contextlib.AsyncExitStack
+) -> FunctionsInvoker:
+    from edgecors.store import HOME_REGION, store_from_environment
+    from edgecors.telemetry import Telemetry
+
+    engine = require_engine(say)
+    directory = build_functions(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecors-functions-"))))
+    store = store_from_environment(Telemetry(lambda line: None), home=HOME_REGION)
+    stack.callback(store.reset_after_restore)
+    return FunctionsInvoker(engine, directory, source.site, functools.partial(store.get, source.site), rest, say)
 
 
 def _emulated(

@@ -15,6 +15,7 @@ class FrontName(StrEnum):
 
     cloudfront_viewer = "cloudfront-viewer"
     cloudfront_origin = "cloudfront-origin"
+    cloudfront_functions = "cloudfront-functions"
     http_api = "http-api"
     rest_api = "rest-api"
     function_url = "function-url"
