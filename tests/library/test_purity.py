@@ -1,4 +1,4 @@
-"""The engine does no I/O and the library needs nothing but the standard library's cheap part."""
+"""The structure: what may import what, what does no I/O, and where events are looked into."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ def imports(source: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("module", ENGINE)
-def test_the_engine_imports_nothing_that_reads_or_tells(module: str) -> None:
+def test_engine_imports_nothing_that_does_io(module: str) -> None:
     used = {name.partition(".")[0] for name in imports(LIBRARY / f"{module}.py")}
     assert used & IMPURE == set()
 
 
 @pytest.mark.parametrize("module", ENGINE)
-def test_the_engine_calls_nothing_that_reads_or_tells(module: str) -> None:
+def test_engine_calls_nothing_that_does_io(module: str) -> None:
     tree = ast.parse((LIBRARY / f"{module}.py").read_text())
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert called & {"open", "print", "input", "exec", "eval", "compile", "__import__", "globals", "setattr"} == set()
     assert not any(isinstance(node, ast.Global | ast.Nonlocal) for node in ast.walk(tree))
 
 
-def test_the_engine_s_modules_import_only_each_other() -> None:
+def test_engine_imports_of_the_library_only_itself() -> None:
     engine = {module.rpartition("/")[2] for module in ENGINE}
     for module in ENGINE:
         for node in ast.walk(ast.parse((LIBRARY / f"{module}.py").read_text())):
@@ -70,7 +70,7 @@ def test_the_engine_s_modules_import_only_each_other() -> None:
                 assert node.module in engine, (module, node.module)
 
 
-def test_the_library_imports_the_standard_library_only() -> None:
+def test_library_imports_the_standard_library_only() -> None:
     for source in LIBRARY.rglob("*.py"):
         others = {name.partition(".")[0] for name in imports(source)} - sys.stdlib_module_names - {"edgecors"}
         assert others <= FOREIGN.get(source.name, set()), source
@@ -83,7 +83,7 @@ EXPENSIVE = {
     *("datetime", "asyncio", "email", "tempfile", "subprocess", "concurrent.futures", "difflib", "uuid", "decimal"),
     *("boto3", "botocore", "aws_lambda_powertools"),
 }
-DATA_PATH = """
+REQUEST_PATH = """
 import sys
 sys.path.insert(0, sys.argv[1])
 {runtime}
@@ -100,24 +100,102 @@ print(*sorted(set(sys.modules) - before), sep="\\n")
 """
 
 
-def loaded_by_the_data_path() -> set[str]:
-    code = DATA_PATH.format(runtime=RUNTIME)
+def loaded_by_the_request_path() -> set[str]:
+    code = REQUEST_PATH.format(runtime=RUNTIME)
     command = [sys.executable, "-I", "-S", "-c", code, str(LIBRARY.parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return set(done.stdout.split())
 
 
-def test_the_data_path_loads_nothing_expensive_beside_the_runtime() -> None:
-    loaded = loaded_by_the_data_path()
+def test_request_path_loads_no_slow_module() -> None:
+    loaded = loaded_by_the_request_path()
     assert {"edgecors.decision", "edgecors.edge", "edgecors.store"} <= loaded
     assert loaded & EXPENSIVE == set()
 
 
-def test_the_data_path_s_modules_are_these() -> None:
+def test_request_path_loads_these_modules_only() -> None:
     """A new one is a new cost of every cold start: add it here when it is worth that."""
-    others = {name for name in loaded_by_the_data_path() if name.partition(".")[0] != "edgecors"}
+    others = {name for name in loaded_by_the_request_path() if name.partition(".")[0] != "edgecors"}
     assert others <= {
         *("binascii", "hashlib", "_hashlib", "_blake2", "_sha2", "hmac", "socket", "_socket", "select", "selectors"),
         *("zlib", "array", "errno", "__future__"),
     }
+
+
+ROOT = LIBRARY.parents[2]
+PACKAGES = ("edgecors", "edgecors_admin", "edgecors_cli", "edgecors_local", "edgecors_guard", "tests")
+TERMINAL = {"typer", "rich"}
+# Each part with the packages of ours, and the terminal libraries, that it must not import.
+FORBIDDEN = {
+    "layers/edgecors": {"edgecors_admin", "edgecors_cli", "edgecors_local", "tests", *TERMINAL},
+    "admin": {"edgecors_cli", "edgecors_local", "tests", *TERMINAL},
+    "local": {"edgecors_cli", "tests", *TERMINAL},
+    "cli": {"tests"},
+    "functions": {"edgecors_cli", "edgecors_local", "tests", *TERMINAL},
+    "harness": {"tests"},
+    "bench": {"tests"},
+}
+
+
+@pytest.mark.parametrize("part", FORBIDDEN)
+def test_imports_run_downwards_only(part: str) -> None:
+    sources = list((ROOT / part).rglob("*.py"))
+    assert sources
+    for source in sources:
+        used = {name.partition(".")[0] for name in imports(source)}
+        assert used & FORBIDDEN[part] == set(), source
+
+
+def modules_of(package: Path) -> dict[str, set[str]]:
+    """Each module of a package with the modules of the same package that it imports when it runs."""
+    graph: dict[str, set[str]] = {}
+    names = {".".join(path.relative_to(package).with_suffix("").parts): path for path in package.rglob("*.py")}
+    for name, path in names.items():
+        tree = ast.parse(path.read_text())
+        never = type_checking_only(tree)
+        graph[name] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.level and node not in never:
+                base = name.split(".")[: -node.level]
+                target = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+                graph[name] |= {target} if target in names else {f"{target}.{a.name}".strip(".") for a in node.names}
+    return graph
+
+
+def test_library_has_no_import_circle() -> None:
+    graph = modules_of(LIBRARY)
+    assert "decision" in graph["edge"]
+    remaining = dict(graph)
+    while remaining:
+        leaves = {name for name, imported in remaining.items() if not imported & remaining.keys()}
+        assert leaves, f"a circle among {sorted(remaining)}"
+        remaining = {name: imported for name, imported in remaining.items() if name not in leaves}
+
+
+def test_policy_knows_nothing_of_decisions() -> None:
+    assert not modules_of(LIBRARY)["policy"] & {"decision", "memory"}
+
+
+def test_only_adapters_look_into_events() -> None:
+    for source in LIBRARY.rglob("*.py"):
+        if source.parent.name != "events":
+            assert not any(mark in source.read_text() for mark in ("event[", "event.get(", '["Records"]')), source
+
+
+def test_only_the_decision_puts_cors_headers_together() -> None:
+    for source in LIBRARY.rglob("*.py"):
+        if source.name != "decision.py":
+            for node in ast.walk(ast.parse(source.read_text())):
+                text = node.value if isinstance(node, ast.Constant) else None
+                assert not (isinstance(text, str) and text.startswith("Access-Control-Allow-")), source
+
+
+def test_class_name_is_used_once_in_the_product() -> None:
+    places: dict[str, list[str]] = {}
+    for part in ("layers", "admin", "cli", "local", "functions"):
+        for source in (ROOT / part).rglob("*.py"):
+            for node in ast.walk(ast.parse(source.read_text())):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(f"{source.relative_to(ROOT)}:{node.lineno}")
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
