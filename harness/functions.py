@@ -20,7 +20,7 @@ from edgecors.document import PolicyError, load_policy
 from edgecors.edge import Edge
 from edgecors.policy import Policy
 from edgecors.telemetry import Telemetry
-from edgecors_admin.key_value_store import CompiledPolicy, Limits, TooLargeError, compile_policy, pointer_keys
+from edgecors_admin.key_value_store import CompiledPolicy, Limits, PolicyTooLargeError, compile_policy, pointer_keys
 from edgecors_local.javascript import Engine, EngineError, find_engine
 
 from harness import generate
@@ -129,7 +129,7 @@ def _policies(random: Random, summary: Summary) -> Iterator[tuple[generate.Case,
         try:
             yield case, policy, compile_policy(policy, SITE, sequence, pick(random, LIMITS))
             summary.counts["policies"] += 1
-        except TooLargeError:
+        except PolicyTooLargeError:
             summary.counts["too_large"] += 1
 
 

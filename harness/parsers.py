@@ -138,7 +138,7 @@ def response(data: bytes) -> None:
     import socket
     import time
 
-    from edgecors.aws import AwsError
+    from edgecors.aws import ReadError
     from edgecors.aws.http1 import Endpoint, HttpConnection, ResponseParser
     from edgecors.aws.parameters import _parameters, _result
 
@@ -152,7 +152,7 @@ def response(data: bytes) -> None:
         try:
             if response := connection._drive(connection._receive(ResponseParser(ours)), time.monotonic() + 0.2):
                 _parameters(_result(*response))
-        except (OSError, ValueError, AwsError):
+        except (OSError, ValueError, ReadError):
             pass
         connection.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from edgecors.aws import AwsError
+from edgecors.aws import ReadError
 from edgecors.aws.http1 import MAX_IDLE
 from edgecors.aws.parameters import Parameter
 
@@ -112,13 +112,13 @@ class SimulatedRegion:
         self._used_at = self._clock.wall
         self.reads += 1
         if self._throttled():
-            raise AwsError("ThrottlingException", "Rate exceeded")
+            raise ReadError("ThrottlingException", "Rate exceeded")
         return answer
 
     def _attempt(self, deadline: float) -> dict[str, Parameter] | None:
         try:
             return self._proceed(deadline)
-        except AwsError:
+        except ReadError:
             self.close()
             if not self._may_restart:
                 raise
@@ -140,12 +140,12 @@ class SimulatedRegion:
                 self.round_trip = max(self.round_trip or 0.0, wait)
             if clock.wall < self._arrives_at:
                 if clock.wall - self._progress_at >= self._patience - 0.002:
-                    raise AwsError("timeout", "no progress in time")
+                    raise ReadError("timeout", "no progress in time")
                 return None
             self._progress_at = self._served_at = clock.wall
             self._arrives_at = None
             if self._reset:
-                raise AwsError("connection", "reset")
+                raise ReadError("connection", "reset")
             self._steps.pop(0)
         return self._answer
 

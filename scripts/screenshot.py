@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from edgecors_local.server import Plan, local_edge
+from edgecors_local.server import LocalPlan, local_edge
 from playwright.async_api import async_playwright
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "playground.png"
@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 1100, 1000
 async def take(program: str) -> None:
     """Runs the demonstration with its usual ports, and the playground in it to its end."""
     async with (
-        local_edge(Plan(port=8080, page_port=8081), lambda line: None) as running,
+        local_edge(LocalPlan(port=8080, page_port=8081), lambda line: None) as running,
         async_playwright() as playwright,
     ):
         browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])

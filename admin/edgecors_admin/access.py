@@ -26,7 +26,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Difference:
+class AccessDifference:
     """``gained`` and ``lost`` hold (who, where); ``changed`` has sentences about everything else that differs."""
 
     gained: tuple[tuple[str, str], ...] = ()
@@ -50,7 +50,7 @@ def compare(
     new: str | None,
     old_lists: Mapping[str, str | None] | None = None,
     new_lists: Mapping[str, str | None] | None = None,
-) -> Difference:
+) -> AccessDifference:
     """The difference between two texts of a policy.
 
     None and rejected policies allow nobody; rejections are listed in ``changed``.
@@ -102,9 +102,9 @@ class _Comparison:
     _entries: dict[object, frozenset[str]] = field(default_factory=dict)
     _differing: dict[tuple[int, int], list[str]] = field(default_factory=dict)
 
-    def result(self) -> Difference:
+    def result(self) -> AccessDifference:
         gained, lost = (tuple(dict.fromkeys(pairs)) for pairs in (self.gained, self.lost))
-        return Difference(gained, lost, tuple(dict.fromkeys(self.changed)))
+        return AccessDifference(gained, lost, tuple(dict.fromkeys(self.changed)))
 
     def entries(self, rule: Rule | None) -> frozenset[str]:
         """The entries of all grants of a rule."""

@@ -37,7 +37,7 @@ _REQUESTED = "also in this command"
 
 
 @dataclass(frozen=True)
-class Selection:
+class RuleSelection:
     """Which grant of a policy is meant: a rule by number, or the one that decides for a path (and host)."""
 
     rule: int | None = None
@@ -46,7 +46,7 @@ class Selection:
     host: str | None = None
 
     def __bool__(self) -> bool:
-        return self != Selection()
+        return self != RuleSelection()
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def allow_in_list(text: str, entries: Iterable[str]) -> EditOutcome:
     return EditOutcome(add_to_plain(text, new), new, others)
 
 
-def allow_in_site(text: str, entries: Iterable[str], lists: Lists, selection: Selection) -> EditOutcome:
+def allow_in_site(text: str, entries: Iterable[str], lists: Lists, selection: RuleSelection) -> EditOutcome:
     """Add entries to one grant of a policy's text (empty: a new plain list). Raises `CommandError`."""
     wanted = tuple(dict.fromkeys(entries))
     policy = _read(text, lists)
@@ -92,7 +92,7 @@ def revoke_in_list(text: str, entries: Iterable[str]) -> EditOutcome:
     )
 
 
-def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: Selection) -> EditOutcome:
+def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: RuleSelection) -> EditOutcome:
     """Remove entries from every grant of a policy's text, or from the rule that is selected. Raises `CommandError`."""
     wanted = tuple(dict.fromkeys(entries))
     policy = _read(text, lists)
@@ -108,7 +108,7 @@ def revoke_in_site(text: str, entries: Iterable[str], lists: Lists, selection: S
     return _revoked(text, edited, wanted, [_scope(rule, source, wanted) for rule in rules])
 
 
-def choose_grant(policy: Policy, selection: Selection) -> GrantNumber:
+def choose_grant(policy: Policy, selection: RuleSelection) -> GrantNumber:
     """The rule and grant that are meant. Raises `UsageError`, which lists the choices, when that is not clear."""
     rule = policy.rules[choose_rule(policy, selection)]
     if selection.grant is not None:
@@ -121,7 +121,7 @@ def choose_grant(policy: Policy, selection: Selection) -> GrantNumber:
     return rule.index, (listing or [0])[0]
 
 
-def choose_rule(policy: Policy, selection: Selection) -> int:
+def choose_rule(policy: Policy, selection: RuleSelection) -> int:
     """The number of the rule that is meant. Raises `UsageError`, which lists the rules, when that is not clear."""
     rules = policy.rules
     if selection.rule is not None:

@@ -53,7 +53,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Change:
+class ConfigChange:
     """A field of the behavior that gets another value; None for a field that is missing."""
 
     field: str
@@ -111,7 +111,7 @@ class Plan:
     pattern: str
     setup: str
     checks: tuple[Check, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[ConfigChange, ...]
 
     @property
     def blocked(self) -> bool:
@@ -384,7 +384,7 @@ def _association_conflicts(behavior: Mapping[str, Any], setup: str, functions: F
                 )
 
 
-def _association_changes(behavior: Mapping[str, Any], setup: str, functions: Functions) -> Iterator[Change]:
+def _association_changes(behavior: Mapping[str, Any], setup: str, functions: Functions) -> Iterator[ConfigChange]:
     lambdas, cloudfront_functions = associations(behavior)
     wanted = {event: arn for event, arn in lambdas.items() if arn.rpartition(":")[0] != functions.edge_name}
     wanted |= dict.fromkeys(SETUPS[setup], functions.edge)
@@ -420,7 +420,7 @@ def _association_changes(behavior: Mapping[str, Any], setup: str, functions: Fun
         )
 
 
-def _method_changes(behavior: Mapping[str, Any]) -> Iterator[Change]:
+def _method_changes(behavior: Mapping[str, Any]) -> Iterator[ConfigChange]:
     allowed = behavior.get("AllowedMethods") or {"Quantity": 2, "Items": ["GET", "HEAD"]}
     if "OPTIONS" not in allowed["Items"]:
         after = {**allowed, "Quantity": 3, "Items": ["GET", "HEAD", "OPTIONS"]}
@@ -430,7 +430,7 @@ def _method_changes(behavior: Mapping[str, Any]) -> Iterator[Change]:
         )
 
 
-def _response_policy_changes(behavior: Mapping[str, Any], policies: Policies) -> Iterator[Change]:
+def _response_policy_changes(behavior: Mapping[str, Any], policies: Policies) -> Iterator[ConfigChange]:
     policy = policies.response_headers
     if policy and policy.get("CorsConfig") and _is_cors_only(policy):
         yield _change(
@@ -441,8 +441,8 @@ def _response_policy_changes(behavior: Mapping[str, Any], policies: Policies) ->
         )
 
 
-def _change(behavior: Mapping[str, Any], field: str, after: Any, reason: str) -> Change:
-    return Change(field, copy.deepcopy(behavior.get(field)), after, reason)
+def _change(behavior: Mapping[str, Any], field: str, after: Any, reason: str) -> ConfigChange:
+    return ConfigChange(field, copy.deepcopy(behavior.get(field)), after, reason)
 
 
 def associations(behavior: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
@@ -501,7 +501,7 @@ def _items(behavior: Mapping[str, Any], field: str) -> list[dict[str, Any]]:
     return items
 
 
-def apply_changes(config: Mapping[str, Any], pattern: str, changes: tuple[Change, ...]) -> dict[str, Any]:
+def apply_changes(config: Mapping[str, Any], pattern: str, changes: tuple[ConfigChange, ...]) -> dict[str, Any]:
     """A copy of a distribution's configuration with the changes made."""
     result: dict[str, Any] = copy.deepcopy(dict(config))
     behavior = find_behavior(result, pattern)
@@ -528,7 +528,7 @@ def merge_record(record: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
 
 def undo(
     config: Mapping[str, Any], pattern: str, record: Mapping[str, Any]
-) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+) -> tuple[tuple[ConfigChange, ...], tuple[str, ...]]:
     """What detaching changes, and the fields that somebody else has changed since they were attached."""
     behavior = find_behavior(config, pattern)
     changes, drifted = [], []
@@ -537,7 +537,7 @@ def undo(
         if same(present, values["before"]):
             continue
         if same(present, values["after"]):
-            changes.append(Change(field, present, values["before"], "restore the value from before attaching"))
+            changes.append(ConfigChange(field, present, values["before"], "restore the value from before attaching"))
         else:
             drifted.append(field)
     return tuple(changes), tuple(drifted)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.attach import ERROR, OK, WARNING, Change, Check
+from edgecors_admin.attach import ERROR, OK, WARNING, Check, ConfigChange
 from edgecors_admin.distribution import RECORDS
 from edgecors_admin.errors import AwsError, CommandError
 
@@ -38,11 +38,13 @@ class AttachedResource:
         self.checks: tuple[Check, ...] = ()
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[ConfigChange, ...]:
         """What attaching changes."""
         if self.cors is None:
             return ()
-        return (Change("Cors", self.cors, None, "turn its own CORS settings off: they answer preflights themselves"),)
+        return (
+            ConfigChange("Cors", self.cors, None, "turn its own CORS settings off: they answer preflights themselves"),
+        )
 
     def write_cors(self, cors: Mapping[str, Any] | None) -> None:
         """Write the CORS settings; None turns them off."""

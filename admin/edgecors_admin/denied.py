@@ -57,7 +57,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Report:
+class DeniedReport:
     """All that was found, the most frequent first; Regions that could not be asked, with the reason."""
 
     refused: tuple[Refused, ...]
@@ -91,7 +91,7 @@ def find_refused(
     seconds: int,
     prefixes: Iterable[str] = PREFIXES,
     now: float | None = None,
-) -> Report:
+) -> DeniedReport:
     """Ask all Regions at once. Raises `AwsError` when none could be asked."""
     end = int(time.time() if now is None else now)
     regions, prefixes = list(regions), tuple(prefixes)
@@ -114,7 +114,7 @@ def find_refused(
     if answers and len(failed) == len(answers):
         raise AwsError(f"No Region could be asked: {next(iter(failed.values()))}")
     groups = tuple(f"{region}:{group}" for region, names, _, _ in answers for group in names)
-    return Report(_merged((region, rows) for region, _, rows, _ in answers), groups, failed)
+    return DeniedReport(_merged((region, rows) for region, _, rows, _ in answers), groups, failed)
 
 
 def _groups(client: CloudWatchLogsClient, prefixes: Iterable[str]) -> list[str]:

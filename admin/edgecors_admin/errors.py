@@ -37,5 +37,5 @@ class NotPermittedError(AwsError):
     """The caller lacks permission."""
 
 
-class TooLargeError(CommandError):
+class ValueTooLargeError(CommandError):
     """A value that does not fit a parameter, not even packed."""

@@ -72,7 +72,7 @@ class Limits:
         return size <= self.value_bytes - self.reserved
 
 
-class TooLargeError(ValueError):
+class PolicyTooLargeError(ValueError):
     """A policy that the functions can't hold.
 
     Attributes:
@@ -124,7 +124,7 @@ def compile_policy(policy: Policy, site: str, sequence: int = 1, limits: Limits 
         limits: for tests.
 
     Raises:
-        TooLargeError: the functions can't hold the policy.
+        PolicyTooLargeError: the functions can't hold the policy.
     """
     limits = limits or Limits()
     _check_globs(policy)
@@ -255,7 +255,7 @@ def _fill_buckets(sets: Sequence[_OriginEntries], most: int) -> list[str]:
     largest = max(groups, key=lambda key: len(_lines(groups[key])), default="")
     if groups and len(_lines(groups[largest])) > most:
         message = f"the entries for {largest!r} take more than {most:,} bytes, the most that one key can hold"
-        raise TooLargeError([_too_large(message)])
+        raise PolicyTooLargeError([_too_large(message)])
     hashes = {key: _hash(key) for key in groups}
     count = -(-sum(len(_lines(group)) for group in groups.values()) // int(most * _BUCKET_FILL))
     while groups:
@@ -321,17 +321,17 @@ def _dump(data: Any) -> str:
 def _check_globs(policy: Policy) -> None:
     count = sum(len(globs.texts) for rule in policy.rules for globs in (rule.hosts, rule.paths) if globs is not None)
     if count > MAX_GLOBS:
-        raise TooLargeError([_too_large(f"the policy has {count:,} hosts and paths, more than {MAX_GLOBS}")])
+        raise PolicyTooLargeError([_too_large(f"the policy has {count:,} hosts and paths, more than {MAX_GLOBS}")])
 
 
 def _check_size(compiled: CompiledPolicy, limits: Limits) -> None:
     if compiled.reads > limits.reads:
         message = f"a request would have to read {compiled.reads} keys, more than {limits.reads}"
-        raise TooLargeError([_too_large(message)])
+        raise PolicyTooLargeError([_too_large(message)])
     size = sum(len(key) + len(value) for key, value in compiled.content().items())
     if size > MAX_VERSION_BYTES:
         message = f"the policy takes {size:,} bytes of the store, more than the half of it, {MAX_VERSION_BYTES:,}"
-        raise TooLargeError([_too_large(message)])
+        raise PolicyTooLargeError([_too_large(message)])
 
 
 def _too_large(message: str) -> Finding:

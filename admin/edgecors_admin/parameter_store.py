@@ -11,7 +11,7 @@ from edgecors.packing import PREFIX as GZIP_PREFIX
 from edgecors.packing import unpack
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import TooLargeError
+from edgecors_admin.errors import ValueTooLargeError
 from edgecors_admin.size import ADVANCED, STANDARD, fitted, pack, size
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class Parameters:
         value = pack(text) if before is not None and before.packed else fitted(text)
         length = size(value)
         if length > ADVANCED:
-            raise TooLargeError(f"{name} would have {length} bytes (packed), and a parameter holds {ADVANCED}.")
+            raise ValueTooLargeError(f"{name} would have {length} bytes (packed), and a parameter holds {ADVANCED}.")
         kind: ParameterType = before.type if before is not None else new_type
         properties = self._described(name) if before is not None else {}
         tier = "Advanced" if length > STANDARD else "Standard"

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecors.findings import Finding
 
-from edgecors_admin.access import Difference, compare
+from edgecors_admin.access import AccessDifference, compare
 from edgecors_admin.edit import canonical, is_json
 from edgecors_admin.lint import lint, lint_list
 from edgecors_admin.parameter_store import Parameters, Stored
@@ -36,7 +36,7 @@ class PolicyPlan:
     """What to write (lists first), what that means for each site, and what is only in Parameter Store."""
 
     steps: tuple[Step, ...]
-    access: Mapping[str, Difference]
+    access: Mapping[str, AccessDifference]
     unchanged: tuple[str, ...]
     only_stored: tuple[str, ...]
     findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)

@@ -73,7 +73,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Difference:
+class HeaderDifference:
     """A header (or the status) that is not what the policy says, and what is probably behind it."""
 
     what: str
@@ -89,7 +89,7 @@ class Probed:
     case: Case
     decision: Decision
     reply: Reply
-    differences: tuple[Difference, ...]
+    differences: tuple[HeaderDifference, ...]
     verdict: Verdict | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -194,11 +194,11 @@ def _origins_of(grant: Grant, most: int) -> list[str]:
     return [*exact, *patterns[: most - len(exact)]]
 
 
-def compare(case: Case, decision: Decision, reply: Reply, asked: Sequence[str]) -> Iterable[Difference]:
+def compare(case: Case, decision: Decision, reply: Reply, asked: Sequence[str]) -> Iterable[HeaderDifference]:
     """Everything that is not as decided. ``asked`` are the origins of earlier requests."""
     wanted = {name.lower(): value for name, value in decision.headers}
     if decision.status is not None and reply.status != decision.status:
-        yield Difference("status", str(decision.status), str(reply.status), _why_status(case, decision, reply))
+        yield HeaderDifference("status", str(decision.status), str(reply.status), _why_status(case, decision, reply))
     # A preflight that something else answered lacks our headers for that one reason.
     comparable = decision.status is None or reply.status == decision.status
     for name in _PREFLIGHT_HEADERS if case.request_method is not None else _RESPONSE_HEADERS:
@@ -206,11 +206,11 @@ def compare(case: Case, decision: Decision, reply: Reply, asked: Sequence[str]) 
         expected = wanted.get(name)
         if not _same(name, expected, got) and (comparable or got):
             because = _why_header(name, case, expected, got, reply, asked)
-            yield Difference(name, expected or "(none)", " | ".join(got) or "(none)", because)
+            yield HeaderDifference(name, expected or "(none)", " | ".join(got) or "(none)", because)
     for name in ("timing-allow-origin", "cross-origin-resource-policy"):
         if name in wanted and reply.values(name) != [wanted[name]]:
             because = _why_header(name, case, wanted[name], reply.values(name), reply, asked)
-            yield Difference(name, wanted[name], " | ".join(reply.values(name)) or "(none)", because)
+            yield HeaderDifference(name, wanted[name], " | ".join(reply.values(name)) or "(none)", because)
     yield from _vary(decision, reply)
 
 
@@ -226,12 +226,12 @@ def _names(value: str) -> set[str]:
     return {name.strip().lower() for name in value.split(",")}
 
 
-def _vary(decision: Decision, reply: Reply) -> Iterable[Difference]:
+def _vary(decision: Decision, reply: Reply) -> Iterable[HeaderDifference]:
     got = _names(",".join(reply.values("vary")))
     missing = [name for name in decision.vary if name.lower() not in got and "*" not in got]
     if missing and decision.managed:
         because = "a shared cache between here and the browser may give this answer to another origin"
-        yield Difference("vary", ", ".join(decision.vary), ", ".join(reply.values("vary")) or "(none)", because)
+        yield HeaderDifference("vary", ", ".join(decision.vary), ", ".join(reply.values("vary")) or "(none)", because)
 
 
 def _why_status(case: Case, decision: Decision, reply: Reply) -> str:

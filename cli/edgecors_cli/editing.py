@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 from edgecors.findings import ERROR, SKIPPED, Finding
-from edgecors_admin.access import Difference, compare
-from edgecors_admin.allow import EditOutcome, Selection
+from edgecors_admin.access import AccessDifference, compare
+from edgecors_admin.allow import EditOutcome, RuleSelection
 from edgecors_admin.conditional_write import ChangeResult, change
 from edgecors_admin.edit import is_json
-from edgecors_admin.errors import CommandError, NotPermittedError, TooLargeError, UsageError
+from edgecors_admin.errors import CommandError, NotPermittedError, UsageError, ValueTooLargeError
 from edgecors_admin.lint import lint, lint_list
 from edgecors_admin.parameter_store import Parameters
 from edgecors_admin.pasted import Pasted, read_pasted, split_pasted
@@ -44,9 +44,11 @@ RISKS = ("public-suffix", "insecure-origin", "null-origin", "allows-nobody")
 EditFunction = Callable[[str, tuple[str, ...], dict[str, str | None]], EditOutcome]
 
 
-def read_selection(target: str, rule: int | None, grant: int | None, path: str | None, host: str | None) -> Selection:
+def read_selection(
+    target: str, rule: int | None, grant: int | None, path: str | None, host: str | None
+) -> RuleSelection:
     """Which rule is meant. Raises `UsageError` for a list, which has no rules."""
-    selection = Selection(rule, grant, path, host)
+    selection = RuleSelection(rule, grant, path, host)
     if checked_target(target).startswith("@") and selection:
         raise UsageError("A list has no rules. Leave out --rule, --grant, --path and --host.")
     return selection
@@ -92,7 +94,7 @@ class Editing:
     create: bool = False
     outcome: EditOutcome = field(default_factory=lambda: EditOutcome(""))
     new_findings: list[Finding] = field(default_factory=list)
-    differences: dict[str, Difference] = field(default_factory=dict)
+    differences: dict[str, AccessDifference] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     before: str = ""
 
@@ -108,8 +110,8 @@ class Editing:
         try:
             with contextlib.suppress(_DryRun):
                 result = change(self.parameters, name, self._apply, self._agree, new_type="StringList")
-        except TooLargeError as error:
-            raise TooLargeError(f"{error} {self._how_to_split()}") from None
+        except ValueTooLargeError as error:
+            raise ValueTooLargeError(f"{error} {self._how_to_split()}") from None
         self.context.answer(self._as_dict(name, result), lambda out: self._say(out, name, result))
         self.context.found(not self.outcome.done and self.verb == "revoked")
         self.context.found(any("still allowed" in why for _, why in self.outcome.others))
@@ -143,7 +145,7 @@ class Editing:
         self._examine(old, new)
         errors = [f for f in self.new_findings if f.severity in (ERROR, SKIPPED) and f.code != "list-missing"]
         if too_large := [f for f in errors if f.code == "too-large"]:
-            raise TooLargeError(f"{self.parameters.name_of(self.target)}: {too_large[0].message}.")
+            raise ValueTooLargeError(f"{self.parameters.name_of(self.target)}: {too_large[0].message}.")
         if errors:
             findings(self.context.out, errors)
             raise CommandError("Nothing was written.")

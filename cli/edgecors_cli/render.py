@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from edgecors_admin.access import Difference
+    from edgecors_admin.access import AccessDifference
 
 UNFOLDED = 1000
 """Columns when the output is not a terminal: a program or a file gets each line whole."""
@@ -77,7 +77,7 @@ def findings(out: Console, items: Iterable[Finding], title: str = "") -> None:
     _say_rest(out, len(items), "findings", 0)
 
 
-def difference(out: Console, changes: Difference, indent: int = 0) -> None:
+def difference(out: Console, changes: AccessDifference, indent: int = 0) -> None:
     """Print who gains and who loses access."""
     for sign, style, pairs in (("+", "green", changes.gained), ("-", "red", changes.lost)):
         for who, where in pairs[:SHOWN]:

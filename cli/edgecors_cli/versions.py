@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from edgecors.document import PolicyError, read_document
-from edgecors_admin.access import Difference, compare
+from edgecors_admin.access import AccessDifference, compare
 from edgecors_admin.errors import CommandError
 from edgecors_admin.parameter_store import Stored
 from edgecors_admin.sites import missing, names_of_lists
@@ -36,7 +36,7 @@ def one_version(context: Context, target: str, version: int | None) -> Stored:
     raise CommandError(f"{target} has no version {version}. Its versions: edgecors history {target}")
 
 
-def compare_versions(context: Context, target: str, old: str, new: str) -> Difference | None:
+def compare_versions(context: Context, target: str, old: str, new: str) -> AccessDifference | None:
     """Who gains and who loses access; None for a list, where that depends on the sites that use it."""
     if target.startswith("@"):
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from edgecors.aws import AwsError
+from edgecors.aws import ReadError
 from edgecors.characters import is_token
 from headers import RESERVED
 
@@ -99,7 +99,7 @@ class ParameterSecretHeader(SecretHeader):
                 self._reader.begin([self._parameter], COLD_SECONDS)
                 self._reading = True
             parameters = self._reader.poll(time.monotonic() + patience)
-        except AwsError as error:
+        except ReadError as error:
             self._fail(error.code)
             return
         if parameters is None:

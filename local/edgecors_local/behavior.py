@@ -22,7 +22,7 @@ DEFAULT_ERROR_TTL: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class KeySelection:
     """Some of a request's headers, cookies or query strings: ``mode`` is ``none``, ``all``, ``only`` or ``except``.
 
     ``names`` are compared as they are; header names have to be lower-case here.
@@ -42,25 +42,25 @@ class Selection:
                 return name not in self.names
         return False
 
-    def without(self, names: frozenset[str]) -> Selection:
+    def without(self, names: frozenset[str]) -> KeySelection:
         """The same but these. ``all`` becomes all except them."""
         match self.mode:
             case "all":
-                return Selection("except", names)
+                return KeySelection("except", names)
             case "except":
-                return Selection("except", self.names | names)
+                return KeySelection("except", self.names | names)
             case "only":
-                return Selection.only(*(self.names - names))
+                return KeySelection.only(*(self.names - names))
         return self
 
     @classmethod
-    def only(cls, *names: str) -> Selection:
+    def only(cls, *names: str) -> KeySelection:
         """Just these."""
         return cls("only", frozenset(names)) if names else cls()
 
 
-NOTHING: Final = Selection()
-EVERYTHING: Final = Selection("all")
+NOTHING: Final = KeySelection()
+EVERYTHING: Final = KeySelection("all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,14 @@ class Behavior:
     triggers: frozenset[str] = frozenset()
     allowed_methods: frozenset[str] = ALL_METHODS
     cached_methods: frozenset[str] = READ_METHODS
-    key_headers: Selection = NOTHING
-    key_query: Selection = EVERYTHING
-    key_cookies: Selection = NOTHING
+    key_headers: KeySelection = NOTHING
+    key_query: KeySelection = EVERYTHING
+    key_cookies: KeySelection = NOTHING
     key_encodings: tuple[str, ...] = ()
     """``br`` and ``gzip``, in the order in which CloudFront normalises ``Accept-Encoding``."""
-    forward_headers: Selection = NOTHING
-    forward_query: Selection = NOTHING
-    forward_cookies: Selection = NOTHING
+    forward_headers: KeySelection = NOTHING
+    forward_query: KeySelection = NOTHING
+    forward_cookies: KeySelection = NOTHING
     min_ttl: int = 0
     default_ttl: int = 86400
     max_ttl: int = 31536000
@@ -99,7 +99,7 @@ class Behavior:
             return self
         forward = self.forward_headers
         if not all(forward.takes(name) for name in wanted):
-            forward = Selection("only", wanted | (forward.names if forward.mode == "only" else frozenset()))
+            forward = KeySelection("only", wanted | (forward.names if forward.mode == "only" else frozenset()))
         return replace(self, key_headers=self.key_headers.without(wanted), forward_headers=forward)
 
     def error_ttl(self, status: int) -> int:
@@ -120,7 +120,7 @@ def built_in(setup: str) -> Behavior:
     common: dict[str, Any] = {
         "key_cookies": EVERYTHING,
         "key_encodings": ("br", "gzip"),
-        "forward_headers": Selection("except", NOT_FORWARDED),
+        "forward_headers": KeySelection("except", NOT_FORWARDED),
         "forward_query": EVERYTHING,
         "forward_cookies": EVERYTHING,
         "default_ttl": 0,
@@ -129,13 +129,13 @@ def built_in(setup: str) -> Behavior:
     if setup == "viewer":
         return Behavior(
             triggers=frozenset({"viewer-request", "origin-response", "viewer-response"}),
-            key_headers=Selection.only("authorization", "accept", "x-api-key"),
+            key_headers=KeySelection.only("authorization", "accept", "x-api-key"),
             **common,
         )
     return Behavior(
         triggers=frozenset({"origin-request", "origin-response"}),
         cached_methods=frozenset({"GET", "HEAD", "OPTIONS"}),
-        key_headers=Selection.only(
+        key_headers=KeySelection.only(
             "authorization",
             "accept",
             "x-api-key",
@@ -164,7 +164,7 @@ _MANAGED_CACHE: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 _MANAGED_REQUEST: Final[Mapping[str, Mapping[str, Any]]] = {
     "b689b0a8-53d0-40ab-baf2-68738e2966ac": {  # AllViewerExceptHostHeader
-        "forward_headers": Selection("except", frozenset({"host"})),
+        "forward_headers": KeySelection("except", frozenset({"host"})),
         "forward_query": EVERYTHING,
         "forward_cookies": EVERYTHING,
     },
@@ -173,9 +173,11 @@ _MANAGED_REQUEST: Final[Mapping[str, Mapping[str, Any]]] = {
         "forward_query": EVERYTHING,
         "forward_cookies": EVERYTHING,
     },
-    "59781a5b-3903-41f3-afcb-af62929ccde1": {"forward_headers": Selection.only("origin")},  # CORS-CustomOrigin
+    "59781a5b-3903-41f3-afcb-af62929ccde1": {"forward_headers": KeySelection.only("origin")},  # CORS-CustomOrigin
     "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf": {  # CORS-S3Origin
-        "forward_headers": Selection.only("origin", "access-control-request-method", "access-control-request-headers")
+        "forward_headers": KeySelection.only(
+            "origin", "access-control-request-method", "access-control-request-headers"
+        )
     },
 }
 
@@ -276,7 +278,7 @@ _MODES: Final = {
 }
 
 
-def _selection(config: Mapping[str, Any], mode_key: str, names_key: str, *, lower: bool = False) -> Selection:
+def _selection(config: Mapping[str, Any], mode_key: str, names_key: str, *, lower: bool = False) -> KeySelection:
     mode = _MODES[config[mode_key]]
     names: Iterable[str] = config.get(names_key, ()) if mode in ("only", "except") else ()
-    return Selection(mode, frozenset(name.lower() if lower else name for name in names))
+    return KeySelection(mode, frozenset(name.lower() if lower else name for name in names))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from edgecors_local.behavior import READ_METHODS, Behavior, Selection
+from edgecors_local.behavior import READ_METHODS, Behavior, KeySelection
 from edgecors_local.http import Headers, HttpRequest, HttpResponse, tokens, value, values
 
 Key = tuple[object, ...]
@@ -46,14 +46,14 @@ def _key_headers(behavior: Behavior, headers: Headers) -> list[tuple[str, str]]:
     return [(name, ", ".join(values(headers, name))) for name in names]
 
 
-def select_query(selection: Selection, query: str) -> str:
+def select_query(selection: KeySelection, query: str) -> str:
     """The selected parameters of a raw query string, in their order."""
     if selection.mode == "all" or not query:
         return query
     return "&".join(part for part in query.split("&") if selection.takes(part.partition("=")[0]))
 
 
-def select_cookies(selection: Selection, headers: Headers) -> list[str]:
+def select_cookies(selection: KeySelection, headers: Headers) -> list[str]:
     """The selected ``name=value`` pairs of all ``Cookie`` headers, in their order."""
     pairs = (pair.strip() for text in values(headers, "cookie") for pair in text.split(";"))
     return [pair for pair in pairs if pair and selection.takes(pair.partition("=")[0].strip())]

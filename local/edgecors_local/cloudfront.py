@@ -120,7 +120,7 @@ class CloudFront:
         invoke: Invoker,
         upstream: Upstream,
         *,
-        distribution: events.Distribution | None = None,
+        distribution: events.EmulatedDistribution | None = None,
         check: Check = violations,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -129,7 +129,7 @@ class CloudFront:
         self._behavior = behavior
         self._invoke = invoke
         self._upstream = upstream
-        self._distribution = distribution or events.Distribution()
+        self._distribution = distribution or events.EmulatedDistribution()
         self._check = check
         self._clock = clock
         self._flights: dict[Key, asyncio.Future[_Fetched]] = {}

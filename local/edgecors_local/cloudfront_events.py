@@ -61,7 +61,7 @@ def hidden(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class EmulatedDistribution:
     """What ``config`` says of the distribution in every event."""
 
     id: str = "demo"
@@ -69,7 +69,7 @@ class Distribution:
 
 
 def make_event(
-    distribution: Distribution,
+    distribution: EmulatedDistribution,
     trigger: str,
     request_id: str,
     request: Mapping[str, Any],

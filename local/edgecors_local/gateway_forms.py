@@ -54,11 +54,11 @@ def form_of(front: str, stage: str | None) -> Form:
     """The form of a front by its name. ``stage`` is the API's stage, where there are stages."""
     match front:
         case "rest-api":
-            return RestApi(stage or "live")
+            return RestApiForm(stage or "live")
         case "http-api":
-            return HttpApi(stage or "$default")
+            return HttpApiForm(stage or "$default")
         case "function-url":
-            return FunctionUrl()
+            return FunctionUrlForm()
         case "alb":
             return LoadBalancer(several=True)
         case "alb-single-value":
@@ -66,7 +66,7 @@ def form_of(front: str, stage: str | None) -> Form:
     raise ValueError(front)
 
 
-class RestApi:
+class RestApiForm:
     """A REST API with ``*/*`` as its binary media types, as in the template: every body travels as base64."""
 
     max_body = 10 * MEGABYTE
@@ -198,7 +198,7 @@ class _Format2:
         return HttpResponse(_status(result), tuple(headers), _body(result))
 
 
-class HttpApi(_Format2):
+class HttpApiForm(_Format2):
     """An HTTP API. ``rawPath`` is decoded, and begins with the stage unless that is ``$default``."""
 
     max_body = 10 * MEGABYTE
@@ -235,7 +235,7 @@ class HttpApi(_Format2):
         return response.with_header("apigw-requestid", arrival.id)
 
 
-class FunctionUrl(_Format2):
+class FunctionUrlForm(_Format2):
     """A function URL. The path is as it came; cookies are in the list and in the headers."""
 
     max_body = 6 * MEGABYTE

@@ -17,7 +17,7 @@ from typing import Final
 from edgecors_local import handlers, policy_source
 from edgecors_local.banner import banner
 from edgecors_local.cloudfront import CloudFront
-from edgecors_local.cloudfront_events import Distribution
+from edgecors_local.cloudfront_events import EmulatedDistribution
 from edgecors_local.edge_app import EdgeApp, line
 from edgecors_local.errors import LocalError
 from edgecors_local.forwarding import Upstream
@@ -43,7 +43,7 @@ MOST_EMULATED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LocalPlan:
     """What was asked for. Where there is no ``upstream``, the demonstration's; where there is neither ``policy`` nor
     ``site``, the demonstration's policy.
     """
@@ -68,7 +68,7 @@ class Plan:
 class Running:
     """A local edge that answers."""
 
-    plan: Plan
+    plan: LocalPlan
     port: int
     front: Front
     upstream_url: str
@@ -86,12 +86,12 @@ class Running:
         return f"http://app.localhost:{self.page_port}/"
 
 
-def run(plan: Plan, say: Say) -> None:
+def run(plan: LocalPlan, say: Say) -> None:
     """Runs until Ctrl-C or SIGTERM; then everything that was started has ended. Raises LocalError."""
     asyncio.run(_run(plan, say))
 
 
-async def _run(plan: Plan, say: Say) -> None:
+async def _run(plan: LocalPlan, say: Say) -> None:
     ended = asyncio.Event()
     with _signals(ended):
         async with local_edge(plan, say) as running:
@@ -108,7 +108,7 @@ async def until_signal() -> None:
 
 
 @contextlib.asynccontextmanager
-async def local_edge(plan: Plan, say: Say, handler: Handler | None = None) -> AsyncIterator[Running]:
+async def local_edge(plan: LocalPlan, say: Say, handler: Handler | None = None) -> AsyncIterator[Running]:
     """The local edge for as long as the block runs. ``handler`` stands in for the project's own."""
     async with contextlib.AsyncExitStack() as stack:
         sockets = bind(plan.port)
@@ -135,7 +135,7 @@ async def local_edge(plan: Plan, say: Say, handler: Handler | None = None) -> As
 
 
 def _page(
-    plan: Plan, front: str, port: int, source: policy_source.Source, trials: Trials, stack: contextlib.AsyncExitStack
+    plan: LocalPlan, front: str, port: int, source: policy_source.Source, trials: Trials, stack: contextlib.AsyncExitStack
 ) -> AppServer:
     from edgecors.store import HOME_REGION, store_from_environment
     from edgecors.telemetry import Telemetry
@@ -159,7 +159,7 @@ def _page_sockets(port: int | None) -> list[socket.socket]:
 
 
 def _front(
-    plan: Plan,
+    plan: LocalPlan,
     source: policy_source.Source,
     upstream_url: str,
     handler: Handler | None,
@@ -189,7 +189,7 @@ def _front(
 
 
 def _cloudfront(
-    plan: Plan,
+    plan: LocalPlan,
     source: policy_source.Source,
     upstream_url: str,
     handler: Handler | None,
@@ -209,8 +209,8 @@ def _cloudfront(
     stack.callback(invoke.close)
     if plan.front == FUNCTIONS:
         functions = _functions(source, invoke, say, stack)
-        return CloudFront(plan.front, behavior, functions, upstream, distribution=Distribution(id=source.site))
-    return CloudFront(plan.front, behavior, invoke, upstream, distribution=Distribution(id=source.site))
+        return CloudFront(plan.front, behavior, functions, upstream, distribution=EmulatedDistribution(id=source.site))
+    return CloudFront(plan.front, behavior, invoke, upstream, distribution=EmulatedDistribution(id=source.site))
 
 
 def _functions(
@@ -227,7 +227,7 @@ def _functions(
 
 
 def _emulated(
-    plan: Plan, source: policy_source.Source, name: str, handler: str, say: Say, upstream_url: str | None = None
+    plan: LocalPlan, source: policy_source.Source, name: str, handler: str, say: Say, upstream_url: str | None = None
 ) -> Callable[[], Container]:
     """Makes containers for a built artifact. An edge function gets nothing beside what Lambda itself would set."""
     environment = dict(source.environment)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 import pytest
-from edgecors_admin.allow import Selection, allow_in_list, allow_in_site, revoke_in_list, revoke_in_site
+from edgecors_admin.allow import RuleSelection, allow_in_list, allow_in_site, revoke_in_list, revoke_in_site
 from edgecors_admin.covering import Covering
 from edgecors_admin.explain import Asked, explain_request
 from hypothesis import given, settings
@@ -99,7 +99,7 @@ def test_allow_and_revoke_change_what_they_name_and_nothing_else(
     entries: list[str], pattern: str, probes: list[str], form: str
 ) -> None:
     before, lists = document(entries, form)
-    selection = Selection(path="/") if "rules" in before else Selection()
+    selection = RuleSelection(path="/") if "rules" in before else RuleSelection()
     stand_in = pattern.replace(":*", ":4711").replace("*", "1")
     probes = [*probes, stand_in, OTHER]
     outcome = allow_in_site(before, [pattern], lists, selection)

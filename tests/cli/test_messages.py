@@ -191,11 +191,23 @@ def client_error(code: str, message: str = "No.") -> ClientError:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (NoCredentialsError(), AwsError, ["no usable AWS credentials (profile work)", "AWS_PROFILE", "aws sso login"]),
+        (
+            NoCredentialsError(),
+            AwsError,
+            ["no usable AWS credentials (profile work)", "AWS_PROFILE", "aws sso login"],
+        ),
         (ProfileNotFound(profile="x"), AwsError, ["(x)", "--profile"]),
         (UnauthorizedSSOTokenError(), AwsError, ["SSO session of profile work", "aws sso login --profile work"]),
-        (EndpointConnectionError(endpoint_url="http://x"), AwsError, ["in eu-west-1", "--region", "--endpoint-url"]),
-        (client_error("ExpiredTokenException"), AwsError, ["session of profile work has expired", "GetParameter"]),
+        (
+            EndpointConnectionError(endpoint_url="http://x"),
+            AwsError,
+            ["in eu-west-1", "--region", "--endpoint-url"],
+        ),
+        (
+            client_error("ExpiredTokenException"),
+            AwsError,
+            ["session of profile work has expired", "GetParameter"],
+        ),
         (client_error("UnrecognizedClientException"), AwsError, ["does not accept profile work"]),
         (client_error("AccessDeniedException"), AwsError, ["profile work lacks the permission", "in eu-west-1"]),
         (client_error("ThrottlingException", "Rate exceeded"), AwsError, ["Rate exceeded"]),

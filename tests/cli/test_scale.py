@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 from edgecors_admin.access import compare
-from edgecors_admin.allow import Selection, allow_in_list, allow_in_site, revoke_in_list, revoke_in_site
+from edgecors_admin.allow import RuleSelection, allow_in_list, allow_in_site, revoke_in_list, revoke_in_site
 from edgecors_admin.explain import Asked, explain_request
 from edgecors_admin.lint import lint, lint_list
 from edgecors_admin.policy_files import read_policy_text
@@ -40,9 +40,9 @@ WORK: dict[str, Callable[[list[str]], object]] = {
     "explain": lambda entries: explain_request(",".join(entries), {}, Asked("https://x.example.com")),
     "compare-none-all": lambda entries: compare(None, ",".join(entries)),
     "compare-lists": lambda entries: compare("@a", "@a", {"a": ",".join(entries)}, {"a": ",".join(entries[1:])}),
-    "allow-one": lambda entries: allow_in_site(document(entries[1:]), entries[:1], {}, Selection()),
+    "allow-one": lambda entries: allow_in_site(document(entries[1:]), entries[:1], {}, RuleSelection()),
     "allow-all": lambda entries: allow_in_list("", entries),
-    "revoke-one": lambda entries: revoke_in_site(document(entries), entries[:1], {}, Selection()),
+    "revoke-one": lambda entries: revoke_in_site(document(entries), entries[:1], {}, RuleSelection()),
     "revoke-all": lambda entries: revoke_in_list(",".join(entries), entries),
     "read-yaml": lambda entries: read_policy_text("sites:\n  shop:\n" + "".join(f"  - '{e}'\n" for e in entries), "x"),
     "read-plain": lambda entries: read_policy_text("\n".join(entries), "x"),

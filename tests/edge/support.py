@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from edgecors.aws import AwsError
+from edgecors.aws import ReadError
 from edgecors.aws.parameters import Parameter
 from edgecors.edge import Edge
 from edgecors.store import PolicyStore
@@ -41,7 +41,7 @@ class OneRegion(InstantRegion):
         sites = [name for name in names if "/sites/" in name]
         self.calls += sites
         if self.value is None:
-            raise AwsError("timeout", "no answer in time")
+            raise ReadError("timeout", "no answer in time")
         return {name: Parameter(self.value, 1) for name in sites}
 
 

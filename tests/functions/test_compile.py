@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 from edgecors.document import load_policy
-from edgecors_admin.key_value_store import TooLargeError, compile_policy
+from edgecors_admin.key_value_store import PolicyTooLargeError, compile_policy
 
 from harness import generate
 
@@ -92,7 +92,7 @@ def test_compile_list_in_several_grants_is_stored_once() -> None:
     ],
 )
 def test_compile_too_large_policy_is_refused_with_what_to_use_instead(text: str, message: str) -> None:
-    with pytest.raises(TooLargeError) as caught:
+    with pytest.raises(PolicyTooLargeError) as caught:
         compile_policy(load_policy(text), SITE)
     (finding,) = caught.value.findings
     assert finding.code == "too-large-for-functions"

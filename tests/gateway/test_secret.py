@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from edgecors.aws import AwsError
+from edgecors.aws import ReadError
 from edgecors.aws.parameters import Parameter, ParameterReader
 from edgecors.telemetry import Telemetry
 
@@ -113,7 +113,7 @@ def test_parameter_is_read_once_in_five_minutes() -> None:
 @pytest.mark.parametrize(
     ("outcome", "code"),
     [
-        (AwsError("AccessDeniedException", f"no {SECRET}"), "AccessDeniedException"),
+        (ReadError("AccessDeniedException", f"no {SECRET}"), "AccessDeniedException"),
         ({}, "not-found"),
         ("", "invalid-value"),
         ("a\r\nX: y", "invalid-value"),
@@ -152,7 +152,7 @@ def test_slow_read_is_continued_by_later_requests() -> None:
 
 
 def test_request_without_a_known_secret_does_not_reach_the_upstream(spy: Spy) -> None:
-    reader = ScriptedReader(AwsError("timeout", "no answer"))
+    reader = ScriptedReader(ReadError("timeout", "no answer"))
     gateway = Gateway(f"http://{spy.netloc}", secret=from_reader(reader, Clock(), []))
     status, headers, body = read_response(REST, gateway(make_event(REST, headers=[("Origin", APP)])))
     assert (status, dict(headers)["access-control-allow-origin"]) == (503, APP)

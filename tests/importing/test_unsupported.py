@@ -51,7 +51,10 @@ SOURCES = {
         "Amplify",
     ),
     "response": ("HTTP/2 200\naccess-control-allow-origin: https://app.example.com\n\n", "headers of a response"),
-    "google xml": ("<CorsConfig><Cors><Origins><Origin>*</Origin></Origins></Cors></CorsConfig>", "Google Cloud"),
+    "google xml": (
+        "<CorsConfig><Cors><Origins><Origin>*</Origin></Origins></Cors></CorsConfig>",
+        "Google Cloud",
+    ),
     "azure xml": ("<StorageServiceProperties><Cors/></StorageServiceProperties>", "Azure"),
     "powertools": (
         'app = Resolver(cors=CORSConfig(allow_origin="https://app.example.com"))\n',

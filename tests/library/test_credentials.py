@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.utils import ContainerMetadataFetcher
-from edgecors.aws import AwsError
+from edgecors.aws import ReadError
 from edgecors.aws.credentials import CredentialSource, container_endpoint
 from edgecors.aws.parameters import ParameterReader
 from edgecors.aws.sigv4 import AccessKey
@@ -43,7 +43,7 @@ def read(client: ParameterReader) -> object:
 
 def failure(read: Callable[[], object]) -> str:
     """The code of the error that a read ends with."""
-    with pytest.raises(AwsError) as caught:
+    with pytest.raises(ReadError) as caught:
         read()
     return caught.value.code
 
@@ -250,7 +250,7 @@ def test_container_endpoint_follows_the_sdks_rule(url: str) -> None:
     else:
         with pytest.raises(ValueError, match="Unsupported host"):
             fetcher._validate_allowed_url(url)
-        with pytest.raises(AwsError, match="is neither a loopback address nor one of the ECS and EKS agents"):
+        with pytest.raises(ReadError, match="is neither a loopback address nor one of the ECS and EKS agents"):
             container_endpoint({"AWS_CONTAINER_CREDENTIALS_FULL_URI": url})
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import botocore
 import edgecors
 import pytest
-from edgecors.aws import AwsError, http1
+from edgecors.aws import ReadError, http1
 from edgecors.aws.http1 import MAX_RESPONSE, Endpoint, HttpConnection
 from edgecors.aws.parameters import MAX_NAMES, Parameter, ParameterReader
 
@@ -58,7 +58,7 @@ def value(parameter: Parameter | None) -> str | None:
 
 def failure(read: Callable[[], object]) -> str:
     """The code of the error that a read ends with."""
-    with pytest.raises(AwsError) as caught:
+    with pytest.raises(ReadError) as caught:
         read()
     return caught.value.code
 
@@ -422,7 +422,7 @@ URL = ":http://internal.amazon.com/coral/com.amazonaws.ssm/"
 def test_error_has_code_and_message_of_aws(answer: bytes, code: str, message: str | None) -> None:
     with ScriptedServer(lambda peer: peer.answer(answer)) as server:
         client = store_at(server.url)
-        with pytest.raises(AwsError) as caught:
+        with pytest.raises(ReadError) as caught:
             read(client)
         client.close()
     assert caught.value.code == code
@@ -622,7 +622,7 @@ def test_tls_with_ca_bundle(authority: Authority) -> None:
 def test_tls_untrusted_certificate_fails(authority: Authority, names: list[str], bundle: bool) -> None:
     with ScriptedServer(one_answer, one_answer, context=authority.server(*names)) as server:
         client = store_at(server.url, **({"AWS_CA_BUNDLE": str(authority.bundle)} if bundle else {}))
-        with pytest.raises(AwsError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+        with pytest.raises(ReadError, match="CERTIFICATE_VERIFY_FAILED") as caught:
             read(client)
         assert (caught.value.code, server.connections) == ("connection", 1)
 
@@ -666,7 +666,7 @@ def test_roots_not_sufficient_falls_back_to_system(
 
 def test_roots_and_system_not_sufficient_fails(amazon: ScriptedServer) -> None:
     client = ParameterReader("us-east-1", environ=KEYS)
-    with pytest.raises(AwsError, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(ReadError, match="CERTIFICATE_VERIFY_FAILED"):
         read(client)
     assert amazon.connections == 2
 

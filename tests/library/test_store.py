@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from edgecors.aws import AwsError
+from edgecors.aws import ReadError
 from edgecors.aws.parameters import Parameter, ParameterReader
 from edgecors.policy import Policy
 from edgecors.store import (
@@ -263,7 +263,7 @@ def test_get_clock_set_back_reads_again(region: FakeRegion, bench: StoreBench) -
 
 
 def test_get_clock_set_back_after_failure_reads_again(region: FakeRegion, bench: StoreBench) -> None:
-    region.failing[""] = AwsError("timeout", "")
+    region.failing[""] = ReadError("timeout", "")
     assert bench.get() is None
     region.failing.clear()
     assert bench.origins(after=-3600) == [A]
@@ -336,12 +336,12 @@ def test_empty_site_allows_nobody(region: FakeRegion, bench: StoreBench) -> None
 # Failures.
 
 FAILURES: dict[str, tuple[Exception, str]] = {
-    "slow": (AwsError("timeout", "no answer in time"), "timeout"),
-    "throttled": (AwsError("ThrottlingException", "Rate exceeded"), "ThrottlingException"),
-    "denied": (AwsError("AccessDeniedException", "no"), "AccessDeniedException"),
-    "unreachable": (AwsError("connection", "refused"), "connection"),
-    "broken": (AwsError("bad-response", "no JSON"), "bad-response"),
-    "no credentials": (AwsError("no-credentials", ""), "no-credentials"),
+    "slow": (ReadError("timeout", "no answer in time"), "timeout"),
+    "throttled": (ReadError("ThrottlingException", "Rate exceeded"), "ThrottlingException"),
+    "denied": (ReadError("AccessDeniedException", "no"), "AccessDeniedException"),
+    "unreachable": (ReadError("connection", "refused"), "connection"),
+    "broken": (ReadError("bad-response", "no JSON"), "bad-response"),
+    "no credentials": (ReadError("no-credentials", ""), "no-credentials"),
     "unforeseen": (RuntimeError("what is this"), "internal"),
 }
 
@@ -396,14 +396,14 @@ def test_invalid_policy_at_first_gives_none(region: FakeRegion, bench: StoreBenc
 
 
 def test_log_error_is_bounded(region: FakeRegion, bench: StoreBench) -> None:
-    region.failing[""] = AwsError("x", "y\n" * 100_000)
+    region.failing[""] = ReadError("x", "y\n" * 100_000)
     bench.get()
     assert len(bench.take_lines("policy refresh failed")[0]["error"]) == 2000
 
 
 def test_log_policy_age_is_age_of_last_good_policy(region: FakeRegion, bench: StoreBench) -> None:
     bench.get()
-    region.failing[""] = AwsError("timeout", "")
+    region.failing[""] = ReadError("timeout", "")
     bench.get(after=60)
     bench.get(after=100.1234567)
     assert [line["policy_age"] for line in bench.take_lines("policy refresh failed")] == [60.0, 160.123]
@@ -434,14 +434,14 @@ def test_back_off_doubles_up_to_a_minute(
     region: FakeRegion, bench: StoreBench, jitter: float, expected: list[float]
 ) -> None:
     bench.get()
-    region.failing[""] = AwsError("timeout", "")
+    region.failing[""] = ReadError("timeout", "")
     bench.jitter = jitter
     bench.get(after=60)
     assert waits(region, bench, 4) == pytest.approx(expected, abs=0.11)
     # A success forgets all that.
     region.failing.clear()
     bench.get(after=60)
-    region.failing[""] = AwsError("timeout", "")
+    region.failing[""] = ReadError("timeout", "")
     bench.get(after=60)
     assert waits(region, bench, 1) == pytest.approx(expected[:1], abs=0.11)
 
@@ -449,14 +449,14 @@ def test_back_off_doubles_up_to_a_minute(
 def test_back_off_is_at_most_refresh_time(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": using("x", refresh=5), "lists/x": A}
     bench.get()
-    region.failing[""] = AwsError("timeout", "")
+    region.failing[""] = ReadError("timeout", "")
     bench.jitter = 1.0
     bench.get(after=5)
     assert waits(region, bench, 5) == pytest.approx([1.25, 2.5, 5.0, 5.0, 5.0], abs=0.11)
 
 
 def test_back_off_without_policy_stays_short(region: FakeRegion, bench: StoreBench) -> None:
-    region.failing[""] = AwsError("timeout", "")
+    region.failing[""] = ReadError("timeout", "")
     bench.jitter = 1.0
     bench.get()
     most = BACK_OFF_COLD
@@ -464,7 +464,7 @@ def test_back_off_without_policy_stays_short(region: FakeRegion, bench: StoreBen
 
 
 def test_back_off_many_failures_does_not_overflow(region: FakeRegion, bench: StoreBench) -> None:
-    region.failing[""] = AwsError("timeout", "")
+    region.failing[""] = ReadError("timeout", "")
     for _ in range(2000):
         assert bench.get(after=100) is None
     assert len(region.take_calls()) == 2000
@@ -577,7 +577,7 @@ def test_policy_of_three_refresh_times_is_an_alarm_once_in_a_refresh_time(
     region: FakeRegion, bench: StoreBench
 ) -> None:
     bench.get()
-    region.failing[""] = AwsError("ThrottlingException", "")
+    region.failing[""] = ReadError("ThrottlingException", "")
     for after in (60, 119.9):
         bench.get(after=after)
         assert bench.take_lines("policy overdue: a change may not have arrived") == []
@@ -666,7 +666,7 @@ def test_alias_near_is_not_looked_up_at_home() -> None:
 def test_alias_that_must_not_be_read_is_no_alias(region: FakeRegion, bench: StoreBench) -> None:
     """A role of an earlier version may read sites and lists only."""
     region.values |= {f"sites/{SITE}": using("x"), "lists/x": A}
-    region.failing[ALIAS] = AwsError("AccessDeniedException", "no")
+    region.failing[ALIAS] = ReadError("AccessDeniedException", "no")
     assert bench.origins() == [A]
     assert region.take_calls() == [SITE_READ, (f"sites/{SITE}",), (ALIAS,), ("lists/x",)]
     assert bench.take_lines("policy refresh failed") == []
@@ -745,7 +745,7 @@ def test_failing_call_for_lists_leaves_other_calls(region: FakeRegion, bench: St
     region.values |= {f"lists/{name}": f"https://{name}.example" for name in names}
     before = bench.origins()
     assert before is not None
-    region.failing["lists/list10"] = AwsError("ThrottlingException", "Rate exceeded")
+    region.failing["lists/list10"] = ReadError("ThrottlingException", "Rate exceeded")
     region.values |= {"lists/list10": B, "lists/list07": A}
     region.take_calls()
     after = bench.origins(after=60)
@@ -761,7 +761,7 @@ def test_failing_call_for_lists_leaves_other_calls(region: FakeRegion, bench: St
 
 def test_failing_list_at_first_allows_nobody(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": f"{A} @x", "lists/x": B}
-    region.failing["lists/x"] = AwsError("AccessDeniedException", "no")
+    region.failing["lists/x"] = ReadError("AccessDeniedException", "no")
     assert bench.origins() == [A]
     assert bench.take_lines("policy refresh failed")[0]["code"] == "AccessDeniedException"
     region.failing.clear()
@@ -771,7 +771,7 @@ def test_failing_list_at_first_allows_nobody(region: FakeRegion, bench: StoreBen
 def test_log_policy_age_of_policy_without_its_lists_starts_at_first_read(region: FakeRegion, bench: StoreBench) -> None:
     """It was counted from 1970, and an alarm on the age went off with the first read."""
     region.values |= {f"sites/{SITE}": f"{A} @x", "lists/x": B}
-    region.failing["lists/x"] = AwsError("AccessDeniedException", "no")
+    region.failing["lists/x"] = ReadError("AccessDeniedException", "no")
     bench.get()
     bench.get(after=30)
     assert [line["policy_age"] for line in bench.take_lines("policy refresh failed")] == [0.0, 30.0]
@@ -781,7 +781,7 @@ def test_log_policy_age_of_policy_without_its_lists_starts_at_first_read(region:
 def test_list_that_must_not_be_read_leaves_other_lists(region: FakeRegion, bench: StoreBench) -> None:
     region.values |= {f"sites/{SITE}": using("x", "y"), "lists/x": A, "lists/y": B}
     assert bench.origins() == [A, B]
-    region.failing["lists/y"] = AwsError("AccessDeniedException", "no")
+    region.failing["lists/y"] = ReadError("AccessDeniedException", "no")
     region.values |= {"lists/x": "https://new.example", "lists/y": "https://unseen.example"}
     region.take_calls()
     assert bench.origins(after=60) == [B, "https://new.example"]
@@ -885,7 +885,7 @@ def test_regions_deleted_replica_gives_way_to_home() -> None:
 
 def test_regions_failing_near_is_replaced_by_home() -> None:
     here, home = two_regions()
-    here.failing[""] = AwsError("timeout", "")
+    here.failing[""] = ReadError("timeout", "")
     bench = StoreBench(here, home)
     assert bench.origins() == [A]
     # A failure says nothing about what is there: it is asked again next time.
@@ -900,12 +900,12 @@ def test_regions_absence_needs_every_answer() -> None:
     home.values.clear()
     bench = StoreBench(here, home)
     first = bench.get()
-    here.failing[""] = AwsError("timeout", "here")
+    here.failing[""] = ReadError("timeout", "here")
     assert bench.get(after=60) is first
     assert bench.take_lines("policy refresh failed")[0]["error"] == "timeout: here"
     here.failing.clear()
     here.values.clear()
-    home.failing[""] = AwsError("timeout", "home")
+    home.failing[""] = ReadError("timeout", "home")
     assert bench.get(after=60) is first
     assert bench.take_lines("policy refresh failed")[0]["error"] == "timeout: home"
     home.failing.clear()
@@ -931,7 +931,7 @@ def test_regions_failing_home_keeps_only_lists_it_should_have_answered() -> None
     home.values |= {"lists/x": A, "lists/y": B}
     bench = StoreBench(here, home)
     assert bench.origins() == [A, B]
-    home.failing["lists/y"] = AwsError("timeout", "")
+    home.failing["lists/y"] = ReadError("timeout", "")
     here.values["lists/x"] = "https://here.example"
     home.values["lists/y"] = "https://new.example"
     assert bench.origins(after=ABSENT_SECONDS) == [B, "https://here.example"]
@@ -947,7 +947,7 @@ def test_regions_patience_follows_round_trip(round_trip: float | None, cold: lis
     """So that a Region that hangs leaves time for the next one."""
     here, home = two_regions()
     here.round_trip = home.round_trip = round_trip
-    here.failing[""] = AwsError("timeout", "")
+    here.failing[""] = ReadError("timeout", "")
     bench = StoreBench(here, home)
     bench.get()
     assert [*here.patience, *home.patience] == pytest.approx(cold)
@@ -973,7 +973,7 @@ def test_sites_are_independent() -> None:
     region = FakeRegion(one=A, two=B)
     bench = StoreBench(region)
     assert (bench.origins("one"), bench.origins("two")) == ([A], [B])
-    region.failing["sites/one"] = AwsError("timeout", "")
+    region.failing["sites/one"] = ReadError("timeout", "")
     region.values["sites/two"] = A
     assert (bench.origins("one", after=60), bench.origins("two")) == ([A], [A])
 
@@ -1007,7 +1007,7 @@ def test_reset_after_restore_reads_everything_again() -> None:
     home.take_calls()
     bench.store.reset_after_restore()
     assert (here.closed, home.closed) == (1, 1)
-    home.failing[""] = AwsError("timeout", "")
+    home.failing[""] = ReadError("timeout", "")
     # The time of the snapshot was never: the last good policy serves where nothing newer is to be had.
     assert bench.get() is first
     assert (here.take_calls(), home.take_calls()) == ([SITE_READ], [SITE_READ])
@@ -1104,7 +1104,7 @@ def test_threads_without_policy_wait_for_one_read(
     gate = Gate()
     region.on_call = gate
     if fails:
-        region.failing[""] = AwsError("timeout", "")
+        region.failing[""] = ReadError("timeout", "")
     found: list[Policy | None] = []
     started = [threads(lambda: found.append(bench.store.get(SITE))) for _ in range(5)]
     wait_until(lambda: gate.waiting == 1, "one thread reads")

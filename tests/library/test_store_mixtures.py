@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from edgecors.aws import AwsError
+from edgecors.aws import ReadError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,7 +85,7 @@ def test_mixture_grants_what_last_good_values_grant_and_no_more(steps: list[dict
         document = step.get("document", document)
         stored |= step.get("lists", {})
         write(region, document, stored)
-        region.failing = {"": AwsError("timeout", "")} if step.get("failing") else {}
+        region.failing = {"": ReadError("timeout", "")} if step.get("failing") else {}
         region.slow = bool(step.get("slow"))
         # Longer than any back-off, and than two refresh times.
         policy = bench.get(after=3600)

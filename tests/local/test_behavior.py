@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from edgecors_local.behavior import EVERYTHING, NOTHING, Behavior, Selection, built_in, from_template
+from edgecors_local.behavior import EVERYTHING, NOTHING, Behavior, KeySelection, built_in, from_template
 from edgecors_local.errors import LocalError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ Resources:
         HeadersConfig: {HeaderBehavior: allViewer}
         CookiesConfig: {CookieBehavior: none}
         QueryStringsConfig: {QueryStringBehavior: all}
-  Distribution:
+  EmulatedDistribution:
     Type: AWS::CloudFront::Distribution
     Properties:
       DistributionConfig:
@@ -82,9 +82,9 @@ def test_the_chosen_set_up_decides_conditions_and_policies(tmp_path: Path) -> No
     assert from_template(template, "origin") == Behavior(
         triggers=frozenset({"viewer-request", "origin-response"}),
         cached_methods=frozenset({"GET", "HEAD", "OPTIONS"}),
-        key_headers=Selection.only("origin"),
-        key_cookies=Selection("except", frozenset({"Theme"})),
-        key_query=Selection.only("q"),
+        key_headers=KeySelection.only("origin"),
+        key_cookies=KeySelection("except", frozenset({"Theme"})),
+        key_query=KeySelection.only("q"),
         key_encodings=("gzip",),
         min_ttl=1,
         default_ttl=5,
@@ -110,9 +110,9 @@ def test_a_template_that_can_t_be_used_is_a_sentence(tmp_path: Path, text: str, 
 
 
 def test_a_header_taken_out_of_the_key_still_reaches_the_origin() -> None:
-    keyed = Behavior(key_headers=Selection.only("origin", "x-a"), forward_headers=Selection.only("x-b"))
+    keyed = Behavior(key_headers=KeySelection.only("origin", "x-a"), forward_headers=KeySelection.only("x-b"))
     wrong = keyed.unkeyed(["Origin"])
-    assert wrong.key_headers == Selection.only("x-a")
-    assert wrong.forward_headers == Selection.only("x-b", "origin")
+    assert wrong.key_headers == KeySelection.only("x-a")
+    assert wrong.forward_headers == KeySelection.only("x-b", "origin")
     assert keyed.unkeyed([]) == keyed
     assert not Behavior(key_headers=EVERYTHING).unkeyed(["Origin"]).key_headers.takes("origin")

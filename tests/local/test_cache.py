@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from edgecors_local.behavior import EVERYTHING, NOTHING, Behavior, Selection
+from edgecors_local.behavior import EVERYTHING, NOTHING, Behavior, KeySelection
 from edgecors_local.cache import Cache, cache_key, cacheable_method, ttl
 from edgecors_local.http import HttpRequest, HttpResponse
 
@@ -100,9 +100,9 @@ def _with(name: str, text: str) -> HttpRequest:
 
 
 KEYED = Behavior(
-    key_headers=Selection.only("origin"),
-    key_query=Selection.only("q"),
-    key_cookies=Selection.only("s"),
+    key_headers=KeySelection.only("origin"),
+    key_query=KeySelection.only("q"),
+    key_cookies=KeySelection.only("s"),
     key_encodings=("br", "gzip"),
 )
 

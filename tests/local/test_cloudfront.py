@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from edgecors_local.behavior import EVERYTHING, NOTHING, TRIGGERS, Behavior, Selection, built_in
+from edgecors_local.behavior import EVERYTHING, NOTHING, TRIGGERS, Behavior, KeySelection, built_in
 from edgecors_local.cloudfront import CloudFront
-from edgecors_local.cloudfront_events import Distribution
+from edgecors_local.cloudfront_events import EmulatedDistribution
 from edgecors_local.forwarding import Upstream, UpstreamError
 from edgecors_local.http import Exchange, Headers, HttpRequest, HttpResponse, value, values
 from edgecors_local.invoke import Invocation
@@ -48,7 +48,7 @@ class World:
             behavior,
             self._invoke,
             self._upstream,
-            distribution=Distribution("E1", "d1.cloudfront.net"),
+            distribution=EmulatedDistribution("E1", "d1.cloudfront.net"),
             check=lambda trigger, event, result: self.broken,
             clock=lambda: self.now,
         )
@@ -316,17 +316,17 @@ ALL_FORWARDED = NOTHING_FORWARDED | {
     [
         (Behavior(key_query=NOTHING), NOTHING_FORWARDED, ""),
         (
-            Behavior(key_headers=Selection.only("origin"), key_query=Selection.only("x")),
+            Behavior(key_headers=KeySelection.only("origin"), key_query=KeySelection.only("x")),
             NOTHING_FORWARDED | {"origin": ["https://a.example"]},
             "x=1",
         ),
         (
             Behavior(
-                key_query=Selection.only("x"),
-                key_cookies=Selection.only("s"),
+                key_query=KeySelection.only("x"),
+                key_cookies=KeySelection.only("s"),
                 key_encodings=("gzip",),
-                forward_headers=Selection.only("host", "accept"),
-                forward_query=Selection.only("y"),
+                forward_headers=KeySelection.only("host", "accept"),
+                forward_query=KeySelection.only("y"),
             ),
             NOTHING_FORWARDED
             | {"host": ["d.example"], "accept": ["text/html"], "accept-encoding": ["gzip"], "cookie": ["s=1"]},
@@ -372,7 +372,7 @@ def test_origin_events_show_what_the_policies_let_through(
 
 def test_authorization_reaches_the_origin_with_get_only_if_it_is_in_the_key() -> None:
     get = replace(GET, headers=(*GET.headers, ("Authorization", "Bearer x")))
-    for key, expected in ((NOTHING, []), (Selection.only("authorization"), ["Bearer x"])):
+    for key, expected in ((NOTHING, []), (KeySelection.only("authorization"), ["Bearer x"])):
         world = World(Behavior(key_headers=key))
         world(get)
         assert values(world.fetched[0][2], "authorization") == expected
@@ -530,8 +530,8 @@ def test_an_upstream_that_can_t_be_reached_runs_no_response_trigger(status: int)
     [
         (["Origin, Accept-Encoding, X-A"], KEEP, "Accept-Encoding"),
         (["Origin", "Cookie"], KEEP, "Cookie"),
-        (["Origin, X-A"], replace(KEEP, key_headers=Selection.only("origin")), "Origin"),
-        (["Origin, X-A"], replace(KEEP, forward_headers=Selection.only("x-a")), "X-A"),
+        (["Origin, X-A"], replace(KEEP, key_headers=KeySelection.only("origin")), "Origin"),
+        (["Origin, X-A"], replace(KEEP, forward_headers=KeySelection.only("x-a")), "X-A"),
         (["Origin"], KEEP, None),
         (["*"], KEEP, "*"),
     ],
@@ -557,7 +557,7 @@ def test_what_a_function_puts_into_vary_stays() -> None:
     [
         (KEEP, []),
         (replace(KEEP, key_cookies=EVERYTHING), ["a=1", "b=2, x"]),
-        (replace(KEEP, forward_cookies=Selection.only("s")), ["a=1", "b=2, x"]),
+        (replace(KEEP, forward_cookies=KeySelection.only("s")), ["a=1", "b=2, x"]),
     ],
 )
 def test_set_cookie_passes_apart_where_cookies_are_forwarded(behavior: Behavior, expected: list[str]) -> None:

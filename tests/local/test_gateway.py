@@ -12,15 +12,15 @@ import pytest
 from edgecors.events.api import parse_event
 from edgecors.events.message import read_message
 from edgecors_local.gateway import MAX_EVENT, Arrival, Form, Gateway
-from edgecors_local.gateway_forms import FunctionUrl, HttpApi, LoadBalancer, RestApi, form_of
+from edgecors_local.gateway_forms import FunctionUrlForm, HttpApiForm, LoadBalancer, RestApiForm, form_of
 from edgecors_local.http import Exchange, HttpRequest, value, values
 from edgecors_local.invoke import Invocation
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 FORMS: dict[str, Form] = {
-    "rest": RestApi("live"),
-    "http-api-2.0": HttpApi("live"),
-    "function-url": FunctionUrl(),
+    "rest": RestApiForm("live"),
+    "http-api-2.0": HttpApiForm("live"),
+    "function-url": FunctionUrlForm(),
     "alb": LoadBalancer(several=False),
     "alb-multi-value": LoadBalancer(several=True),
 }
@@ -100,7 +100,7 @@ def test_what_the_events_differ_in() -> None:
     assert (http["cookies"], "cookie" in http["headers"]) == (["a=1", "b=2"], False)
     assert http["queryStringParameters"] == {"x": "1,2", "y": "a b&c", "z": ""}
     assert (http["body"], http["isBase64Encoded"]) == ('{"n": "é"}', False)
-    assert event_of(HttpApi("$default"))["rawPath"] == "/api/a b/c"
+    assert event_of(HttpApiForm("$default"))["rawPath"] == "/api/a b/c"
 
     assert (url["rawPath"], url["requestContext"]["stage"]) == ("/api/a%20b/c", "$default")
     assert (url["cookies"], url["headers"]["cookie"]) == (["a=1", "b=2"], "a=1; b=2")

@@ -13,7 +13,7 @@ import pytest
 from edgecors_local.errors import LocalError
 from edgecors_local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER
 from edgecors_local.ports import free_port
-from edgecors_local.server import Plan, Running, local_edge
+from edgecors_local.server import LocalPlan, Running, local_edge
 
 from tests.support.parameter_store import ParameterStoreServer
 
@@ -73,12 +73,12 @@ class Edge:
         raise TimeoutError(what)
 
 
-def with_edge(story: Callable[[Edge], Coroutine[Any, Any, None]], plan: Plan | None = None) -> list[str]:
+def with_edge(story: Callable[[Edge], Coroutine[Any, Any, None]], plan: LocalPlan | None = None) -> list[str]:
     """Runs a story against a local edge on a free port; returns what was printed."""
     said: list[str] = []
 
     async def run() -> None:
-        async with local_edge(plan or Plan(port=0, page_port=0), said.append) as running:
+        async with local_edge(plan or LocalPlan(port=0, page_port=0), said.append) as running:
             await story(Edge(running, said))
 
     asyncio.run(run())
@@ -140,7 +140,7 @@ def test_a_cached_answer_crossed_between_two_origins(front: str) -> None:
                 if origin == ALLOWED:
                     assert reply.headers["x-cache"] == [f"{x_cache} from cloudfront (local)"]
 
-    with_edge(story, Plan(front=front, port=0, page_port=0))
+    with_edge(story, LocalPlan(front=front, port=0, page_port=0))
 
 
 def test_the_same_with_origin_left_out_of_the_key_is_poisoned() -> None:
@@ -149,7 +149,7 @@ def test_the_same_with_origin_left_out_of_the_key_is_poisoned() -> None:
             reply = await edge.ask("GET", "/cached/reflecting", origin)
             assert reply.cors["access-control-allow-origin"] == ALLOWED
 
-    with_edge(story, Plan(front="cloudfront-origin", port=0, unkeyed=("Origin",)))
+    with_edge(story, LocalPlan(front="cloudfront-origin", port=0, unkeyed=("Origin",)))
 
 
 @pytest.mark.parametrize("front", ["cloudfront-viewer", "cloudfront-origin"])
@@ -177,7 +177,7 @@ def test_what_the_upstream_sends_and_gets(front: str) -> None:
         assert (echoed["method"], echoed["path"], echoed["query"]) == ("PUT", "/api/echo/a/../b%20c", "x=%2f")
         assert ["x-demo", "1"] in echoed["headers"]
 
-    said = with_edge(story, Plan(front=front, port=0, page_port=0))
+    said = with_edge(story, LocalPlan(front=front, port=0, page_port=0))
     assert not [line for line in said if "!" in line], "no rule of the edge is broken"
 
 
@@ -222,7 +222,7 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
         await edge.until(swapped, "the new file counts")
         assert (await edge.preflight("/api/echo", ALLOWED)).status == 403
 
-    with_edge(story, Plan(port=0, page_port=0, policy=policy))
+    with_edge(story, LocalPlan(port=0, page_port=0, policy=policy))
 
 
 def test_an_upstream_that_is_not_there_is_a_502_with_a_sentence() -> None:
@@ -231,7 +231,7 @@ def test_an_upstream_that_is_not_there_is_a_502_with_a_sentence() -> None:
         assert reply.status == 502
         assert b"can't be reached" in reply.body
 
-    said = with_edge(story, Plan(port=0, page_port=0, upstream=f"http://127.0.0.1:{free_port()}"))
+    said = with_edge(story, LocalPlan(port=0, page_port=0, upstream=f"http://127.0.0.1:{free_port()}"))
     assert any("    ! http://127.0.0.1:" in line and "can't be reached" in line for line in said)
 
 
@@ -257,9 +257,9 @@ def test_a_site_is_read_with_the_environment_s_own_settings(
     async def story(edge: Edge) -> None:
         assert (await edge.preflight("/anything", ALLOWED)).status == 204
 
-    with_edge(story, Plan(port=0, page_port=0, site="shop"))
+    with_edge(story, LocalPlan(port=0, page_port=0, site="shop"))
     with pytest.raises(LocalError, match="There is no parameter /edgecors/sites/other in us-east-1") as caught:
-        with_edge(story, Plan(port=0, page_port=0, site="other"))
+        with_edge(story, LocalPlan(port=0, page_port=0, site="other"))
     assert caught.value.status == 2
 
 
@@ -268,7 +268,7 @@ def test_a_site_without_credentials_is_a_sentence() -> None:
         raise AssertionError("must not start")
 
     with pytest.raises(LocalError, match=r"/edgecors/sites/shop in us-east-1 can't be read: .*credentials"):
-        with_edge(story, Plan(port=0, page_port=0, site="shop"))
+        with_edge(story, LocalPlan(port=0, page_port=0, site="shop"))
 
 
 @pytest.mark.parametrize("front", ["http-api", "rest-api", "function-url", "alb", "alb-single-value"])
@@ -294,7 +294,7 @@ def test_the_gateway_behind_each_of_its_fronts(front: str) -> None:
         head = await edge.ask("HEAD", "/api/echo", ALLOWED)
         assert (head.status, head.body) == (200, b"")
 
-    said = with_edge(story, Plan(front=front, port=0, page_port=0))
+    said = with_edge(story, LocalPlan(front=front, port=0, page_port=0))
     assert not [line for line in said if line.lstrip().startswith("!") or "error:" in line]
     assert any(line.startswith(f"{front}  OPTIONS /api/echo  |  204  |  handler  |  allowed") for line in said)
 
@@ -304,7 +304,7 @@ def test_an_http_api_s_stage_stays_out_of_the_way() -> None:
         echoed = json.loads((await edge.ask("GET", "/api/echo", ALLOWED)).body)
         assert echoed["path"] == "/api/echo"
 
-    with_edge(story, Plan(front="http-api", port=0, page_port=0, stage="beta"))
+    with_edge(story, LocalPlan(front="http-api", port=0, page_port=0, stage="beta"))
 
 
 def test_the_gateway_s_own_502_has_cors_headers_for_the_page() -> None:
@@ -312,7 +312,7 @@ def test_the_gateway_s_own_502_has_cors_headers_for_the_page() -> None:
         reply = await edge.ask("GET", "/api/echo", ALLOWED)
         assert (reply.status, reply.cors["access-control-allow-origin"]) == (502, ALLOWED)
 
-    with_edge(story, Plan(front="rest-api", port=0, page_port=0, upstream=f"http://127.0.0.1:{free_port()}"))
+    with_edge(story, LocalPlan(front="rest-api", port=0, page_port=0, upstream=f"http://127.0.0.1:{free_port()}"))
 
 
 def test_the_playground_s_usual_port_may_be_taken() -> None:
@@ -325,6 +325,6 @@ def test_the_playground_s_usual_port_may_be_taken() -> None:
             raise AssertionError("must not start")
 
         with pytest.raises(LocalError, match=f"Port {number} is in use by another program.*--page-port N"):
-            with_edge(story, Plan(port=0, page_port=number))
+            with_edge(story, LocalPlan(port=0, page_port=number))
     finally:
         taken.close()

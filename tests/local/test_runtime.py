@@ -12,7 +12,7 @@ import pytest
 from edgecors_local import runtime
 from edgecors_local.errors import LocalError
 from edgecors_local.runtime import EmulatedContainer, Tools, artifact
-from edgecors_local.server import Plan
+from edgecors_local.server import LocalPlan
 
 from tests.local.test_local_edge import ALLOWED, REFUSED, Edge, with_edge
 
@@ -32,7 +32,7 @@ def test_a_built_artifact_behind_the_local_edge(front: str) -> None:
         assert (mine.status, mine.cors["access-control-allow-origin"]) == (200, ALLOWED)
         assert (await edge.ask("GET", "/api/own-cors/reflecting", REFUSED)).cors == {}
 
-    said = with_edge(story, Plan(front=front, port=0, page_port=0, runtime=True))
+    said = with_edge(story, LocalPlan(front=front, port=0, page_port=0, runtime=True))
     assert any(line.startswith("    info: policy loaded (site demo") for line in said)
     assert not [line for line in said if "Traceback" in line or "LAMBDA_RUNTIME" in line]
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from edgecors.aws import AwsError
+from edgecors.aws import ReadError
 from edgecors.aws.parameters import Parameter
 from edgecors.decorator import cors
 from edgecors.edge import Edge
@@ -172,7 +172,7 @@ def test_no_value_forges_a_line() -> None:
 def test_an_error_of_the_store_is_one_line() -> None:
     class Failing(SecretRegion):
         def get_parameter(self, name: str, deadline: float) -> Parameter | None:
-            raise AwsError("x\ny", 'a\r\n{"level": "ERROR"}\u2028')
+            raise ReadError("x\ny", 'a\r\n{"level": "ERROR"}\u2028')
 
     lines: list[str] = []
     PolicyStore([Failing("", False)], Telemetry(lines.append)).get("shop")

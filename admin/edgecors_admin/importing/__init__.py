@@ -1,6 +1,6 @@
 """Policies from other CORS configurations. A policy never allows what its source did not.
 
-One module a format reads a source into `rules.SourceRule`; `builder` makes policies from these; `report` collects
+One module a format reads a source into `rules.ImportedRule`; `builder` makes policies from these; `report` collects
 what could not be carried over.
 """
 

@@ -10,7 +10,7 @@ from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import AwsError
 from edgecors_admin.importing import api_cors, response_headers, rest_api, s3
 from edgecors_admin.importing.importer import Imported, finish
-from edgecors_admin.importing.report import Report
+from edgecors_admin.importing.report import ImportReport
 from edgecors_admin.importing.rules import Resource
 from edgecors_admin.importing.sections import Value
 
@@ -29,7 +29,7 @@ def import_account(account: Account, resource: str | None = None) -> Imported:
         AwsError: a service could not be read, and the others have no CORS settings.
         UsageError: there are no CORS settings, or no resource of that name.
     """
-    report = Report()
+    report = ImportReport()
     resources: list[Resource] = []
     errors: list[AwsError] = []
     for service in SERVICES:
@@ -51,14 +51,14 @@ def _pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[
         yield from page.get(key, ())
 
 
-def _http_apis(account: Account, report: Report) -> Iterator[Resource]:
+def _http_apis(account: Account, report: ImportReport) -> Iterator[Resource]:
     for api in _pages(account.client("apigatewayv2"), "get_apis", "Items"):
         if api.get("CorsConfiguration"):
             value = Value(api["CorsConfiguration"], f"HTTP API {api['Name']}", report)
             yield api_cors.read_api(value, api["Name"])
 
 
-def _rest_apis(account: Account, report: Report) -> Iterator[Resource]:
+def _rest_apis(account: Account, report: ImportReport) -> Iterator[Resource]:
     client = account.client("apigateway")
     for api in _pages(client, "get_rest_apis", "items"):
         items = list(_pages(client, "get_resources", "items", restApiId=api["id"], embed=["methods"]))
@@ -67,7 +67,7 @@ def _rest_apis(account: Account, report: Report) -> Iterator[Resource]:
             yield resource
 
 
-def _buckets(account: Account, report: Report) -> Iterator[Resource]:
+def _buckets(account: Account, report: ImportReport) -> Iterator[Resource]:
     from botocore.exceptions import ClientError
 
     client = account.client("s3")
@@ -83,7 +83,7 @@ def _buckets(account: Account, report: Report) -> Iterator[Resource]:
         yield s3.read_bucket(Value(rules, f"S3 bucket {bucket['Name']}", report), bucket["Name"])
 
 
-def _function_urls(account: Account, report: Report) -> Iterator[Resource]:
+def _function_urls(account: Account, report: ImportReport) -> Iterator[Resource]:
     client = account.client("lambda")
     for function in _pages(client, "list_functions", "Functions"):
         name = function["FunctionName"]
@@ -93,7 +93,7 @@ def _function_urls(account: Account, report: Report) -> Iterator[Resource]:
                 yield api_cors.read_api(value, name, api_cors.FUNCTION_URL)
 
 
-def _headers_policies(account: Account, report: Report) -> Iterator[Resource]:
+def _headers_policies(account: Account, report: ImportReport) -> Iterator[Resource]:
     client = account.cloudfront
     marker: dict[str, Any] = {}
     while True:
@@ -114,7 +114,7 @@ class Service:
     """A kind of resource: how it is read, and the IAM actions that this takes."""
 
     title: str
-    read: Callable[[Account, Report], Iterator[Resource]]
+    read: Callable[[Account, ImportReport], Iterator[Resource]]
     actions: tuple[str, ...]
 
 

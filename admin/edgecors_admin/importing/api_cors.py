@@ -6,14 +6,14 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
 
 from __future__ import annotations
 
-from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.documents import ImportedDocument
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.rules import (
+    CorsSettings,
+    ImportedOrigins,
+    ImportedRule,
     Matching,
-    Origins,
     Resource,
-    Settings,
-    SourceRule,
     read_credentials,
     read_origins,
     start_resource,
@@ -37,17 +37,17 @@ def read_api(value: Value, name: str, kind: str = HTTP_API) -> Resource:
     if value.data is True:
         message = "true allows every origin, and the methods that browsers send without asking"
         value.report.note("import-default", value.location, message)
-        resource.rules.append(Settings().rule(value.location, Origins(None)))
+        resource.rules.append(CorsSettings().rule(value.location, ImportedOrigins(None)))
     elif value.data is not False and (section := value.section()) is not None:
         rule = read_settings(section)
         resource.rules += [rule] if rule is not None else []
     return resource
 
 
-def read_settings(section: Section) -> SourceRule | None:
+def read_settings(section: Section) -> ImportedRule | None:
     """``AllowOrigins`` and its companions; None if they can't be used."""
     origins = read_origins(section.take("AllowOrigins"), Matching.EXACT)
-    settings = Settings(
+    settings = CorsSettings(
         methods=section.take("AllowMethods"),
         headers=section.take("AllowHeaders"),
         exposed=section.take("ExposeHeaders"),
@@ -65,7 +65,7 @@ def _is_settings(data: object) -> bool:
     )
 
 
-def recognise_api(document: Document) -> bool:
+def recognise_api(document: ImportedDocument) -> bool:
     """What ``aws apigatewayv2`` prints, or the settings alone."""
     data = document.data
     if not isinstance(data, dict):
@@ -93,7 +93,7 @@ def read_apis(value: Value) -> list[Resource]:
     return resources
 
 
-def recognise_url(document: Document) -> bool:
+def recognise_url(document: ImportedDocument) -> bool:
     """What ``aws lambda`` prints about function URLs."""
     data = document.data
     if not isinstance(data, dict):

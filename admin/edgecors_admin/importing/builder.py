@@ -14,9 +14,9 @@ from edgecors.findings import Finding
 from edgecors.origin import parse_pattern
 
 from edgecors_admin.errors import UsageError
-from edgecors_admin.importing.report import Report, shown
+from edgecors_admin.importing.report import ImportReport, shown
 from edgecors_admin.importing.routes import glob_rules
-from edgecors_admin.importing.rules import MAX_ORIGINS, SIMPLE_METHODS, Resource, SourceRule
+from edgecors_admin.importing.rules import MAX_ORIGINS, SIMPLE_METHODS, Resource, ImportedRule
 from edgecors_admin.lint import CHROMIUM_MAX_AGE
 from edgecors_admin.public_suffixes import open_to_registrants
 
@@ -59,10 +59,10 @@ class _Capability:
         return data
 
 
-def build_policy(resource: Resource, report: Report) -> dict[str, Any] | None:
+def build_policy(resource: Resource, report: ImportReport) -> dict[str, Any] | None:
     """The policy of a resource as a document; None if nothing is left that a policy can have."""
     _check_size(resource)
-    by_path: dict[str, list[SourceRule]] = {}
+    by_path: dict[str, list[ImportedRule]] = {}
     for rule in resource.rules:
         for path in rule.paths or ("/{proxy+}",):
             by_path.setdefault(path, []).append(rule)
@@ -87,7 +87,7 @@ def _check_size(resource: Resource) -> None:
         raise UsageError(f"{name} has {count} origins. At most {MAX_ORIGINS} can be imported.")
 
 
-def _report_globs(paths: Iterable[str], rules: Iterable[dict[str, Any]], resource: Resource, report: Report) -> None:
+def _report_globs(paths: Iterable[str], rules: Iterable[dict[str, Any]], resource: Resource, report: ImportReport) -> None:
     """Say where globs match more or less than the API's paths."""
     parameters = [path for path in paths if "{" in path and not path.endswith("+}")]
     if parameters:
@@ -106,7 +106,7 @@ def _written(rule: dict[str, Any]) -> dict[str, Any]:
     return {**paths, **grants[0]} if len(grants) == 1 else {**paths, "grants": grants}
 
 
-def build_grants(rules: Sequence[SourceRule], report: Report) -> list[dict[str, Any]]:
+def build_grants(rules: Sequence[ImportedRule], report: ImportReport) -> list[dict[str, Any]]:
     """The grants that allow what these rules of one path allow together, or less.
 
     The platform allows a request if any of the rules has its origin, method and headers; in a policy the first grant
@@ -171,7 +171,7 @@ class _Wildcards:
 class _Coverage:
     """Which patterns a rule allows whole."""
 
-    def __init__(self, rule: SourceRule) -> None:
+    def __init__(self, rule: ImportedRule) -> None:
         self._everyone = rule.origins is None
         self._origins = frozenset(rule.origins or ())
         self._wildcards = _Wildcards(rule.origins or ())
@@ -210,7 +210,7 @@ def _ordered(groups: dict[_Capability, list[str]]) -> list[tuple[_Capability, li
     return ordered
 
 
-def _best(rules: Sequence[SourceRule], who: str, report: Report) -> _Capability:
+def _best(rules: Sequence[ImportedRule], who: str, report: ImportReport) -> _Capability:
     """One list of methods and one of headers, of which every combination is allowed by one of the rules."""
     choices = []
     for headers in dict.fromkeys(rule.headers for rule in rules):
@@ -237,7 +237,7 @@ def _best(rules: Sequence[SourceRule], who: str, report: Report) -> _Capability:
 
 
 def _rank(
-    choice: tuple[tuple[str, ...] | None, tuple[str, ...] | None], rules: Sequence[SourceRule]
+    choice: tuple[tuple[str, ...] | None, tuple[str, ...] | None], rules: Sequence[ImportedRule]
 ) -> tuple[int, ...]:
     """Better is what keeps more whole rules, those with listed origins first, and then what has more names."""
     methods, headers = choice
@@ -247,7 +247,7 @@ def _rank(
     return (listed, len(whole), size)
 
 
-def _contains(choice: tuple[tuple[str, ...] | None, tuple[str, ...] | None], rule: SourceRule) -> bool:
+def _contains(choice: tuple[tuple[str, ...] | None, tuple[str, ...] | None], rule: ImportedRule) -> bool:
     """Whether all that a rule allows is in a choice. What browsers send without asking always is."""
     methods, headers = choice
     if rule.headers == () and rule.methods is not None and set(rule.methods) <= SAFELISTED_METHODS:
@@ -278,7 +278,7 @@ def _words(names: tuple[str, ...] | None) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
-def _accepted(document: dict[str, Any], resource: Resource, report: Report) -> dict[str, Any] | None:
+def _accepted(document: dict[str, Any], resource: Resource, report: ImportReport) -> dict[str, Any] | None:
     """The document without what the library or the linter refuses; each refusal is reported."""
     while True:
         document["rules"] = [rule for rule in map(_without_empty, document["rules"]) if rule]
@@ -308,7 +308,7 @@ def _errors(document: dict[str, Any]) -> list[Finding]:
     return [finding for finding in findings if has_errors([finding])]
 
 
-def _drop(document: dict[str, Any], errors: Iterable[Finding], resource: Resource, report: Report) -> None:
+def _drop(document: dict[str, Any], errors: Iterable[Finding], resource: Resource, report: ImportReport) -> None:
     """Remove each entry, or the whole field, that an error is about."""
     removed: dict[tuple[int, str], tuple[dict[str, Any], set[int] | None]] = {}
     for error in errors:

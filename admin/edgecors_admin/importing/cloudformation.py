@@ -7,7 +7,7 @@ from typing import Any
 
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import api_cors, openapi, response_headers, rest_api, s3
-from edgecors_admin.importing.documents import Document, read_text
+from edgecors_admin.importing.documents import ImportedDocument, read_text
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.report import shown
 from edgecors_admin.importing.rules import Resource, start_resource
@@ -22,7 +22,7 @@ Paths = Mapping[str, tuple[str, str]]
 _REST_IMPLICIT, _HTTP_IMPLICIT = "ServerlessRestApi", "ServerlessHttpApi"
 
 
-def recognise(document: Document) -> bool:
+def recognise(document: ImportedDocument) -> bool:
     """A template, what ``get-template`` prints, one resource, or a part such as ``CorsConfiguration`` alone."""
     data = document.data
     if document.syntax not in ("json", "yaml") or not isinstance(data, dict):

@@ -21,7 +21,7 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Document:
+class ImportedDocument:
     """A source: its syntax (``json``, ``yaml``, ``xml``, ``hcl`` or ``text``) and its plain values."""
 
     syntax: str
@@ -33,7 +33,7 @@ class _SyntaxError(UsageError):
     """Not valid in the syntax that the text starts like; it may be something that is recognised by name only."""
 
 
-def read_text(text: str) -> Document:
+def read_text(text: str) -> ImportedDocument:
     """Read a source in whatever syntax it is.
 
     Raises:
@@ -48,19 +48,19 @@ def read_text(text: str) -> Document:
     try:
         return _read(text)
     except _SyntaxError as error:
-        return Document("text", text, error)
+        return ImportedDocument("text", text, error)
 
 
-def _read(text: str) -> Document:
+def _read(text: str) -> ImportedDocument:
     start = text.lstrip()[:1]
     if start == "<":
-        return Document("xml", text, _read_xml(text))
+        return ImportedDocument("xml", text, _read_xml(text))
     if start in ("{", "["):
-        return Document("json", text, read_json(text))
+        return ImportedDocument("json", text, read_json(text))
     if _HCL.search(text):
-        return Document("hcl", text, _read_hcl(text))
+        return ImportedDocument("hcl", text, _read_hcl(text))
     data = read_yaml(text)
-    return Document("yaml", text, data) if isinstance(data, dict | list) else Document("text", text)
+    return ImportedDocument("yaml", text, data) if isinstance(data, dict | list) else ImportedDocument("text", text)
 
 
 def read_json(text: str) -> Any:

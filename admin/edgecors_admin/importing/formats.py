@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.documents import ImportedDocument
 from edgecors_admin.importing.rules import Resource
 from edgecors_admin.importing.sections import Value
 
@@ -24,6 +24,6 @@ class Format:
 
     name: str
     title: str
-    recognise: Callable[[Document], bool]
+    recognise: Callable[[ImportedDocument], bool]
     read: Callable[[Value], list[Resource]]
     hint: str = ""

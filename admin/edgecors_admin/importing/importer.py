@@ -23,9 +23,9 @@ from edgecors_admin.importing import (
     terraform,
 )
 from edgecors_admin.importing.builder import build_policy
-from edgecors_admin.importing.documents import Document, read_text
+from edgecors_admin.importing.documents import ImportedDocument, read_text
 from edgecors_admin.importing.formats import Format
-from edgecors_admin.importing.report import Report
+from edgecors_admin.importing.report import ImportReport
 from edgecors_admin.importing.rules import Resource
 from edgecors_admin.importing.sections import Value, folded
 from edgecors_admin.importing.unsupported import describe_unsupported
@@ -122,7 +122,7 @@ def import_text(text: str, form: str | None = None, resource: str | None = None)
     """
     document = read_text(text)
     source = _format(document, form)
-    report = Report()
+    report = ImportReport()
     report.hint = source.hint
     value = Value(document.data, "", report)
     resources = source.read(value)
@@ -131,7 +131,7 @@ def import_text(text: str, form: str | None = None, resource: str | None = None)
     return finish(source.name, resources, report, resource)
 
 
-def finish(name: str, resources: list[Resource], report: Report, only: str | None = None) -> Imported:
+def finish(name: str, resources: list[Resource], report: ImportReport, only: str | None = None) -> Imported:
     """Build the policies of the resources that were read.
 
     Raises:
@@ -159,7 +159,7 @@ def finish(name: str, resources: list[Resource], report: Report, only: str | Non
     return Imported(name, tuple(sites), report.findings(only), tuple(dict.fromkeys(step for step in steps if step)))
 
 
-def _format(document: Document, name: str | None) -> Format:
+def _format(document: ImportedDocument, name: str | None) -> Format:
     """The format of a document. Raises `UsageError`."""
     if name is not None and name not in FORMATS:
         raise UsageError(f"There is no format {name!r}. Choose one of {', '.join(FORMATS)}.")
@@ -176,7 +176,7 @@ def _format(document: Document, name: str | None) -> Format:
     if isinstance(document.data, UsageError):
         raise document.data
     _refuse_policies(document)
-    report = Report()
+    report = ImportReport()
     _report_unread(Value(document.data, "", report))
     keys = ", ".join(finding.location for finding in report.findings()[:3] if finding.location)
     about = f" It has keys that may be about CORS: {keys}." if keys else ""
@@ -184,13 +184,13 @@ def _format(document: Document, name: str | None) -> Format:
     raise UsageError(f"The format was not recognised.{about} These are read: {titles}.")
 
 
-def _recognises(form: Format, document: Document) -> bool:
+def _recognises(form: Format, document: ImportedDocument) -> bool:
     if document.syntax == "text" or (document.syntax == "xml" and form is not s3.FORMAT):
         return False
     return form.recognise(document)
 
 
-def _refuse_policies(document: Document) -> None:
+def _refuse_policies(document: ImportedDocument) -> None:
     """Say what to do with edgecors' own files. Raises `UsageError`."""
     data = document.data
     if isinstance(data, dict) and ("sites" in data or any(map(_is_policy_rule, _items(data.get("rules"))))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgecors_admin.importing import api_cors, rest_api
-from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.documents import ImportedDocument
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.rules import Resource, start_resource
 from edgecors_admin.importing.sections import Value
@@ -12,7 +12,7 @@ CORS = "x-amazon-apigateway-cors"
 _INTEGRATION = "x-amazon-apigateway-integration"
 
 
-def recognise(document: Document) -> bool:
+def recognise(document: ImportedDocument) -> bool:
     """A document with a version of OpenAPI, or the extension alone."""
     return isinstance(document.data, dict) and bool({"openapi", "swagger", CORS} & set(document.data))
 

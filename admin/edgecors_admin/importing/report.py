@@ -11,7 +11,7 @@ MAX_SHOWN = 80
 """Characters of a value or a location of the source that stand in a finding."""
 
 
-class Report:
+class ImportReport:
     """Collects findings; at most 20 of one code are listed, the others are counted.
 
     Attributes:

@@ -5,13 +5,13 @@ https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ResponseHeadersPo
 
 from __future__ import annotations
 
-from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.documents import ImportedDocument
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.rules import (
+    CorsSettings,
+    ImportedRule,
     Matching,
     Resource,
-    Settings,
-    SourceRule,
     read_credentials,
     read_origins,
     start_resource,
@@ -30,7 +30,7 @@ _OTHER_SECTIONS = (
 _NEXT_STEP = "Take the CORS part out of the response headers policy: two sources would contradict each other."
 
 
-def recognise(document: Document) -> bool:
+def recognise(document: ImportedDocument) -> bool:
     """A policy, its config, or a list of policies."""
     data = document.data
     return isinstance(data, dict) and bool(
@@ -71,9 +71,9 @@ def read_config(config: Value, name: str) -> Resource | None:
     return resource
 
 
-def _read_cors(section: Section) -> SourceRule | None:
+def _read_cors(section: Section) -> ImportedRule | None:
     origins = read_origins(_list(section.take("AccessControlAllowOrigins")), Matching.SUBDOMAIN)
-    settings = Settings(
+    settings = CorsSettings(
         methods=_list(section.take("AccessControlAllowMethods")),
         headers=_list(section.take("AccessControlAllowHeaders")),
         exposed=_list(section.take("AccessControlExposeHeaders")),

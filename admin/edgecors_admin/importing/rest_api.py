@@ -6,15 +6,15 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
 
 from __future__ import annotations
 
-from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.documents import ImportedDocument
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.report import shown
 from edgecors_admin.importing.rules import (
+    CorsSettings,
+    ImportedOrigins,
+    ImportedRule,
     Matching,
-    Origins,
     Resource,
-    Settings,
-    SourceRule,
     is_usable,
     read_credentials,
     start_resource,
@@ -48,13 +48,13 @@ def read_sam_cors(value: Value, name: str) -> Resource:
         origins = _static_origin(value)
         if is_usable(report, value.location, origins, False):
             _note_methods(value)
-            resource.rules.append(Settings().rule(value.location, origins))
+            resource.rules.append(CorsSettings().rule(value.location, origins))
         return resource
     section = value.section()
     if section is None:
         return resource
     origins = _static_origin(section.take("AllowOrigin"))
-    settings = Settings(
+    settings = CorsSettings(
         methods=section.take("AllowMethods"),
         headers=section.take("AllowHeaders"),
         exposed=section.take("ExposeHeaders"),
@@ -73,10 +73,10 @@ def _note_methods(value: Value) -> None:
     value.report.warn("import-narrower", value.location, message, "Add the methods that your pages use.")
 
 
-def _static_origin(value: Value | None) -> Origins:
+def _static_origin(value: Value | None) -> ImportedOrigins:
     """The origin of a static header, without its single quotes."""
     if value is None:
-        return Origins(())
+        return ImportedOrigins(())
     texts = value.texts(split=False)
     for text in texts:
         if not (text.text.startswith("'") and text.text.endswith("'")) and text.text != "*":
@@ -85,7 +85,7 @@ def _static_origin(value: Value | None) -> Origins:
     return to_origins((Text(t.text.strip("'"), t.location) for t in texts), Matching.EXACT, value.report)
 
 
-def recognise(document: Document) -> bool:
+def recognise(document: ImportedDocument) -> bool:
     """What ``aws apigateway`` prints: ``get-resources``, ``get-method``, ``get-integration(-response)``."""
     data = document.data
     if not isinstance(data, dict):
@@ -120,7 +120,7 @@ def read_resources(items: Value, name: str) -> Resource | None:
     for item in items.items():
         path = item.name("path")
         responses = item.get("resourceMethods", "OPTIONS", "methodIntegration", "integrationResponses")
-        rules: list[SourceRule] = []
+        rules: list[ImportedRule] = []
         for _, response in responses.members() if responses is not None else []:
             has_settings = has_settings or "allow-origin" in str(response.raw("responseParameters")).lower()
             rule = _read_response(response, path)
@@ -132,12 +132,12 @@ def read_resources(items: Value, name: str) -> Resource | None:
     return resource if has_settings else None
 
 
-def _read_response(response: Value, path: str) -> SourceRule | None:
+def _read_response(response: Value, path: str) -> ImportedRule | None:
     parameters = response.get("responseParameters")
     return read_static_headers(parameters, path, response.get("responseTemplates")) if parameters is not None else None
 
 
-def read_static_headers(parameters: Value, path: str, templates: Value | None = None) -> SourceRule | None:
+def read_static_headers(parameters: Value, path: str, templates: Value | None = None) -> ImportedRule | None:
     """The rule of one path's OPTIONS method: ``method.response.header.*`` with quoted values. None without CORS."""
     values: dict[str, Value] = {}
     parameters.report.locations.add(parameters.location)
@@ -156,7 +156,7 @@ def read_static_headers(parameters: Value, path: str, templates: Value | None = 
     credentials = read_credentials(values.get("credentials"))
     if not is_usable(report, parameters.location, origins, credentials):
         return None
-    settings = Settings(values.get("methods"), values.get("headers"), values.get("exposed"), values.get("max_age"))
+    settings = CorsSettings(values.get("methods"), values.get("headers"), values.get("exposed"), values.get("max_age"))
     return settings.rule(parameters.location, origins, credentials, paths=(path,) if path else ())
 
 

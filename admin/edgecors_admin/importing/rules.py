@@ -16,7 +16,7 @@ from edgecors.findings import ERROR, REPAIRED, Finding
 from edgecors.origin import Pattern, parse_pattern
 
 from edgecors_admin.errors import UsageError
-from edgecors_admin.importing.report import Report, shown
+from edgecors_admin.importing.report import ImportReport, shown
 from edgecors_admin.importing.sections import Section, Text, Value
 from edgecors_admin.public_suffixes import open_to_registrants
 
@@ -58,7 +58,7 @@ class Matching(Enum):
 
 
 @dataclass(frozen=True)
-class SourceRule:
+class ImportedRule:
     """One rule of a source: these origins may use these methods with these headers.
 
     Attributes:
@@ -95,19 +95,19 @@ class Resource:
 
     name: str
     kind: str
-    rules: list[SourceRule] = field(default_factory=list)
+    rules: list[ImportedRule] = field(default_factory=list)
     uncovered: tuple[str, ...] = ()
     next_step: str = ""
 
 
-def start_resource(report: Report, name: str, kind: str, next_step: str = "") -> Resource:
+def start_resource(report: ImportReport, name: str, kind: str, next_step: str = "") -> Resource:
     """A resource without rules, to which the findings that follow belong."""
     report.resource = name
     return Resource(name, kind, next_step=next_step)
 
 
 @dataclass(frozen=True)
-class Origins:
+class ImportedOrigins:
     """Origins that were read: ``texts`` are canonical, None for every origin."""
 
     texts: tuple[str, ...] | None
@@ -118,7 +118,7 @@ class Origins:
         return self.texts == ()
 
 
-def read_origins(value: Value | None, matching: Matching, *, split: bool = False) -> Origins:
+def read_origins(value: Value | None, matching: Matching, *, split: bool = False) -> ImportedOrigins:
     """The origins of a value; entries that a policy can't have without allowing more are reported.
 
     Args:
@@ -127,22 +127,22 @@ def read_origins(value: Value | None, matching: Matching, *, split: bool = False
         split: whether the platform splits a string at commas.
     """
     texts = value.texts(split=split) if value is not None else []
-    return to_origins(texts, matching, value.report) if value is not None else Origins(())
+    return to_origins(texts, matching, value.report) if value is not None else ImportedOrigins(())
 
 
-def to_origins(texts: Iterable[Text], matching: Matching, report: Report) -> Origins:
+def to_origins(texts: Iterable[Text], matching: Matching, report: ImportReport) -> ImportedOrigins:
     """As `read_origins`, for texts."""
     texts = list(texts)
     if any(text.text == "*" for text in texts):
-        return Origins(None)
+        return ImportedOrigins(None)
     if len(texts) > MAX_ORIGINS:
         raise UsageError(
             f"{texts[0].location} has {len(texts)} origins. At most {MAX_ORIGINS} can be imported at once."
         )
-    return Origins(tuple(dict.fromkeys(p for text in texts for p in _to_patterns(text, matching, report))))
+    return ImportedOrigins(tuple(dict.fromkeys(p for text in texts for p in _to_patterns(text, matching, report))))
 
 
-def _to_patterns(entry: Text, matching: Matching, report: Report) -> list[str]:
+def _to_patterns(entry: Text, matching: Matching, report: ImportReport) -> list[str]:
     """The patterns of one entry: what it says, or what allows less; none if there is nothing safe."""
     pattern, findings = parse_pattern(entry.text)
     if pattern is None or _is_careless(pattern):
@@ -229,7 +229,7 @@ def read_methods(value: Value) -> tuple[str, ...] | None:
     return to_methods(value.texts(split=True), value.report)
 
 
-def to_methods(texts: Iterable[Text], report: Report) -> tuple[str, ...] | None:
+def to_methods(texts: Iterable[Text], report: ImportReport) -> tuple[str, ...] | None:
     """As `read_methods`, for texts."""
     methods: list[str] = []
     for text in texts:
@@ -264,7 +264,7 @@ def read_headers(value: Value) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(names))
 
 
-def _expand(name: str, location: str, report: Report) -> list[str]:
+def _expand(name: str, location: str, report: ImportReport) -> list[str]:
     prefix, _, suffix = name.partition("*")
     names = [
         known
@@ -296,7 +296,7 @@ def read_exposed(value: Value | None) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(names))
 
 
-def _is_name(name: str, text: Text, report: Report) -> bool:
+def _is_name(name: str, text: Text, report: ImportReport) -> bool:
     if not is_token(name):
         report.skip("import-value", text.location, f"{shown(name)} is not a header name")
         return False
@@ -320,7 +320,7 @@ def read_credentials(value: Value | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Settings:
+class CorsSettings:
     """The values of a rule beside its origins, not read yet: None for what the source does not have."""
 
     methods: Value | None = None
@@ -331,13 +331,13 @@ class Settings:
     def rule(
         self,
         location: str,
-        origins: Origins,
+        origins: ImportedOrigins,
         credentials: bool = False,
         *,
         methods: tuple[str, ...] | None = SIMPLE_METHODS,
         headers: tuple[str, ...] | None = (),
         paths: tuple[str, ...] = (),
-    ) -> SourceRule:
+    ) -> ImportedRule:
         """Read the values.
 
         Args:
@@ -348,7 +348,7 @@ class Settings:
             headers: what the platform allows where the source names no headers.
             paths: the paths it is about.
         """
-        return SourceRule(
+        return ImportedRule(
             location=location,
             origins=origins.texts,
             methods=methods if self.methods is None else read_methods(self.methods),
@@ -360,7 +360,7 @@ class Settings:
         )
 
 
-def usable(section: Section, origins: Origins, credentials: bool, known: Iterable[str]) -> bool:
+def usable(section: Section, origins: ImportedOrigins, credentials: bool, known: Iterable[str]) -> bool:
     """Whether a rule can become part of a policy; if not, the reason is reported.
 
     Args:
@@ -373,7 +373,7 @@ def usable(section: Section, origins: Origins, credentials: bool, known: Iterabl
     return is_usable(section.report, section.location, origins, credentials)
 
 
-def is_usable(report: Report, location: str, origins: Origins, credentials: bool) -> bool:
+def is_usable(report: ImportReport, location: str, origins: ImportedOrigins, credentials: bool) -> bool:
     """As `usable`, for a rule that is not a section."""
     if origins.nobody:
         message = "no origin could be read here, so nothing was imported from it"

@@ -8,14 +8,14 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from edgecors_admin.errors import UsageError
-from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.documents import ImportedDocument
 from edgecors_admin.importing.formats import Format
-from edgecors_admin.importing.report import Report
+from edgecors_admin.importing.report import ImportReport
 from edgecors_admin.importing.rules import (
+    CorsSettings,
+    ImportedRule,
     Matching,
     Resource,
-    Settings,
-    SourceRule,
     read_origins,
     start_resource,
     usable,
@@ -26,7 +26,7 @@ KEYS = ("AllowedOrigins", "AllowedMethods", "AllowedHeaders", "ExposeHeaders", "
 _RULE_LISTS = ("CORSRules", "CorsRules", "CORSRule", "cors_rule", "cors_rules")
 
 
-def recognise(document: Document) -> bool:
+def recognise(document: ImportedDocument) -> bool:
     """A list of rules, or an object with a list of rules."""
     if document.syntax == "xml":
         return _local(document.data.tag) == "CORSConfiguration"
@@ -79,10 +79,10 @@ def read_bucket(value: Value, name: str) -> Resource:
     return resource
 
 
-def read_rule(section: Section) -> SourceRule | None:
+def read_rule(section: Section) -> ImportedRule | None:
     """One rule; also of Terraform, which has the same names. None if it can't be used."""
     origins = read_origins(section.take("AllowedOrigins", "AllowedOrigin"), Matching.GLOB)
-    settings = Settings(
+    settings = CorsSettings(
         methods=section.take("AllowedMethods", "AllowedMethod"),
         headers=section.take("AllowedHeaders", "AllowedHeader"),
         exposed=section.take("ExposeHeaders", "ExposeHeader", "ExposedHeaders", "ExposedHeader"),
@@ -92,7 +92,7 @@ def read_rule(section: Section) -> SourceRule | None:
     return settings.rule(section.location, origins) if usable(section, origins, False, KEYS) else None
 
 
-def _note_simple_requests(resource: Resource, report: Report) -> None:
+def _note_simple_requests(resource: Resource, report: ImportReport) -> None:
     """S3 compares the method of actual requests too; Fetch and every CORS service do so in preflights only."""
     open_rules = [rule for rule in resource.rules if rule.methods is None or "GET" in rule.methods]
     if any(rule.origins is None for rule in open_rules):
@@ -104,7 +104,7 @@ def _note_simple_requests(resource: Resource, report: Report) -> None:
         report.warn("import-simple-requests", rule.location, message, "Serve private objects with signed URLs only.")
 
 
-def _all_in(origins: tuple[str, ...], rules: list[SourceRule]) -> bool:
+def _all_in(origins: tuple[str, ...], rules: list[ImportedRule]) -> bool:
     readable = {origin for rule in rules for origin in rule.origins or ()}
     return set(origins) <= readable
 

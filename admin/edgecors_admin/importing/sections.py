@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecors_admin.importing.report import MAX_FINDINGS_OF_ONE_CODE, Report, shown
+from edgecors_admin.importing.report import MAX_FINDINGS_OF_ONE_CODE, ImportReport, shown
 
 _TAG = re.compile(r"^![A-Za-z:]+( |$)")
 """A function of CloudFormation as a tag of YAML: ``!Ref X``, ``["!If", ...]``, ``{"!Transform": ...}``."""
@@ -28,7 +28,7 @@ class Value:
 
     data: Any
     location: str
-    report: Report
+    report: ImportReport
 
     def child(self, key: str | int) -> Value:
         """The value of a key or an index. Marks nothing as read."""
@@ -162,7 +162,7 @@ class Section:
         return self.value.location
 
     @property
-    def report(self) -> Report:
+    def report(self) -> ImportReport:
         """Where findings go."""
         return self.value.report
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgecors_admin.importing import api_cors, cloudformation, rest_api
-from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.documents import ImportedDocument
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.rules import (
     ALL_METHODS,
+    CorsSettings,
+    ImportedOrigins,
+    ImportedRule,
     Matching,
-    Origins,
     Resource,
-    Settings,
-    SourceRule,
     is_usable,
     read_credentials,
     read_origins,
@@ -40,7 +40,7 @@ _KEYS = (
 _EVENT_KEYS = ("origins", "origin", "methods", "headers", "allowCredentials", "maxAge", "cacheControl")
 
 
-def recognise(document: Document) -> bool:
+def recognise(document: ImportedDocument) -> bool:
     """``serverless.yml``, or its ``provider`` or ``functions`` alone."""
     data = document.data
     if document.syntax not in ("json", "yaml") or not isinstance(data, dict):
@@ -103,13 +103,13 @@ def _read_settings(cors: Value, resource: Resource, methods: tuple[str, ...] | N
     cors.report.locations.add(cors.location)
     section = cors.section() if cors.data is not True else None
     origins, credentials = _default_origins(cors, section)
-    settings = Settings()
+    settings = CorsSettings()
     if section is None:
         is_complete = is_usable(cors.report, cors.location, origins, credentials)
         if is_complete:
             cors.report.note("import-default", cors.location, _TRUE)
     else:
-        settings = Settings(
+        settings = CorsSettings(
             methods=section.take("allowedMethods"),
             headers=section.take("allowedHeaders"),
             exposed=section.take("exposedResponseHeaders"),
@@ -121,19 +121,19 @@ def _read_settings(cors: Value, resource: Resource, methods: tuple[str, ...] | N
         resource.rules.append(rule)
 
 
-def _default_origins(cors: Value, section: Section | None) -> tuple[Origins, bool]:
+def _default_origins(cors: Value, section: Section | None) -> tuple[ImportedOrigins, bool]:
     """The origins, and whether credentials are allowed. No origins are every origin, unless some were meant."""
     if section is None:
-        return (Origins(None) if cors.data is True else Origins(())), False
+        return (ImportedOrigins(None) if cors.data is True else ImportedOrigins(())), False
     allowed = section.take("allowedOrigins")
     credentials = read_credentials(section.take("allowCredentials"))
     if allowed is not None:
         return read_origins(allowed, Matching.EXACT), credentials
     if any("origin" in folded(key) for key in section.unread()):
-        return Origins(()), credentials
+        return ImportedOrigins(()), credentials
     message = "without allowedOrigins the framework allows every origin"
     section.report.note("import-default", section.location, message, "List the origins if that is not meant.")
-    return Origins(None), credentials
+    return ImportedOrigins(None), credentials
 
 
 def _route_methods(value: Value) -> tuple[str, ...] | None:
@@ -184,14 +184,14 @@ def _route(event: Value) -> tuple[str, str]:
     return "/" + path.strip().strip("/"), method.upper()
 
 
-def _read_event(cors: Value, path: str, method: str) -> SourceRule | None:
+def _read_event(cors: Value, path: str, method: str) -> ImportedRule | None:
     """The ``cors`` of one event. Its methods are the event's own and those it lists."""
     report = cors.report
     report.locations.add(cors.location)
     own = [Text(method, cors.location)] if "$" not in method else []
     if cors.data is True:
         report.note("import-default", cors.location, _TRUE)
-        return SourceRule(cors.location, None, to_methods(own, report), DEFAULT_HEADERS, paths=(path,))
+        return ImportedRule(cors.location, None, to_methods(own, report), DEFAULT_HEADERS, paths=(path,))
     section = cors.section()
     if section is None:
         return None
@@ -199,9 +199,9 @@ def _read_event(cors: Value, path: str, method: str) -> SourceRule | None:
     origins = read_origins(value, Matching.GLOB, split=True)
     if value is None and not any("origin" in folded(key) for key in section.unread()):
         report.note("import-default", cors.location, "without origins the framework allows every origin")
-        origins = Origins(None)
+        origins = ImportedOrigins(None)
     listed = section.take("methods")
-    settings = Settings(headers=section.take("headers"), max_age=section.take("maxAge"))
+    settings = CorsSettings(headers=section.take("headers"), max_age=section.take("maxAge"))
     credentials = read_credentials(section.take("allowCredentials"))
     if (cache_control := section.take("cacheControl")) is not None:
         message = "a preflight's answer has no Cache-Control here; browsers keep it for max_age"

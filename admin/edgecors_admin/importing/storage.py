@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.documents import ImportedDocument
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.rules import (
+    CorsSettings,
     Matching,
     Resource,
-    Settings,
     read_credentials,
     read_origins,
     start_resource,
@@ -22,7 +22,7 @@ GOOGLE_KEYS = ("origin", "method", "responseHeader", "maxAgeSeconds")
 AZURE_KEYS = ("AllowedOrigins", "AllowedMethods", "AllowedHeaders", "ExposedHeaders", "MaxAgeInSeconds", "Service")
 
 
-def recognise_google(document: Document) -> bool:
+def recognise_google(document: ImportedDocument) -> bool:
     """``gcloud storage buckets describe --format="default(cors_config)"``, or the file that sets it."""
     return any(_is_google_rule(item) for item in _google_list(document.data))
 
@@ -56,13 +56,13 @@ def read_google_bucket(rules: Value, name: str) -> Resource:
             continue
         origins = read_origins(section.take("origin"), Matching.EXACT)
         headers = section.take("responseHeader", "response_header")
-        settings = Settings(section.take("method"), headers, headers, section.take("maxAgeSeconds"))
+        settings = CorsSettings(section.take("method"), headers, headers, section.take("maxAgeSeconds"))
         if usable(section, origins, False, GOOGLE_KEYS):
             resource.rules.append(settings.rule(section.location, origins))
     return resource
 
 
-def recognise_azure(document: Document) -> bool:
+def recognise_azure(document: ImportedDocument) -> bool:
     """What ``az storage cors list`` and ``az functionapp cors show`` print, ARM templates, ``local.settings.json``."""
     return _azure_settings(document.data) is not None
 
@@ -107,7 +107,7 @@ def read_azure_storage(rules: Value, name: str) -> Resource:
             continue
         section.ignore("Service")
         origins = read_origins(section.take("AllowedOrigins"), Matching.EXACT, split=True)
-        settings = Settings(
+        settings = CorsSettings(
             methods=section.take("AllowedMethods"),
             headers=section.take("AllowedHeaders"),
             exposed=section.take("ExposedHeaders"),
@@ -129,7 +129,7 @@ def _azure_app(
     if name == "function-app":
         section.ignore("LocalHttpPort", "LocalHttpTimeout")
     if usable(section, origins, credentials, (*origin_keys, *credentials_keys)):
-        resource.rules.append(Settings().rule(section.location, origins, credentials, methods=None, headers=None))
+        resource.rules.append(CorsSettings().rule(section.location, origins, credentials, methods=None, headers=None))
     return resource
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from edgecors_admin.importing import api_cors, response_headers, rest_api, s3, storage
-from edgecors_admin.importing.documents import Document
+from edgecors_admin.importing.documents import ImportedDocument
 from edgecors_admin.importing.formats import Format
 from edgecors_admin.importing.rules import Resource, start_resource
 from edgecors_admin.importing.sections import Value
@@ -14,7 +14,7 @@ from edgecors_admin.importing.sections import Value
 HINT = "Run terraform show -json and import its output, which has the values."
 
 
-def recognise(document: Document) -> bool:
+def recognise(document: ImportedDocument) -> bool:
     """A file of Terraform, or what ``terraform show -json`` prints."""
     data = document.data
     if document.syntax == "hcl":

@@ -10,8 +10,8 @@ import typer
 from edgecors_admin.attach import (
     ERROR,
     WARNING,
-    Change,
     Check,
+    ConfigChange,
     Functions,
     Plan,
     apply_changes,
@@ -140,7 +140,7 @@ def say_checks(out: Console, checks: tuple[Check, ...]) -> None:
             line(out, (check.remedy, "green"), indent=4)
 
 
-def say_changes(out: Console, live: Distribution, pattern: str, changes: tuple[Change, ...]) -> None:
+def say_changes(out: Console, live: Distribution, pattern: str, changes: tuple[ConfigChange, ...]) -> None:
     """Print changes in words and as a difference of the behavior's JSON."""
     if not changes:
         line(out, ("There is nothing to change.", "bold green"))

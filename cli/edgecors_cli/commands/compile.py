@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from edgecors.document import PolicyError, load_policy
 from edgecors_admin.errors import UsageError
-from edgecors_admin.key_value_store import TooLargeError, compile_policy
+from edgecors_admin.key_value_store import PolicyTooLargeError, compile_policy
 from edgecors_admin.policy_files import ENDINGS, read_policies
 from edgecors_admin.sites import load_site, names_of_lists
 from rich.console import Console
@@ -40,7 +40,7 @@ def compile_site(
     text, lists = _read(context, what, checked_site(id))
     try:
         compiled = compile_policy(load_policy(text, lists), id, sequence)
-    except (PolicyError, TooLargeError) as error:
+    except (PolicyError, PolicyTooLargeError) as error:
         findings(context.out, error.findings)
         context.found(True)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from edgecors_admin.access import Difference, compare
+from edgecors_admin.access import AccessDifference, compare
 from edgecors_admin.errors import CommandError, NotPermittedError
 from edgecors_admin.sites import missing, names_of_lists, users_of
 from rich.console import Console
@@ -62,7 +62,7 @@ def delete(context: Context, target: Target, dry_run: DryRun = False, yes: Yes =
     context.answer(data, say)
 
 
-def _consequences(context: Context, target: str, text: str) -> tuple[dict[str, Difference], list[str]]:
+def _consequences(context: Context, target: str, text: str) -> tuple[dict[str, AccessDifference], list[str]]:
     """Who loses access at which site, and what else to know."""
     notes: list[str] = []
     if not target.startswith("@"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from edgecors_admin.attach import Change, apply_changes, find_behavior, undo
+from edgecors_admin.attach import ConfigChange, apply_changes, find_behavior, undo
 from edgecors_admin.distribution import Distribution
 from edgecors_admin.errors import CommandError
 
@@ -51,7 +51,7 @@ def detach(
     if force:
         present = find_behavior(live.config, behavior)
         changes += tuple(
-            Change(
+            ConfigChange(
                 field, present.get(field), record[behavior][field]["before"], "restore the value from before attaching"
             )
             for field in drifted

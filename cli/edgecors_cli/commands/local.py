@@ -77,7 +77,7 @@ def local(
     """
     _require_extra()
     from edgecors_local.errors import LocalError
-    from edgecors_local.server import Plan, run
+    from edgecors_local.server import LocalPlan, run
 
     if differences:
         _say_differences()
@@ -90,7 +90,7 @@ def local(
     if policy is not None and site is not None:
         raise typer.BadParameter("give --policy or --site, not both")
     try:
-        plan = Plan(
+        plan = LocalPlan(
             front.value, port, upstream, policy, site, template, tuple(unkeyed or ()), stage, runtime, page_port
         )
         run(plan, say)

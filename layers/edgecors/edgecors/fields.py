@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, Protocol
 
-    class Reader(Protocol):
+    class FieldReader(Protocol):
         """Reads the value of one field."""
 
         def read(self, value: Any, location: str, findings: Findings) -> Any:
@@ -48,7 +48,7 @@ class Field:
     __slots__ = ("default", "description", "example", "name", "reader", "required")
 
     def __init__(
-        self, name: str, reader: Reader, default: Any, description: str, example: Any, *, required: bool = False
+        self, name: str, reader: FieldReader, default: Any, description: str, example: Any, *, required: bool = False
     ) -> None:
         self.name = name
         self.reader = reader

@@ -14,7 +14,7 @@ import threading
 import time
 
 from .allowlist import is_name, read_list
-from .aws import AwsError
+from .aws import ReadError
 from .aws.credentials import CredentialSource
 from .aws.parameters import MAX_NAMES, Parameter, ParameterReader
 from .document import PolicyError, load_policy, read_document
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     """A read that stops where the request can wait no longer, and that the next request continues."""
     Failure = tuple[str, str]
     """Code and message of what went wrong."""
-    Answer = Parameter | AwsError | None
+    Answer = Parameter | ReadError | None
     """A parameter, why it could not be read, or None where there is no such parameter."""
 
     class RegionReader(Protocol):
@@ -280,7 +280,7 @@ class PolicyStore:
             next(reading.steps)
         except StopIteration as end:
             failure = end.value
-        except AwsError as error:
+        except ReadError as error:
             failure = (error.code, str(error))
         except Exception as error:  # whatever it is, it must not reach the request
             failure = ("internal", repr(error))
@@ -353,7 +353,7 @@ class PolicyStore:
             names.remove(alias)
         values = yield from self._ask(reading, names[:MAX_NAMES], (own, alias))
         refusal = values.get(alias)
-        if isinstance(refusal, AwsError) and refusal.code in _REFUSED_TOGETHER:
+        if isinstance(refusal, ReadError) and refusal.code in _REFUSED_TOGETHER:
             # A role that may not read aliases has none. It is not asked again soon: that would cost more calls.
             values[alias], self._absent["", alias] = None, self._clock() + ABSENT_SECONDS
         name, target, parameter = own, "", _required(values[own])
@@ -413,7 +413,7 @@ class PolicyStore:
         for name in names:
             lists[name] = last = state.lists.get(name)
             value = values[self._list_path(name)]
-            if isinstance(value, AwsError):
+            if isinstance(value, ReadError):
                 failures.append((value.code, f"@{name}: {value}"))
             elif value is None:
                 lists[name] = None
@@ -434,7 +434,7 @@ class PolicyStore:
             return ""
         target = parameter.value.strip()
         if not is_name(target):
-            raise AwsError("invalid-alias", f"{alias} does not hold the name of a site")
+            raise ReadError("invalid-alias", f"{alias} does not hold the name of a site")
         return target
 
     def _site_path(self, name: str) -> str:
@@ -453,7 +453,7 @@ class PolicyStore:
         A Region that has a site, or an alias in its place, is not doubted: no other is asked for either of them.
         """
         parameters: dict[str, Answer] = {}
-        failures: dict[str, AwsError] = {}
+        failures: dict[str, ReadError] = {}
         missing = list(names)
         for reader in self._regions:
             last = reader is self._regions[-1]
@@ -463,7 +463,7 @@ class PolicyStore:
                 continue
             answers = yield from self._ask_region(reading, reader, wanted)
             parameters |= {name: value for name, value in answers.items() if isinstance(value, Parameter)}
-            failures |= {name: value for name, value in answers.items() if isinstance(value, AwsError)}
+            failures |= {name: value for name, value in answers.items() if isinstance(value, ReadError)}
             missing = [name for name in missing if name not in parameters]
             if own_and_alias and own_and_alias[0] not in failures and not parameters.keys().isdisjoint(own_and_alias):
                 missing = [name for name in missing if name not in own_and_alias]
@@ -476,7 +476,7 @@ class PolicyStore:
     def _ask_region(self, reading: _Reading, reader: RegionReader, names: list[str]) -> Steps[dict[str, Answer]]:
         try:
             parameters = yield from self._call(reading, reader, names)
-        except AwsError as error:
+        except ReadError as error:
             if len(names) == 1 or error.code not in _REFUSED_TOGETHER:
                 return dict.fromkeys(names, error)
         else:
@@ -512,7 +512,7 @@ def _deadline(reader: RegionReader) -> float:
 
 
 def _required(value: Answer) -> Parameter | None:
-    if isinstance(value, AwsError):
+    if isinstance(value, ReadError):
         raise value
     return value
 

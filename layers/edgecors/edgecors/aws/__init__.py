@@ -4,7 +4,7 @@ A cold start is what a visitor waits for, and an SDK would make most of it.
 """
 
 
-class AwsError(Exception):
+class ReadError(Exception):
     """A failed call. ``code`` is AWS's error code, or one of ours: ``connection``, ``timeout``, ``bad-response``,
     ``no-credentials``.
     """

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 
-from . import AwsError
+from . import ReadError
 from .http1 import Endpoint, HttpConnection, message
 from .sigv4 import AccessKey
 
@@ -39,7 +39,7 @@ class CredentialSource:
 
     def poll(self, deadline: float) -> AccessKey | None:
         """The credentials to sign with now; None where the container endpoint has not answered by the deadline
-        (monotonic): the next call goes on. Raises `AwsError`.
+        (monotonic): the next call goes on. Raises `ReadError`.
         """
         environ = self._environ
         if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
@@ -51,7 +51,7 @@ class CredentialSource:
             usable = self._cached is not None and now < self._cached.expires
             try:
                 renewed = self._fetch(deadline)
-            except AwsError:
+            except ReadError:
                 if not usable:
                     raise
             else:
@@ -73,12 +73,12 @@ class CredentialSource:
                 return None
             status, _, body = response
             if status != 200:
-                raise AwsError("no-credentials", f"the credentials endpoint answered {status}")
+                raise ReadError("no-credentials", f"the credentials endpoint answered {status}")
             credentials = _read_credentials(json.loads(body))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             self.close()
-            raise AwsError("no-credentials", f"the credentials endpoint failed: {error!r}") from None
-        except AwsError:
+            raise ReadError("no-credentials", f"the credentials endpoint failed: {error!r}") from None
+        except ReadError:
             self.close()
             raise
         self.close()
@@ -106,14 +106,14 @@ class CredentialSource:
 
 
 def container_endpoint(environ: Mapping[str, str]) -> Endpoint:
-    """The endpoint that the environment names. Raises AwsError for one to which no SDK would send the token."""
+    """The endpoint that the environment names. Raises ReadError for one to which no SDK would send the token."""
     relative = environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
     url = f"http://{_CONTAINER_HOST}{relative}" if relative else environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     if not url:
-        raise AwsError("no-credentials", "no access key and no credentials endpoint in the environment")
+        raise ReadError("no-credentials", "no access key and no credentials endpoint in the environment")
     endpoint = Endpoint(url)
     if not endpoint.secure and not _is_local(endpoint.host):
-        raise AwsError(
+        raise ReadError(
             "no-credentials",
             f"the credentials endpoint http://{endpoint.netloc} is neither a loopback address nor one of the ECS and "
             "EKS agents. Use https in AWS_CONTAINER_CREDENTIALS_FULL_URI.",

@@ -9,7 +9,7 @@ import json
 import os
 import time
 
-from . import AwsError
+from . import ReadError
 from .credentials import CredentialSource
 from .http1 import Endpoint, HttpConnection, message
 from .sigv4 import AccessKey, sign
@@ -112,7 +112,7 @@ class ParameterReader:
             deadline: on the monotonic clock; one that has passed waits for nothing.
 
         Raises:
-            AwsError: the call failed.
+            ReadError: the call failed.
         """
         endpoint = self._endpoint
         try:
@@ -121,15 +121,15 @@ class ParameterReader:
                 return None
             self._access_key = access_key
             response = self._connection.poll(deadline)
-        except AwsError:
+        except ReadError:
             self._connection.close()
             raise
         except TimeoutError:
-            raise AwsError("timeout", f"no answer from {endpoint.netloc} in time") from None
+            raise ReadError("timeout", f"no answer from {endpoint.netloc} in time") from None
         except OSError as error:
-            raise AwsError("connection", f"{endpoint.netloc}: {error}") from None
+            raise ReadError("connection", f"{endpoint.netloc}: {error}") from None
         except ValueError as error:
-            raise AwsError("bad-response", f"{endpoint.netloc}: {error}") from None
+            raise ReadError("bad-response", f"{endpoint.netloc}: {error}") from None
         if response is None:
             return None
         return _parameters(_result(*response, self._signed_with.token, self._signed_with.secret_key))
@@ -156,7 +156,7 @@ class ParameterReader:
 def _parameters(data: dict[str, Any]) -> dict[str, Parameter]:
     items = data.get("Parameters")
     if not isinstance(items, list):
-        raise AwsError("bad-response", "the response has no list of parameters")
+        raise ReadError("bad-response", "the response has no list of parameters")
     return dict(map(_parameter, items))
 
 
@@ -168,7 +168,7 @@ def _result(status: int, headers: Mapping[str, str], body: bytes, *secrets: str)
     if status == 200 and isinstance(data, dict):
         return data
     if status == 200:
-        raise AwsError("bad-response", "the response is not a JSON object")
+        raise ReadError("bad-response", "the response is not a JSON object")
     fields = data if isinstance(data, dict) else {}
     # `__type` may carry a namespace before "#", the header a URL after ":".
     kind = str(fields.get("__type") or headers.get("x-amzn-errortype") or f"http-{status}")
@@ -177,12 +177,12 @@ def _result(status: int, headers: Mapping[str, str], body: bytes, *secrets: str)
     # A signature error from AWS repeats everything that should have been signed, the session token included.
     for secret in filter(None, secrets):
         code, message = code.replace(secret, "[secret]"), message.replace(secret, "[secret]")
-    raise AwsError(code[:100], message[:300])
+    raise ReadError(code[:100], message[:300])
 
 
 def _parameter(item: object) -> tuple[str, Parameter]:
     fields = item if isinstance(item, dict) else {}
     name, value, version = fields.get("Name"), fields.get("Value"), fields.get("Version", 0)
     if not isinstance(name, str) or not isinstance(value, str) or not isinstance(version, int):
-        raise AwsError("bad-response", "the response holds a parameter without a name or a value")
+        raise ReadError("bad-response", "the response holds a parameter without a name or a value")
     return name, Parameter(value, version, fields.get("Type") == "SecureString")
