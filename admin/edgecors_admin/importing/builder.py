@@ -16,7 +16,7 @@ from edgecors.origin import parse_pattern
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing.report import ImportReport, shown
 from edgecors_admin.importing.routes import glob_rules
-from edgecors_admin.importing.rules import MAX_ORIGINS, SIMPLE_METHODS, Resource, ImportedRule
+from edgecors_admin.importing.rules import MAX_ORIGINS, SIMPLE_METHODS, ImportedRule, Resource
 from edgecors_admin.lint import CHROMIUM_MAX_AGE
 from edgecors_admin.public_suffixes import open_to_registrants
 
@@ -87,7 +87,9 @@ def _check_size(resource: Resource) -> None:
         raise UsageError(f"{name} has {count} origins. At most {MAX_ORIGINS} can be imported.")
 
 
-def _report_globs(paths: Iterable[str], rules: Iterable[dict[str, Any]], resource: Resource, report: ImportReport) -> None:
+def _report_globs(
+    paths: Iterable[str], rules: Iterable[dict[str, Any]], resource: Resource, report: ImportReport
+) -> None:
     """Say where globs match more or less than the API's paths."""
     parameters = [path for path in paths if "{" in path and not path.endswith("+}")]
     if parameters:
