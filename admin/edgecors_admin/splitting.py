@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from edgecors.fields import MAX_LISTS
 
-from edgecors_admin.allow import Selection, allow_in_list, choose_grant
+from edgecors_admin.allow import RuleSelection, allow_in_list, choose_grant
 from edgecors_admin.edit import add_to_grant, add_to_plain, is_json, remove_from_grants
 from edgecors_admin.errors import CommandError
 from edgecors_admin.loading import load
@@ -54,7 +54,7 @@ def split_site(
     name: str,
     text: str,
     entries: Iterable[str],
-    selection: Selection,
+    selection: RuleSelection,
     lists: Mapping[str, str | None],
     taken: Collection[str],
 ) -> PolicyFiles:

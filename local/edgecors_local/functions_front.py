@@ -71,14 +71,14 @@ class FunctionsInvoker:
 
     def _content(self) -> Mapping[str, str]:
         """The store's content, compiled again when the policy has changed."""
-        from edgecors_admin.key_value_store import TooLargeError, compile_policy
+        from edgecors_admin.key_value_store import PolicyTooLargeError, compile_policy
 
         policy = self._policy()
         if policy is not self._compiled[0]:
             content: Mapping[str, str] = self._compiled[1]
             try:
                 content = {} if policy is None else compile_policy(policy, self._site).content()
-            except TooLargeError as error:
+            except PolicyTooLargeError as error:
                 self._say(f"    error: the policy before stays in the store: {error}")
             self._compiled = policy, content
         return self._compiled[1]

@@ -135,7 +135,12 @@ async def local_edge(plan: LocalPlan, say: Say, handler: Handler | None = None) 
 
 
 def _page(
-    plan: LocalPlan, front: str, port: int, source: policy_source.Source, trials: Trials, stack: contextlib.AsyncExitStack
+    plan: LocalPlan,
+    front: str,
+    port: int,
+    source: policy_source.Source,
+    trials: Trials,
+    stack: contextlib.AsyncExitStack,
 ) -> AppServer:
     from edgecors.store import HOME_REGION, store_from_environment
     from edgecors.telemetry import Telemetry

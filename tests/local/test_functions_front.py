@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from edgecors_local.cloudfront_events import Distribution, make_event, request_object, response_object
+from edgecors_local.cloudfront_events import EmulatedDistribution, make_event, request_object, response_object
 from edgecors_local.functions_front import function_event, lambda_result
 from edgecors_local.http import HttpRequest, HttpResponse
 from edgecors_local.javascript import find_engine
-from edgecors_local.server import FUNCTIONS, Plan, local_edge
+from edgecors_local.server import FUNCTIONS, LocalPlan, local_edge
 
 from tests.support.require import require
 
@@ -23,7 +23,7 @@ RESPONSE = HttpResponse(200, (("Content-Type", "text/plain"), ("Set-Cookie", "x=
 
 def record(response: HttpResponse | None = None) -> dict[str, Any]:
     made = make_event(
-        Distribution("E1"),
+        EmulatedDistribution("E1"),
         "viewer-response" if response else "viewer-request",
         "id",
         request_object(REQUEST),
@@ -78,7 +78,7 @@ def test_front_answers_as_the_policy_says(tmp_path: Path) -> None:
     lines: list[str] = []
 
     async def ask() -> list[httpx.Response]:
-        plan = Plan(front=FUNCTIONS, port=0, policy=policy, page_port=0)
+        plan = LocalPlan(front=FUNCTIONS, port=0, policy=policy, page_port=0)
         async with local_edge(plan, lines.append) as running, httpx.AsyncClient() as client:
             url = f"http://127.0.0.1:{running.port}/"
             return [
