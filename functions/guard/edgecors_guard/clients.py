@@ -64,6 +64,11 @@ class Clients:
         return client
 
     @cached_property
+    def key_value_store(self) -> Any:
+        """The data plane of CloudFront's KeyValueStores. Its requests are signed with SigV4A, which needs awscrt."""
+        return self._session.client("cloudfront-keyvaluestore", config=CONFIG)
+
+    @cached_property
     def sqs(self) -> Any:
         """The home Region's SQS."""
         return self._session.client("sqs", config=CONFIG)

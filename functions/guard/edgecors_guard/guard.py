@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import AwsError
 
-from . import invalidation, notice, replicas, revert
+from . import invalidation, notice, replicas, revert, stores
 from .home import History, HomeParameters, ListUsers, site_of_alias
 from .invalidation import Later
 from .review import ParameterFinding, Review, opened_to_everyone, review, together
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .clients import Clients
     from .notice import Notice
     from .settings import Settings
+    from .stores import StorePolicy
 
 ROUNDS = 5
 """How often a parameter may change during the guard's work before the guard leaves the rest to a later attempt."""
@@ -101,6 +102,22 @@ class Guard:
         """Invalidate a distribution's cache once more after some seconds. Raises `AwsError`."""
         now = self._clock()
         invalidation.send(self.clients.sqs, self.settings.later, Later(distribution, reference, now + seconds), now)
+
+    def update_store(self, distribution: str) -> StorePolicy:
+        """Do the next step that a distribution's KeyValueStore needs. Raises `AwsError`."""
+
+        def find(sequence: int) -> StorePolicy:
+            return stores.find_policy(self.home(), distribution, sequence)
+
+        arn = self.settings.key_value_stores[distribution]
+        plan, result = stores.update_store(self.clients.key_value_store, arn, distribution, find, self._clock())
+        if plan is not None and plan.batches:
+            self.count("StoreUpdates", len(plan.batches))
+            self.log.info("store updated", distribution=distribution, step=plan.step, requests=len(plan.batches))
+        if result.too_large:
+            self.count("StoreTooLarge")
+            self.log.error("policy too large for functions", distribution=distribution, lists_left_out=result.left_out)
+        return result
 
     def home(self) -> HomeParameters:
         """The home Region's parameters, to be read anew."""
@@ -177,6 +194,7 @@ class _ChangeRun:
             return
         self._copy(current)
         users = self._users(home)
+        self._update_stores(home, users)
         self._invalidate(history, home, users)
         self._report_valid(history, result, home, users)
 
@@ -250,7 +268,7 @@ class _ChangeRun:
             replaced = self._replaced_policies(history, home, users)
             event = self._change.time.isoformat() if self._change.time else ""
             reference = invalidation.reference_of(self._change.name, history.current if history else None, event)
-            for distribution in self._affected_distributions(home, users):
+            for distribution in self._affected_distributions(self._settings.distributions, home, users):
                 with self._part(f"invalidate {distribution}"):
                     self._guard.invalidate(distribution, reference)
                 if self._settings.later:
@@ -258,19 +276,32 @@ class _ChangeRun:
                         seconds = invalidation.seconds_until_replaced(replaced)
                         self._guard.invalidate_after(seconds, distribution, f"{reference}-later")
 
-    def _affected_distributions(self, home: HomeParameters, users: ListUsers) -> Iterator[str]:
+    def _affected_distributions(self, ids: Iterable[str], home: HomeParameters, users: ListUsers) -> Iterator[str]:
+        """Those of the distributions that use the changed parameter."""
         change = self._change
         if change.kind == "aliases":
-            yield from (id_ for id_ in self._settings.distributions if id_ == change.short_name)
+            yield from (id_ for id_ in ids if id_ == change.short_name)
             return
         sites = {change.short_name}
         if change.kind == "lists":
-            # An invalidation too many costs little, one too few leaves revoked origins in the cache.
+            # An update too many costs little, one too few leaves revoked origins allowed.
             sites = {*users.unknown, *(site.short_name for site in users.sites)}
         aliases = home.aliases()
-        for distribution in self._settings.distributions:
+        for distribution in ids:
             if not sites.isdisjoint((distribution, aliases.get(distribution, ""))):
                 yield distribution
+
+    def _update_stores(self, home: HomeParameters, users: ListUsers) -> None:
+        """Bring the KeyValueStores of affected distributions up to date."""
+        if not self._settings.key_value_stores:
+            return
+        with self._part("find the distributions"):
+            for distribution in self._affected_distributions(self._settings.key_value_stores, home, users):
+                with self._part(f"update the store of {distribution}", count="StoreFailures"):
+                    result = self._guard.update_store(distribution)
+                    if result.too_large:
+                        message = notice.too_large(self._change, distribution, result.too_large, result.left_out)
+                        self._guard.publish(message, None)
 
     def _replaced_policies(self, history: History | None, home: HomeParameters, users: ListUsers) -> Iterable[Stored]:
         """The policies that functions may still use."""
@@ -324,6 +355,7 @@ class _ChangeRun:
         self._log.info("deleted", parameter=change.name)
         self._copy(None)
         users = self._users(home)
+        self._update_stores(home, users)
         self._invalidate(None, home, users)
         with self._part("publish"):
             if users.sites:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edgecors.findings import Finding
     from edgecors_admin.parameter_store import Stored
 
     from .change import Change
@@ -56,6 +57,19 @@ def together(change: Change, version: Stored, findings: tuple[ParameterFinding, 
     head = f"Version {version.version} of {change.name} is in use. Together with other parameters:"
     end = "Nothing was reverted, as these parameters may have different owners. Correct one of them."
     return _notice(f"check together: {change.short_name}", head, findings, end)
+
+
+def too_large(change: Change, distribution: str, reasons: Iterable[Finding], left_out: Iterable[str]) -> Notice:
+    """A policy that CloudFront Functions can't hold, or not with all its lists."""
+    lists = [f"@{name}" for name in left_out]
+    head = f"After a change of {change.name}, CloudFront Functions of {distribution} can't hold the policy:"
+    effect = (
+        f"These lists were left out, and allow nobody there: {_join(lists)}."
+        if lists
+        else "The functions keep the previous policy: origins that you removed are still allowed there."
+    )
+    lines = [head, *(f"  - {reason}"[:_MAX_LINE] for reason in reasons), "", effect]
+    return Notice(f"edgecors too large for functions: {distribution}"[:_MAX_SUBJECT], "\n".join(lines))
 
 
 def opened(change: Change, version: Stored, findings: tuple[ParameterFinding, ...]) -> Notice:

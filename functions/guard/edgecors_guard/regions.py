@@ -68,6 +68,8 @@ class _RegionCheck:
             self._each("set retention", EDGE_REGIONS, self._set_retention)
         if settings.replicas:
             self._compare_replicas()
+        for distribution in settings.key_value_stores:
+            self._update_store(distribution)
         guard.measure("RegionsUnchecked", "Count", len(self._failed))
 
     def _each(self, what: str, regions: tuple[str, ...], work: Callable[[str], None]) -> None:
@@ -96,6 +98,15 @@ class _RegionCheck:
     def _set_retention(self, region: str) -> None:
         for group in self._guard.settings.edge_log_groups:
             set_retention(self._guard.clients.logs(region), group, self._guard.settings.log_retention_days)
+
+    def _update_store(self, distribution: str) -> None:
+        """Finish what earlier changes began, and repair what differs."""
+        try:
+            self._check_time()
+            self._guard.update_store(distribution)
+        except AwsError as error:
+            self._guard.count("StoreFailures")
+            self._guard.log.error("store not checked", distribution=distribution, error=error.summary)
 
     # ------------------------------------------------------------------------------------------------------ replicas
 

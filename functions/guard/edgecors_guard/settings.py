@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Settings:
             invalidate them.
         later: URL of the queue of second invalidations; empty for none.
         edge_log_groups: names of the edge functions' log groups, which exist in each Region that runs them.
+        key_value_stores: the ARN of the KeyValueStore of each distribution that uses CloudFront Functions.
         log_retention_days: the retention that these log groups get; 0 leaves them alone.
     """
 
@@ -34,6 +35,7 @@ class Settings:
     later: str = ""
     edge_log_groups: tuple[str, ...] = ()
     log_retention_days: int = 0
+    key_value_stores: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -56,9 +58,16 @@ class Settings:
             later=environ.get("EDGECORS_INVALIDATION_QUEUE_URL", ""),
             edge_log_groups=_names(environ.get("EDGECORS_EDGE_LOG_GROUPS", "")),
             log_retention_days=int(environ.get("EDGECORS_LOG_RETENTION_DAYS") or 0),
+            key_value_stores=_pairs(environ.get("EDGECORS_KEY_VALUE_STORES", "")),
         )
 
 
 def _names(text: str) -> tuple[str, ...]:
     """The distinct names of a comma-separated list."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """The pairs of a list such as ``E1=arn:aws:cloudfront::123456789012:key-value-store/a,E2=...``."""
+    pairs = (pair.partition("=") for pair in _names(text))
+    return {name: value for name, _, value in pairs if name and value}
