@@ -1,4 +1,4 @@
-"""What each role may do, and above all what it may not: the template's statements, evaluated."""
+"""What each role may and may not do, by the statements of the template."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ POLICY, LIST = parameter("/edgecors/sites/shop"), parameter("/edgecors/lists/par
 
 @pytest.mark.parametrize("role", STACKS)
 @pytest.mark.parametrize("action", ["ssm:GetParameter", "ssm:GetParameters"])
-def test_policies_and_lists_can_be_read(role: str, action: str) -> None:
+def test_role_reads_policies_and_lists(role: str, action: str) -> None:
     assert may(role, action, POLICY)
     assert may(role, action, LIST)
 
 
 @pytest.mark.parametrize("role", STACKS)
 @pytest.mark.parametrize("action", ["ssm:GetParameter", "ssm:GetParameters"])
-def test_aliases_can_be_read(role: str, action: str) -> None:
+def test_role_reads_aliases(role: str, action: str) -> None:
     assert may(role, action, parameter("/edgecors/aliases/E2EXAMPLE1234"))
 
 
 @pytest.mark.parametrize("role", ["EdgeRole", "GuardRole"])
-def test_multi_region_key_can_be_used_in_every_region(role: str) -> None:
+def test_role_uses_a_multi_region_key_in_every_region(role: str) -> None:
     """A multi-Region key has the same id in every Region, and thus another ARN in each."""
     replica = KEY.replace("us-east-1", "eu-west-1")
     assert may(role, "kms:Decrypt", replica, region="eu-west-1")
@@ -86,7 +86,7 @@ def test_multi_region_key_can_be_used_in_every_region(role: str) -> None:
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:edgecors/sites/shop",
     ],
 )
-def test_nothing_else_can_be_read(role: str, resource: str) -> None:
+def test_role_reads_nothing_outside_the_root(role: str, resource: str) -> None:
     for action in ("ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "ssm:GetParameterHistory"):
         assert not may(role, action, resource)
     assert not may(role, "secretsmanager:GetSecretValue", resource)
@@ -115,12 +115,12 @@ DENIED_TO_ALL = [
 
 @pytest.mark.parametrize("role", STACKS)
 @pytest.mark.parametrize(("action", "resource"), DENIED_TO_ALL)
-def test_what_nobody_may(role: str, action: str, resource: str) -> None:
+def test_role_is_denied_other_actions(role: str, action: str, resource: str) -> None:
     assert not may(role, action, resource)
 
 
 @pytest.mark.parametrize("role", ["EdgeRole", "GatewayRole"])
-def test_the_data_path_writes_nothing(role: str) -> None:
+def test_role_in_the_request_path_writes_nothing(role: str) -> None:
     for action in ("ssm:PutParameter", "ssm:DeleteParameter", "ssm:GetParameterHistory", "ssm:GetParametersByPath"):
         assert not may(role, action, POLICY)
     assert not may(role, "kms:Encrypt", KEY)
@@ -128,18 +128,18 @@ def test_the_data_path_writes_nothing(role: str) -> None:
     assert not may(role, "sqs:SendMessage", "<GuardDeadLetters.Arn>")
 
 
-def test_a_key_is_used_through_parameter_store_only() -> None:
+def test_role_uses_a_key_only_through_parameter_store() -> None:
     for role in STACKS:
-        found = statements(role)
-        assert allows(found, "kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"})
-        assert not allows(found, "kms:Decrypt", KEY, {})
-        assert not allows(found, "kms:Decrypt", KEY, {"kms:ViaService": "s3.us-east-1.amazonaws.com"})
+        allowed = statements(role)
+        assert allows(allowed, "kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"})
+        assert not allows(allowed, "kms:Decrypt", KEY, {})
+        assert not allows(allowed, "kms:Decrypt", KEY, {"kms:ViaService": "s3.us-east-1.amazonaws.com"})
         assert not allows(
-            found, "kms:Decrypt", KEY, {"kms:ViaService": "evil.ssm.us-east-1.amazonaws.com.evil.example"}
+            allowed, "kms:Decrypt", KEY, {"kms:ViaService": "evil.ssm.us-east-1.amazonaws.com.evil.example"}
         )
 
 
-def test_without_a_key_of_your_own_no_key_can_be_used() -> None:
+def test_role_without_a_key_parameter_uses_no_key() -> None:
     for role in STACKS:
         assert not may(role, "kms:Decrypt", KEY, SecureStringKeyArn="")
 
@@ -148,7 +148,7 @@ def test_without_a_key_of_your_own_no_key_can_be_used() -> None:
     ("parameters", "writes"),
     [({}, False), ({"AutoRevert": "true"}, True), ({"ReplicaRegions": "eu-west-1"}, True)],
 )
-def test_the_guard_writes_only_what_is_switched_on(parameters: dict[str, str], writes: bool) -> None:
+def test_guard_role_writes_only_with_auto_revert_or_replicas(parameters: dict[str, str], writes: bool) -> None:
     assert may("GuardRole", "ssm:PutParameter", POLICY, **parameters) is writes
     assert not may("GuardRole", "ssm:PutParameter", parameter("/other/x"), **parameters)
     far = parameter("/edgecors/sites/shop", "ap-southeast-2")
@@ -158,30 +158,32 @@ def test_the_guard_writes_only_what_is_switched_on(parameters: dict[str, str], w
     assert may("GuardRole", "ssm:PutParameter", near, region="eu-west-1", **parameters) is copied
 
 
-def test_the_gateway_reads_its_own_region_only() -> None:
+def test_gateway_role_reads_only_its_own_region() -> None:
     assert not may(
         "GatewayRole", "ssm:GetParameter", parameter("/edgecors/sites/shop", "eu-west-1"), region="eu-west-1"
     )
-    # The edge runs anywhere, and asks the Region it runs in first.
+    # The edge function runs in any Region, and asks that Region first.
     assert may("EdgeRole", "ssm:GetParameter", parameter("/edgecors/sites/shop", "eu-west-1"), region="eu-west-1")
 
 
-def test_another_root_is_the_only_one_that_can_be_read() -> None:
+def test_role_with_another_root_reads_only_that_root() -> None:
     assert may("GatewayRole", "ssm:GetParameter", parameter("/team/cors/sites/shop"), RootPrefix="/team/cors")
     assert not may("GatewayRole", "ssm:GetParameter", POLICY, RootPrefix="/team/cors")
 
 
-def test_the_evaluator_guesses_nothing() -> None:
+def test_evaluator_unknown_statement_raises() -> None:
     deny = {"Effect": "Deny", "Action": "*", "Resource": "*"}
-    with pytest.raises(ValueError, match="not known here"):
+    with pytest.raises(ValueError, match="not implemented"):
         allows([deny], "ssm:GetParameter", POLICY, {})
     odd = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"NumericLessThan": {"a": 1}}}
-    with pytest.raises(ValueError, match="not known here"):
+    with pytest.raises(ValueError, match="not implemented"):
         allows([odd], "ssm:GetParameter", POLICY, {})
 
 
-def test_a_store_that_enforces_permissions_agrees(parameter_store: ParameterStoreServer) -> None:
-    """moto evaluates the actions of the edge's own statement (of resources it knows nothing for Systems Manager)."""
+def test_edge_role_against_a_store_that_enforces_permissions_reads_and_does_not_write(
+    parameter_store: ParameterStoreServer,
+) -> None:
+    """moto evaluates the actions of the statement; for Systems Manager it does not evaluate resources."""
     statement = next(each for each in statements("EdgeRole") if each["Sid"] == "ReadPolicies")
     parameter_store.put("/edgecors/sites/shop", "https://app.example.com")
     reading = parameter_store.temporary_credentials({**statement, "Resource": "*"})
@@ -197,7 +199,9 @@ def test_a_store_that_enforces_permissions_agrees(parameter_store: ParameterStor
         )
 
 
-def test_a_role_that_may_not_read_is_closed_and_says_so(parameter_store: ParameterStoreServer) -> None:
+def test_role_without_permission_to_read_gives_no_policy_and_logs_the_error(
+    parameter_store: ParameterStoreServer,
+) -> None:
     parameter_store.put("/edgecors/sites/shop", "https://app.example.com")
     nothing = parameter_store.temporary_credentials({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""What never stands in a log: secrets, whole headers, and lines that a stranger made up."""
+"""What never gets into a log: secrets, whole headers, forged lines."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def with_canaries(event: Any) -> Any:
     return event
 
 
-def test_no_secret_header_query_or_body_reaches_a_log() -> None:
+def test_secret_headers_query_and_body_are_not_logged() -> None:
     random = Random(20261122)
     fronts = events.Fronts()
     samples = [with_canaries(event) for event in events.seeds() if events._is_request(event)]
     assert samples
-    seen: list[str] = []
+    logged: list[str] = []
     for turn in range(600):
         if turn % 50 == 0:
             events._next_policy(random, fronts.store)
@@ -60,27 +60,27 @@ def test_no_secret_header_query_or_body_reaches_a_log() -> None:
                 handler(event)
             except ValueError as error:
                 assert name == "gateway"
-                seen.append(str(error))
-        seen += fronts.lines
+                logged.append(str(error))
+        logged += fronts.lines
         fronts.lines.clear()
-    assert len(seen) > 300
-    assert [line for line in seen if CANARY in line] == []
+    assert len(logged) > 300
+    assert [line for line in logged if CANARY in line] == []
 
 
-def test_no_header_query_or_body_is_told_when_the_upstream_fails() -> None:
+def test_headers_query_and_body_are_not_logged_when_the_upstream_fails() -> None:
     proxy, addresses = events.gateway_modules()
     lines: list[str] = []
     telemetry = Telemetry(lines.append)
-    made = proxy.Proxy(addresses.read_upstreams("http://127.0.0.1:9"), telemetry, site="shop")
+    gateway = proxy.Proxy(addresses.read_upstreams("http://127.0.0.1:9"), telemetry, site="shop")
     event = with_canaries(faults.api_event("http", "POST", faults.APP))
-    answer = cors(policy=faults.APP, telemetry=telemetry)(made)(event, None)
+    answer = cors(policy=faults.APP, telemetry=telemetry)(gateway)(event, None)
     assert answer["statusCode"] == 502
     assert any("upstream failed" in line for line in lines)
     assert [line for line in lines if CANARY in line] == []
 
 
 class SecretRegion(InstantRegion):
-    """A store with SecureStrings that hold something else than they should."""
+    """A store whose values hold a canary instead of a policy."""
 
     def __init__(self, value: str, secret: bool) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class SecretRegion(InstantRegion):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "code"),
     [
         (CANARY, "origin-no-scheme"),
         (f"https://user:{CANARY}@a.example", "origin-has-userinfo"),
@@ -105,21 +105,21 @@ class SecretRegion(InstantRegion):
         (json.dumps({"rules": [{"allow_origins": ["@keys"]}]}), "origin-has-userinfo"),
     ],
 )
-def test_a_secure_string_is_never_quoted(value: str, said: str) -> None:
+def test_invalid_secure_string_is_logged_by_code_without_its_value(value: str, code: str) -> None:
     lines: list[str] = []
     store = PolicyStore([SecretRegion(value, secret=True)], Telemetry(lines.append))
     store.get("shop")
-    assert any(said in line for line in lines), lines
+    assert any(code in line for line in lines), lines
     assert [line for line in lines if CANARY in line] == []
 
 
-def test_a_plain_string_is_quoted_so_that_it_can_be_mended() -> None:
+def test_invalid_string_is_quoted_in_the_log() -> None:
     lines: list[str] = []
     PolicyStore([SecretRegion("https://a.example/x", secret=False)], Telemetry(lines.append)).get("shop")
     assert any("https://a.example/x" in line for line in lines)
 
 
-def test_a_secure_string_is_known_as_one(parameter_store: ParameterStoreServer) -> None:
+def test_secure_string_is_read_as_secret(parameter_store: ParameterStoreServer) -> None:
     from edgecors.aws.parameters import ParameterReader
 
     parameter_store.put("/edgecors/sites/shop", CANARY, "SecureString")
@@ -133,8 +133,8 @@ def test_a_secure_string_is_known_as_one(parameter_store: ParameterStoreServer) 
     client.close()
 
 
-def test_credentials_never_reach_a_log() -> None:
-    # AWS's words about a wrong signature hold the canonical request, and in it the session token.
+def test_credentials_are_not_logged() -> None:
+    # AWS answers a wrong signature with the canonical request, which holds the session token.
     def echo(line: peers.Line, request: bytes) -> None:
         line.send(peers.answer({"__type": "ValidationException", "message": request.decode("latin-1")}, "400 Bad"))
 
@@ -146,8 +146,7 @@ def test_credentials_never_reach_a_log() -> None:
     assert [line for line in bench.lines if faults.SECRET in line] == []
 
 
-def test_no_value_forges_a_line() -> None:
-    """Every line is one JSON object, whatever stands in an event."""
+def test_log_line_is_one_json_object_whatever_the_event_holds() -> None:
     random = Random(7)
     lines: list[str] = []
     telemetry = Telemetry(lines.append)
@@ -169,7 +168,7 @@ def test_no_value_forges_a_line() -> None:
         assert json.loads(line).get("message") != "forged"
 
 
-def test_an_error_of_the_store_is_one_line() -> None:
+def test_error_of_the_store_is_logged_on_one_line() -> None:
     class Failing(SecretRegion):
         def get_parameter(self, name: str, deadline: float) -> Parameter | None:
             raise ReadError("x\ny", 'a\r\n{"level": "ERROR"}\u2028')

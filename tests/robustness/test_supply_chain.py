@@ -1,4 +1,4 @@
-"""What an artifact carries is known: a bill of materials, licences that fit, and nothing installed without a hash."""
+"""Bills of materials, licences, and hashes of everything that is installed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ REQUIRED = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1}
 
 
 @pytest.mark.parametrize(("title", "lock"), [*sbom.ARTIFACTS.items(), ("development", "dev")])
-def test_a_bill_lists_its_lock(title: str, lock: str | None) -> None:
+def test_bill_lists_the_packages_of_its_lock(title: str, lock: str | None) -> None:
     bill = sbom.bill(title, lock)
     assert REQUIRED.items() <= bill.items()
     assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", bill["serialNumber"])
-    listed = {f"{item['name']}=={item['version']}" for item in bill["components"]}
+    packages = {f"{item['name']}=={item['version']}" for item in bill["components"]}
     text = (ROOT / "requirements" / f"{lock}.lock").read_text("utf-8") if lock else ""
-    assert listed == set(re.findall(r"^([a-z0-9][a-z0-9._-]*==[^\s;\\]+)", text, re.MULTILINE))
+    assert packages == set(re.findall(r"^([a-z0-9][a-z0-9._-]*==[^\s;\\]+)", text, re.MULTILINE))
     references = [item["bom-ref"] for item in bill["components"]]
     assert len(set(references)) == len(references)
     assert bill["dependencies"] == [{"ref": title, "dependsOn": references}]
@@ -37,7 +37,7 @@ def components() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("item", components(), ids=lambda item: item["name"])
-def test_artifacts_carry_licences_that_fit(item: dict[str, Any]) -> None:
+def test_artifact_has_only_allowed_licences(item: dict[str, Any]) -> None:
     assert sbom.names(item) in sbom.ALLOWED
 
 
@@ -52,7 +52,7 @@ def _recipes() -> str:
     return (ROOT / "functions" / "Makefile").read_text("utf-8")
 
 
-def test_nothing_is_installed_without_a_hash() -> None:
+def test_install_commands_require_hashes() -> None:
     commands = [
         line
         for path in (ROOT / "Makefile", ROOT / "functions" / "Makefile")
@@ -61,9 +61,9 @@ def test_nothing_is_installed_without_a_hash() -> None:
     ]
     assert len(commands) >= 2
     for command in commands:
-        # Our own package is taken from the tree, without asking any index.
+        # The project itself is installed from the tree, without an index.
         assert "--require-hashes" in command or ("--no-index" in command and "--no-deps" in command), command
 
 
-def test_json_that_is_written_is_read() -> None:
+def test_bill_is_json() -> None:
     assert json.loads(json.dumps(sbom.bill("GuardFunction", "guard")))["components"]
