@@ -1,7 +1,7 @@
-"""No malformed answer: mutated and random events of every source through every handler.
+"""Send mutated and random events of every source through every handler.
 
-Demanded: no handler raises; each answers in time and with JSON; the answer breaks no rule of its front that the event
-did not break already; and whatever origin it grants is the request's and stands in the policy.
+No handler may raise. Each answer must come in time and be JSON, must break no rule of its front that the event did not
+break already, and may grant only an origin that is the request's and that the policy lists.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NUMBER = re.compile(r"[0-9]+")
 ACAO = "access-control-allow-origin"
 SCRIBBLE = "x-scribbled"
 UPSTREAM = "https://upstream.example"
-"""What the upstream itself allows, so that it shows where it comes through."""
+"""The origin that the upstream itself allows; it shows where the upstream's header is passed on."""
 
 ODD_VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 204, 1e308, "", " ", "null", "true", "204", "a\r\nSet-Cookie: a=b", "\0", "\u2028"),
@@ -119,12 +119,12 @@ class Fixed:
     policy: Policy | None = None
 
     def get(self, site: str) -> Policy | None:
-        """The policy, whatever the site."""
+        """The policy of any site."""
         return self.policy
 
 
 class Fronts:
-    """Every handler there is over one store, and the rules of its answers."""
+    """Every handler, all with one store."""
 
     def __init__(self) -> None:
         self.store = Fixed()
@@ -142,7 +142,7 @@ class Fronts:
 
 
 def _gateway(telemetry: Telemetry, around: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The gateway, whose upstream answers at once: what a real one does to it is another harness's."""
+    """The gateway with an upstream that responds at once; `harness.faults` has real ones."""
     proxy, addresses = gateway_modules()
     fields = [
         ("Access-Control-Allow-Origin", UPSTREAM),
@@ -163,7 +163,7 @@ def _gateway(telemetry: Telemetry, around: Callable[[Any], Any]) -> Callable[[An
 
 
 def gateway_modules() -> tuple[Any, Any]:
-    """The gateway's `proxy` and `upstream`, which stand at the top of its artifact."""
+    """The gateway's modules `proxy` and `upstream`, which are top-level modules in its artifact."""
     directory = str(ROOT / "functions" / "gateway")
     if directory not in sys.path:
         sys.path.append(directory)
@@ -171,16 +171,16 @@ def gateway_modules() -> tuple[Any, Any]:
 
 
 def seeds(sam: bool = False) -> list[Any]:
-    """The sample events, and the SAM CLI's where it is wanted and there."""
-    found = [
+    """The sample events, and with ``sam`` those of the SAM CLI if it is installed."""
+    samples = [
         json.loads(path.read_text("utf-8"))
         for path in sorted(SAMPLES.rglob("*.json"))
         if not path.name.endswith((".expected.json", ".response.json"))
     ]
     program = ROOT / ".venv-sam" / "bin" / "sam"
     if sam and program.exists():
-        found += list(_sam_samples(program))
-    return found
+        samples += list(_sam_samples(program))
+    return samples
 
 
 def _sam_samples(program: Path) -> Iterator[Any]:
@@ -215,7 +215,7 @@ def _sam_samples(program: Path) -> Iterator[Any]:
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The ways to everything in a JSON value."""
+    """The path to every item of a JSON value."""
     yield at
     items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
@@ -223,7 +223,7 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def mutate(random: Random, event: Any, others: list[Any]) -> Any:
-    """A copy of an event, spoilt in one place or a few."""
+    """A copy of an event, changed in one place or a few."""
     made = copy.deepcopy(event)
     for _ in range(pick(random, (1, 1, 1, 2, 2, 4, 8))):
         ways = list(places(made))
@@ -267,8 +267,8 @@ def _spoil(random: Random, container: Any, key: Any, others: list[Any]) -> None:
 
 
 def with_headers(random: Random, event: Any, made: generate.Fields) -> Any:
-    """A copy of an event with a generated request's method, path and headers put where its source has them."""
-    found = copy.deepcopy(event)
+    """A copy of an event with the method, path and headers of a generated request, where its source has them."""
+    copied = copy.deepcopy(event)
     pairs = {
         "Origin": made["origin"],
         "Access-Control-Request-Method": made["request_method"],
@@ -278,32 +278,32 @@ def with_headers(random: Random, event: Any, made: generate.Fields) -> Any:
         "Host": made["host"],
     }
     pairs = {name: value for name, value in pairs.items() if value is not None}
-    if "Records" in found:
-        request = found["Records"][0]["cf"].setdefault("request", {})
+    if "Records" in copied:
+        request = copied["Records"][0]["cf"].setdefault("request", {})
         request |= {"method": made["method"] or "GET", "uri": made["path"]}
         headers = request.setdefault("headers", {})
         for name, value in pairs.items():
             headers[name.lower()] = [{"key": name, "value": value}] * (2 if chance(random, 0.03) else 1)
-        return found
-    if "http" in (found.get("requestContext") or {}):
-        found["requestContext"]["http"]["method"] = made["method"]
-        found["rawPath"] = made["path"]
+        return copied
+    if "http" in (copied.get("requestContext") or {}):
+        copied["requestContext"]["http"]["method"] = made["method"]
+        copied["rawPath"] = made["path"]
     else:
-        found |= {"httpMethod": made["method"], "path": made["path"]}
+        copied |= {"httpMethod": made["method"], "path": made["path"]}
     for field, many in (("headers", False), ("multiValueHeaders", True)):
-        if found.get(field) is not None:
+        if copied.get(field) is not None:
             kept = {
-                name: value for name, value in found[field].items() if name.lower() not in {n.lower() for n in pairs}
+                name: value for name, value in copied[field].items() if name.lower() not in {n.lower() for n in pairs}
             }
-            found[field] = kept | {name: [value] if many else value for name, value in pairs.items()}
-    return found
+            copied[field] = kept | {name: [value] if many else value for name, value in pairs.items()}
+    return copied
 
 
 # Judging
 
 
 def run(seed: int, cases: int, seconds: float, sam: bool = False) -> Summary:
-    """Mutate and judge until the cases or the time are used up."""
+    """Mutate events and check the answers until the cases or the time are used up."""
     summary = Summary("events", seconds, seed=seed)
     random = Random(seed)
     fronts = Fronts()
@@ -320,8 +320,8 @@ def run(seed: int, cases: int, seconds: float, sam: bool = False) -> Summary:
         fronts.response = pick(random, HANDLER_RESPONSES)
         fronts.lines.clear()
         for name, handler in fronts.handlers.items():
-            for wrong in judge(name, handler, event, meant, summary, fronts):
-                summary.fail(f"{name}: {wrong[:300]} {json.dumps(event)[:1500]}")
+            for violation in judge(name, handler, event, meant, summary, fronts):
+                summary.fail(f"{name}: {violation[:300]} {json.dumps(event)[:1500]}")
     return summary
 
 
@@ -336,7 +336,7 @@ def _next_policy(random: Random, store: Fixed) -> generate.Document | None:
     case = generate.policy(random)
     try:
         store.policy = load_policy(case.text, case.lists)
-    except PolicyError:  # the harness of grants is about these
+    except PolicyError:  # `harness.grants` reports these
         store.policy = None
         return None
     return case.meant
@@ -350,14 +350,14 @@ def judge(
     summary: Summary,
     fronts: Fronts,
 ) -> Iterator[str]:
-    """What is wrong with a handler's answer to an event."""
-    given = copy.deepcopy(event)
+    """Every rule that a handler's answer to an event breaks."""
+    event_copy = copy.deepcopy(event)
     started = time.process_time()
     try:
-        answer = handler(given)
+        answer = handler(event_copy)
     except Exception as error:
         if name == "gateway" and isinstance(error, ValueError) and "takes requests of" in str(error):
-            summary.counts["no_requests"] += 1  # no front sends what is no request
+            summary.counts["no_requests"] += 1  # the gateway refuses events that no front sends
             return
         yield f"raised {error!r}"
         return
@@ -367,10 +367,10 @@ def judge(
     try:
         written = json.dumps(answer)
     except (TypeError, ValueError) as error:
-        yield f"answered what is no JSON: {error}"
+        yield f"the answer is not JSON: {error}"
         return
     if SCRIBBLE in written:
-        yield "what was done to an earlier answer is in this one"
+        yield "a change to an earlier answer is in this one"
     edge = name in ("viewer", "origin")
     yield from _edge_rules(name, event, answer, summary) if edge else _api_rules(name, event, answer, summary, fronts)
     if edge or name == "gateway" or source_or_none(event) is not None:
@@ -382,7 +382,7 @@ def judge(
 
 
 def _scribble(value: Any) -> None:
-    """Write something into every part of an answer, as whoever gets it may: nothing of it may be remembered."""
+    """Write something into every part of an answer, as a caller may; no later answer may contain it."""
     if isinstance(value, dict):
         for item in value.values():
             _scribble(item)
@@ -400,17 +400,17 @@ def _edge_rules(name: str, event: Any, answer: Any, summary: Summary) -> Iterato
         return
     before = edge_rules.violations(trigger, event, plain)
     known = {NUMBER.sub("0", wrong) for wrong in before}
-    # A header that was malformed when it came may break another rule when it goes.
-    spoilt = {found[1].lower() for found in map(HEADER.match, before) if found}
+    # A header that was malformed in the event may break another rule in the answer.
+    malformed = {found[1].lower() for found in map(HEADER.match, before) if found}
     summary.counts["edge_answers"] += 1
     for wrong in edge_rules.violations(trigger, event, answer):
         found = HEADER.match(wrong)
-        if NUMBER.sub("0", wrong) not in known and not (found and found[1].lower() in spoilt):
+        if NUMBER.sub("0", wrong) not in known and not (found and found[1].lower() in malformed):
             yield wrong
 
 
 def _edge_trigger(event: Any) -> tuple[str | None, Any]:
-    """The trigger of an event that CloudFront could send, and what going on unchanged would be."""
+    """The trigger of an event that CloudFront could send, and the answer that changes nothing."""
     try:
         cf = event["Records"][0]["cf"]
         trigger = cf["config"]["eventType"]
@@ -423,7 +423,7 @@ def _edge_trigger(event: Any) -> tuple[str | None, Any]:
 
 
 def source_or_none(event: Any) -> Any:
-    """The event's source; None for what is none, or can't be read."""
+    """The parsed event; None if it can't be parsed."""
     try:
         return parse_event(event)
     except Exception:
@@ -439,7 +439,7 @@ def _api_rules(name: str, event: Any, answer: Any, summary: Summary, fronts: Fro
     several = kind == "alb" and event.get("multiValueHeaders") is not None
     before: set[str] = set()
     if name == "decorator":
-        # What the function itself answered wrongly is its own. A short form is completed, so it breaks nothing.
+        # Violations in the wrapped handler's own response are not the decorator's.
         before = set(answers.violations(kind, fronts.response, multi_value=several))
     summary.counts[f"{kind}_answers"] += 1
     for wrong in answers.violations(kind, answer, multi_value=several):
@@ -454,7 +454,7 @@ def _api_rules(name: str, event: Any, answer: Any, summary: Summary, fronts: Fro
 def _grants(event: Any, answer: Any, meant: generate.Document | None, summary: Summary) -> Iterator[str]:
     asked = _origins_of(event)
     for value in answers.values(answer, ACAO):
-        if value == UPSTREAM or value in _standing(event):
+        if value == UPSTREAM or value in _allow_origins_in(event):
             continue  # not managed, or shadow
         summary.counts["grants"] += 1
         grants = [grant for rule in (meant["rules"] if meant else []) for grant in rule.get("grants", [rule])]
@@ -469,14 +469,14 @@ def _grants(event: Any, answer: Any, meant: generate.Document | None, summary: S
 
 
 def _origins_of(event: Any) -> set[str]:
-    """All values of Origin headers in an event, wherever they stand."""
-    found: set[str] = set()
+    """The values of all Origin headers in an event."""
+    values: set[str] = set()
     for headers in _maps(event):
         for name, value in headers.items():
             if str(name).lower() == "origin":
                 for item in value if isinstance(value, list) else [value]:
-                    found.add(str(item.get("value")) if isinstance(item, Mapping) else str(item))
-    return found
+                    values.add(str(item.get("value")) if isinstance(item, Mapping) else str(item))
+    return values
 
 
 def _maps(event: Any) -> Iterator[Mapping[str, Any]]:
@@ -489,12 +489,12 @@ def _maps(event: Any) -> Iterator[Mapping[str, Any]]:
             yield from _maps(value)
 
 
-def _standing(event: Any) -> set[str]:
-    """Values of Access-Control-Allow-Origin that were in the event already."""
-    found: set[str] = set()
+def _allow_origins_in(event: Any) -> set[str]:
+    """The values of Access-Control-Allow-Origin that the event contains."""
+    values: set[str] = set()
     for headers in _maps(event):
         for name, value in headers.items():
             if str(name).strip().lower() == ACAO:
                 for item in value if isinstance(value, list) else [value]:
-                    found.add(str(item.get("value")) if isinstance(item, Mapping) else str(item))
-    return found
+                    values.add(str(item.get("value")) if isinstance(item, Mapping) else str(item))
+    return values

@@ -1,8 +1,8 @@
-"""No wrong grant: the library's decision beside the oracle's, on random policies and requests.
+"""Compare the library's decisions with the oracle's, on random policies and requests.
 
-Demanded of every case: the same reason, status, headers, Vary and rule as the oracle's; and, without the oracle's
-decision, that whatever is echoed is byte for byte the request's origin, well formed, and covered by an entry of the
-policy. A valid policy must load, and deciding must not raise.
+Each case must have the oracle's reason, status, headers, Vary and rule. Whatever the oracle decides, an echoed origin
+must be byte for byte the request's, well formed, and covered by an entry of the policy. A valid policy must load, and
+deciding must not raise.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LIKE = (
     ("origin", "method", "request_method", "request_headers", "private_network"),
     ("method", "request_method", "request_headers", "path", "private_network"),
 )
-"""What a request has in common with an earlier one of the same policy, where it has."""
+"""Fields that a request may share with an earlier one of the same policy, to test remembered decisions."""
 ECHOES = frozenset(("access-control-allow-origin", "timing-allow-origin"))
 
 
@@ -47,26 +47,26 @@ def run(seed: int, cases: int, seconds: float) -> Summary:
             continue
         summary.counts["policies"] += 1
         memory = DecisionMemory(policy)
-        seen: list[generate.Fields] = []
-        # Seldom so many that the memory is full.
+        earlier: list[generate.Fields] = []
+        # In one policy of a hundred, enough requests to fill the memory.
         requests = REQUESTS if generate.chance(random, 0.99) else 20 * REQUESTS
         for _ in range(min(requests, cases - summary.counts["cases"])):
             request, how = generate.request(random, case.meant)
-            # What is remembered of one must be true of the next that is like it in some fields and not in others.
-            if seen and generate.chance(random, 0.4):
-                like = generate.pick(random, seen)
-                kept = generate.pick(random, LIKE)
-                request |= {name: like[name] for name in like if name in kept}
+            # A remembered decision must not be used for a request that differs in a field that matters.
+            if earlier and generate.chance(random, 0.4):
+                like = generate.pick(random, earlier)
+                fields = generate.pick(random, LIKE)
+                request |= {name: like[name] for name in like if name in fields}
                 summary.counts["like_an_earlier"] += 1
-            seen.append(request)
-            # Seldom there is no policy at all.
+            earlier.append(request)
+            # In one case of two hundred there is no policy.
             if random.random() < 0.995:
-                wrong = compare(policy, case.meant, request, summary, memory)
+                difference_text = compare(policy, case.meant, request, summary, memory)
             else:
-                wrong = compare(None, None, request, summary)
+                difference_text = compare(None, None, request, summary)
             summary.counts["cases"] += 1
-            if wrong:
-                summary.fail(f"{wrong} [{how}] {case} {request}")
+            if difference_text:
+                summary.fail(f"{difference_text} [{how}] {case} {request}")
     return summary
 
 
@@ -78,43 +78,43 @@ def compare(
     memory: DecisionMemory | None = None,
 ) -> str:
     """What is wrong with the decision about a request; empty when nothing is."""
-    wanted = expected(meant, request)
+    oracle = expected(meant, request)
     try:
-        found = decide(policy, Request(**request), memory)
+        decision = decide(policy, Request(**request), memory)
     except Exception as error:
         return f"deciding raised {error!r}"
-    if found.reason == "allowed":
+    if decision.reason == "allowed":
         summary.counts["grants"] += 1
-    return difference(wanted, found) or wrong_echo(meant, request["origin"], found, summary)
+    return difference(oracle, decision) or wrong_echo(meant, request["origin"], decision, summary)
 
 
-def difference(wanted: Expected, found: Decision) -> str:
-    """In what the library's decision is another than the oracle's."""
+def difference(oracle: Expected, decision: Decision) -> str:
+    """The fields in which the library's decision differs from the oracle's; empty when there are none."""
     pairs = {
-        "reason": (wanted.reason, found.reason),
-        "status": (wanted.status, found.status),
-        "managed": (wanted.managed, found.managed),
-        "vary": (sorted(wanted.vary), sorted(found.vary)),
-        "headers": (comparable(wanted.headers), comparable(found.headers)),
-        "cause": (wanted.cause, found.cause),
-        "body": (wanted.body, found.body is not None),
-        "rule": (wanted.rule, found.rule.index if found.rule else None),
-        "removes timing": (wanted.removes_timing, "timing-allow-origin" in found.remove),
+        "reason": (oracle.reason, decision.reason),
+        "status": (oracle.status, decision.status),
+        "managed": (oracle.managed, decision.managed),
+        "vary": (sorted(oracle.vary), sorted(decision.vary)),
+        "headers": (comparable(oracle.headers), comparable(decision.headers)),
+        "cause": (oracle.cause, decision.cause),
+        "body": (oracle.body, decision.body is not None),
+        "rule": (oracle.rule, decision.rule.index if decision.rule else None),
+        "removes timing": (oracle.removes_timing, "timing-allow-origin" in decision.remove),
     }
     return "; ".join(f"{name}: oracle {a!r}, library {b!r}" for name, (a, b) in pairs.items() if a != b)
 
 
-def wrong_echo(meant: generate.Document | None, origin: str | None, found: Decision, summary: Summary) -> str:
-    """Whether an origin went out that must not, told by the policy's entries alone."""
-    for name, value in found.headers:
+def wrong_echo(meant: generate.Document | None, origin: str | None, decision: Decision, summary: Summary) -> str:
+    """An origin that was echoed although no entry of the policy allows it; empty when there is none."""
+    for name, value in decision.headers:
         if name.lower() not in ECHOES:
             continue
-        if meant is None or found.rule is None:
+        if meant is None or decision.rule is None:
             return f"{name} without a policy or a rule"
-        grant = found.grant
+        grant = decision.grant
         if grant is None:
             return f"{name} without a grant"
-        listed = generate.grants_of(meant["rules"][found.rule.index])[grant.index]["allow_origins"]
+        listed = generate.grants_of(meant["rules"][decision.rule.index])[grant.index]["allow_origins"]
         everyone = listed in ("*", ["*"])
         if everyone and value == "*":
             continue
