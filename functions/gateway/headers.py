@@ -51,6 +51,8 @@ RESERVED = _HOP_BY_HOP | _REWRITTEN | {"origin"}
 
 _ADDRESS = "0123456789abcdefABCDEF.:"
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
 # Forwarded: RFC 7239, section 4, with the blanks around semicolons that some proxies send.
 _PAIR = r"""[!#$%&'*+\-.^_`|~0-9A-Za-z]+=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[^"\\]|\\.)*")"""
 _ELEMENT = rf"(?:{_PAIR})?(?:[ \t]*;[ \t]*(?:{_PAIR})?)*"
@@ -151,7 +153,7 @@ def _via(values: list[str], protocol: str) -> str:
 
 
 def _to_wire(name: str, value: str) -> str:
-    """A value as Latin-1 text of its UTF-8 bytes. Raises ValueError for what would end the line."""
-    if not is_token(name) or any(character in value for character in "\r\n\0"):
+    """A value as Latin-1 text of its UTF-8 bytes. Raises ValueError for control characters and invalid names."""
+    if not is_token(name) or _CONTROL.search(value):
         raise ValueError("a header field that an HTTP/1.1 message can't have")
     return value.strip(" \t").encode().decode("latin-1")

@@ -104,6 +104,24 @@ def test_deadline_is_the_invocation_s_timeout(
     assert (status, dict(fields)[ACAO]) == (504, APP)
 
 
+def test_secret_and_routes_work_with_real_parameters(
+    runtime_emulator: Path, built: Path, allowlist: ParameterStoreServer, spy: Spy
+) -> None:
+    allowlist.put("/edgecors/secrets/shop", "s3cr3t-0123456789", "SecureString")
+    environment = {
+        **gateway_environment(allowlist, f"http://{spy.netloc}"),
+        "EDGECORS_UPSTREAMS": f"/api=http://{spy.netloc}/v2",
+        "EDGECORS_UPSTREAM_SECRET_PARAMETER": "/edgecors/secrets/shop",
+    }
+    with LambdaRuntime(built / "GatewayFunction", environment=environment) as gateway:
+        for path in ("/api/x", "/other"):
+            event = make_event(HTTP_2, path=path, headers=[("X-Edgecors-Secret", "guess")])
+            assert gateway.invoke(event)["statusCode"] == 200
+        assert "s3cr3t" not in gateway.log
+    assert [seen.target for seen in spy.seen] == ["/v2/api/x", "/other"]
+    assert [seen.values("x-edgecors-secret") for seen in spy.seen] == [["s3cr3t-0123456789"]] * 2
+
+
 HANDLER = """
 from edgecors import cors
 
