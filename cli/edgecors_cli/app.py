@@ -20,6 +20,7 @@ from edgecors_cli.commands import (
     doctor,
     explain,
     export,
+    functions,
     history,
     import_,
     lint,
@@ -38,7 +39,7 @@ from edgecors_cli.commands import (
 COMMANDS = (
     *(sites, lists, show, alias),
     *(allow, revoke, split, delete),
-    *(explain, lint, denied, probe, doctor),
+    *(explain, lint, denied, probe, doctor, functions),
     *(attach, detach),
     *(plan, apply, export, import_, compile, schema),
     *(history, diff, rollback),
