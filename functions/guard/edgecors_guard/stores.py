@@ -15,7 +15,7 @@ from edgecors.allowlist import Allowlist, read_list
 from edgecors.document import load_policy, read_document
 from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import AwsError, NotPermittedError
-from edgecors_admin.key_value_store import CompiledPolicy, TooLargeError, compile_policy, pointer_keys
+from edgecors_admin.key_value_store import CompiledPolicy, PolicyTooLargeError, compile_policy, pointer_keys
 from edgecors_admin.store_client import KeyValueStore, StoreConflictError
 from edgecors_admin.store_plan import StorePlan, read_pointer
 
@@ -85,7 +85,7 @@ def _compile(document: Document, home: HomeParameters, distribution: str, sequen
     while True:
         try:
             compiled = compile_policy(document.compile(lists), distribution, sequence)
-        except TooLargeError as error:
+        except PolicyTooLargeError as error:
             too_large = too_large or error.findings
             largest = _largest(lists)
             if largest is None:
