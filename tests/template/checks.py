@@ -504,6 +504,11 @@ ACTIONS: Final = {
     },
     ("GatewayRole", "WriteTraces"): {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
     ("GuardRole", "WriteTraces"): {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+    ("GuardRole", "WriteStore"): {
+        "cloudfront-keyvaluestore:DescribeKeyValueStore",
+        "cloudfront-keyvaluestore:ListKeys",
+        "cloudfront-keyvaluestore:UpdateKeys",
+    },
     ("GuardRole", "UseEncryptionKey"): {"kms:Decrypt", "kms:GenerateDataKey"},
     ("GuardRole", "ReadMetrics"): {"cloudwatch:GetMetricData"},
     ("GuardRole", "SetRetention"): {"logs:PutRetentionPolicy"},
@@ -616,6 +621,7 @@ GUARD_VARIABLES: Final = {
     "EDGECORS_INVALIDATION_QUEUE_URL",
     "EDGECORS_EDGE_LOG_GROUPS",
     "EDGECORS_LOG_RETENTION_DAYS",
+    "EDGECORS_KEY_VALUE_STORES",
     "POWERTOOLS_SERVICE_NAME",
     "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_LOG_LEVEL",
@@ -651,6 +657,7 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
         "EDGECORS_INVALIDATION_QUEUE_URL": Pointer("GuardInvalidations"),
         "EDGECORS_EDGE_LOG_GROUPS": Pointer("EdgeLogGroup"),
         "EDGECORS_LOG_RETENTION_DAYS": 30,
+        "EDGECORS_KEY_VALUE_STORES": "",
     }
     for name, value in wanted.items():
         if variables.get(name) != value:
@@ -692,6 +699,25 @@ def guard_invalidates_origin_setups(document: Document) -> Iterator[str]:
             yield f"with {parameters} the guard invalidates {actual}"
         if bool(variables["EDGECORS_INVALIDATION_QUEUE_URL"]) != (setup == "origin"):
             yield f"with {parameters} the queue is {variables['EDGECORS_INVALIDATION_QUEUE_URL']}"
+
+
+def guard_fills_the_store(document: Document) -> Iterator[str]:
+    """The guard writes policies into the store of the CloudFront Functions, and may do so."""
+    table: tuple[tuple[dict[str, str], str], ...] = (
+        ({}, ""),
+        ({"EdgeSetup": "functions"}, "<Distribution>=<KeyValueStore.Arn>"),
+        ({"EdgeSetup": "functions", "Front": "edge-function"}, ""),
+        ({"EdgeSetup": "functions", "Front": "edge-function", "DistributionId": "E1"}, "E1=<KeyValueStore.Arn>"),
+        ({"EdgeSetup": "functions", "Front": "http-api"}, ""),
+    )
+    for parameters, wanted in table:
+        stack = Stack(document, **parameters)
+        stores = stack.resources["GuardFunction"]["Properties"]["Environment"]["Variables"]["EDGECORS_KEY_VALUE_STORES"]
+        if stores != wanted:
+            yield f"with {parameters} the guard writes into {stores!r}"
+        resource = dict(statements(stack)).get(("GuardRole", "WriteStore"), {}).get("Resource")
+        if resource != (Pointer("KeyValueStore", "Arn") if wanted else None):
+            yield f"with {parameters} the guard may write into {resource}"
 
 
 def regions_are_checked(document: Document) -> Iterator[str]:
@@ -893,6 +919,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     guard_may_do_what_is_switched_on,
     guard_hears_of_changes,
     guard_invalidates_origin_setups,
+    guard_fills_the_store,
     regions_are_checked,
     aliases_name_the_policy,
     names_fit,

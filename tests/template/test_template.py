@@ -238,6 +238,8 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     (checks.guard_hears_of_changes, put("GuardSchedulePermission Properties SourceArn", {"Ref": "AWS::Region"})),
     (checks.guard_invalidates_origin_setups, put(f"{GUARD} Environment Variables EDGECORS_DISTRIBUTION_IDS", "")),
     (checks.guard_invalidates_origin_setups, put(f"{GUARD} Environment Variables EDGECORS_EDGE_SETUP", "viewer")),
+    (checks.guard_fills_the_store, put(f"{GUARD} Environment Variables EDGECORS_KEY_VALUE_STORES", "")),
+    (checks.guard_fills_the_store, put(f"{GUARD_STATEMENTS} 4 Fn::If 1 Resource", "*")),
     (checks.regions_are_checked, put("GuardSchedule Condition", "HasGuard")),
     (checks.regions_are_checked, put("GuardSchedule Properties Targets 0 Input", "{}")),
     (checks.aliases_name_the_policy, put("SiteAlias Condition", "HasSite")),
@@ -415,6 +417,8 @@ def test_output_is_the_command_that_adds_the_first_origin(
         ({"Front": "edge", "EdgeSetup": "origin", "Guard": "false"}, {"InvalidationWarning"}),
         ({"Front": "edge-function"}, {"DistributionWarning"}),
         ({"Front": "edge-function", "DistributionId": "E1"}, set()),
+        ({"Front": "edge", "EdgeSetup": "functions"}, set()),
+        ({"Front": "edge", "EdgeSetup": "functions", "Guard": "false"}, {"StoreWarning"}),
         ({"Front": "http-api", "EdgeSetup": "origin", "Guard": "false"}, set()),
     ],
 )
