@@ -162,7 +162,7 @@ class DistantStore:
     """Parameter Store over TLS, at every address of the link. Each container is known by its address."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        self.parameters = peers.Parameters()
+        self.parameters = peers.WorkingStore()
         self.idle: dict[str, float] = {}
         self.reads: dict[str, int] = {}
         self._context = context

@@ -170,7 +170,7 @@ def run(seed: int, seconds: float, rounds: int) -> Summary:
     summary = Summary("faults", seconds, seed=seed)
     fronts = list(FRONTS)
     Random(seed).shuffle(fronts)
-    good = peers.Parameters()
+    good = peers.WorkingStore()
     with mock.patch.object(http1, "time", CLOCK), peers.Server(good) as server:
         for turn in range(rounds):
             for number, (name, (fault, code)) in enumerate(peers.STORE_FAULTS.items()):
@@ -209,7 +209,7 @@ def _set(server: peers.Server, fault: peers.Fault | None) -> None:
         server.behave = fault
 
 
-def _repair(server: peers.Server, good: peers.Parameters, **values: str) -> None:
+def _repair(server: peers.Server, good: peers.WorkingStore, **values: str) -> None:
     good.values = {f"/edgecors/{name.replace('__', '/')}": text for name, text in values.items()}
     server.behave = good
     # Connections on which the fault goes on end with it.
@@ -248,7 +248,7 @@ def _logged(bench: FrontBench, code: str, served: str, when: str, needed: bool =
 
 
 def warm(
-    front: str, server: peers.Server, good: peers.Parameters, fault: peers.Fault | None, code: str, summary: Summary
+    front: str, server: peers.Server, good: peers.WorkingStore, fault: peers.Fault | None, code: str, summary: Summary
 ) -> Scene:
     """A fault meets a container that has a policy."""
     _repair(server, good, sites__shop=policy(APP))
@@ -270,7 +270,7 @@ def warm(
 
 
 def cold(
-    front: str, server: peers.Server, good: peers.Parameters, fault: peers.Fault | None, code: str, summary: Summary
+    front: str, server: peers.Server, good: peers.WorkingStore, fault: peers.Fault | None, code: str, summary: Summary
 ) -> Scene:
     """A fault meets a container that has none yet: closed for CORS, open for the site."""
     _repair(server, good, sites__shop=policy(APP))
@@ -287,7 +287,7 @@ def cold(
     bench.close()
 
 
-def flapping(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+def flapping(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
     """Good and bad values by turns: what is granted is the last good one's, each time."""
     _repair(server, good, sites__shop=policy(APP))
     bench = FrontBench(front, server.url)
@@ -304,7 +304,7 @@ def flapping(front: str, server: peers.Server, good: peers.Parameters, summary: 
     bench.close()
 
 
-def deleted(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+def deleted(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
     """A deleted parameter allows nobody, and is no failure."""
     _repair(server, good, sites__shop=policy(APP))
     bench = FrontBench(front, server.url)
@@ -320,7 +320,7 @@ def deleted(front: str, server: peers.Server, good: peers.Parameters, summary: S
     bench.close()
 
 
-def list_missing(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+def list_missing(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
     """A list that is deleted takes its own origins with it and no others; an unreadable one keeps the last good."""
     _repair(server, good, sites__shop=policy(APP, lists="@partners"), lists__partners=NEW)
     bench = FrontBench(front, server.url)
@@ -334,7 +334,7 @@ def list_missing(front: str, server: peers.Server, good: peers.Parameters, summa
     bench.close()
 
 
-def clock_jumps(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+def clock_jumps(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
     """A clock that jumps either way leads to a read, never to a policy that stays for ever."""
     _repair(server, good, sites__shop=policy(APP))
     bench = FrontBench(front, server.url)
@@ -346,11 +346,11 @@ def clock_jumps(front: str, server: peers.Server, good: peers.Parameters, summar
     bench.close()
 
 
-def one_region(front: str, server: peers.Server, good: peers.Parameters, summary: Summary) -> Scene:
+def one_region(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
     """The first Region hangs or refuses: the second serves, within the same deadline."""
     _repair(server, good, sites__shop=policy(APP))
     for fault in (peers.STORE_FAULTS["hangs"][0], None, peers.STORE_FAULTS["500"][0]):
-        with peers.Server(peers.Parameters()) as near:
+        with peers.Server(peers.WorkingStore()) as near:
             _set(near, fault)
             bench = FrontBench(front, near.url, server.url)
             yield from _timed(bench, DEADLINE_COLD, summary, "second Region")

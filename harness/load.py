@@ -43,7 +43,7 @@ Ask = Callable[[str, str], tuple[int, str | None]]
 class Versions:
     """Writes a new version of the policy every second and remembers when each ended."""
 
-    def __init__(self, store: peers.Parameters) -> None:
+    def __init__(self, store: peers.WorkingStore) -> None:
         self._store = store
         self._ended: list[float] = []
         self._stopping = threading.Event()
@@ -126,7 +126,7 @@ def run(seed: int, seconds: float, *, emulator: bool = False) -> Summary:
 
 
 def _target(summary: Summary, name: str, start: Any, seed: int, seconds: float) -> None:
-    store = peers.Parameters()
+    store = peers.WorkingStore()
     with peers.Server(store) as server, Versions(store) as versions, start(server.url) as (pid, make):
         watch = Watch(pid)
         ending = time.monotonic() + seconds

@@ -152,7 +152,7 @@ class Server:
 # Parameter Store
 
 
-class Parameters:
+class WorkingStore:
     """A store that works, with its values by parameter name."""
 
     def __init__(self) -> None:

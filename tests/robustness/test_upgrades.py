@@ -87,7 +87,7 @@ NEWER = {
 @pytest.mark.parametrize("name", NEWER)
 @pytest.mark.parametrize("front", faults.FRONTS)
 def test_newer_document_leaves_the_last_good_policy_in_use_and_is_logged(front: str, name: str) -> None:
-    good = peers.Parameters()
+    good = peers.WorkingStore()
     parameter = f"/edgecors/sites/{faults.SITE}"
     with peers.Server(good) as server:
         good.values[parameter] = faults.policy(APP)
