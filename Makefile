@@ -41,6 +41,7 @@ check: $(VENV)/.stamp ## formatting, lint, types, generated files
 	$(BIN)/ruff check .
 	$(BIN)/python scripts/typecheck.py
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/python scripts/words.py
 
 generate: $(VENV)/.stamp ## writes the files that are made from the code (docs/policy.md, docs/policy.schema.json)
 	$(BIN)/python scripts/generate.py

@@ -223,7 +223,7 @@ READERS: dict[str, Callable[[str], tuple[str, Iterable[Any]]]] = {
 
 
 class Cost(NamedTuple):
-    """What reading one value cost, and what came of it."""
+    """What reading one value cost, and the result."""
 
     outcome: str
     findings: int

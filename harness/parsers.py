@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of whatever reads a stranger's or an author's text (https://github.com/google/atheris).
 
-Each target holds properties that can be told without an oracle, and several are held to the oracle's too. The corpus
+Each target holds properties that need no oracle, and several are held to the oracle's too. The corpus
 stays small: only what takes a step that no other input takes is added to harness/corpus (`KEEP_CORPUS=1`).
 """
 
@@ -42,7 +42,7 @@ def origin(data: bytes) -> None:
 
 
 def pattern(data: bytes) -> None:
-    """`parse_pattern`: a pattern or an error; its text reads as itself; it never matches what is no origin."""
+    """`parse_pattern`: a pattern or an error; its text reads as itself; it never matches a malformed origin."""
     from edgecors.origin import OriginIndex, OriginSet, parse_origin, parse_pattern
 
     text = _text(data)

@@ -355,8 +355,8 @@ def _association_conflicts(behavior: Mapping[str, Any], setup: str, functions: F
                 "Use another set-up, or call edgecors from that function.",
             )
     viewer_lambdas = [event for event in FUNCTION_EVENTS if event in others]
-    ours = {functions.viewer_request, functions.viewer_response}
-    taken = {event: arn for event, arn in cloudfront_functions.items() if arn not in ours}
+    own = {functions.viewer_request, functions.viewer_response}
+    taken = {event: arn for event, arn in cloudfront_functions.items() if arn not in own}
     if setup == "viewer" and cloudfront_functions:
         listed = ", ".join(f"{event} ({arn})" for event, arn in sorted(cloudfront_functions.items()))
         yield Check(
@@ -406,8 +406,8 @@ def _association_changes(behavior: Mapping[str, Any], setup: str, functions: Fun
             {"Quantity": len(items), "Items": items},
             f"run the edge function at {', '.join(SETUPS[setup])}",
         )
-    ours = {functions.viewer_request, functions.viewer_response}
-    chosen = {event: arn for event, arn in cloudfront_functions.items() if arn not in ours}
+    own = {functions.viewer_request, functions.viewer_response}
+    chosen = {event: arn for event, arn in cloudfront_functions.items() if arn not in own}
     if setup == "functions":
         chosen |= {event: functions.cloudfront_function(event) for event in FUNCTION_EVENTS}
     if chosen != cloudfront_functions:

@@ -38,15 +38,15 @@ def unsafe_names(headers: Mapping[str, str | None]) -> list[str]:
 
     A value of None is unknown; it is taken for unsafe, except where nearly every value is safe.
     """
-    found = []
-    for given, value in headers.items():
-        name = given.lower()
+    matches = []
+    for received, value in headers.items():
+        name = received.lower()
         safe = name in _SAFE_NAMES and (value is None or len(value) <= 128)
         if name == "content-type" and value is not None:
             safe = value.partition(";")[0].strip().lower() in _SAFE_TYPES
         if not safe:
-            found.append(name)
-    return sorted(set(found))
+            matches.append(name)
+    return sorted(set(matches))
 
 
 def needs_preflight(method: str, unsafe: Iterable[str]) -> bool:
@@ -111,13 +111,13 @@ def _values(headers: Headers, name: str) -> list[str]:
 
 
 def _extracted(headers: Headers, name: str) -> list[str] | None:
-    """https://fetch.spec.whatwg.org/#extract-header-list-values: None for a value that is no list of tokens."""
-    found = []
+    """https://fetch.spec.whatwg.org/#extract-header-list-values: None for a value that is not a list of tokens."""
+    matches = []
     for value in _values(headers, name):
         for part in value.split(","):
             item = part.strip(" \t")
             if item and not is_token(item):
                 return None
             if item:
-                found.append(item)
-    return found
+                matches.append(item)
+    return matches

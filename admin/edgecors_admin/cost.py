@@ -156,7 +156,7 @@ class _Calculator:
 
     def edge_viewer(self) -> Cost:
         misses = self.actual * (1 - self.traffic.hit_ratio)
-        # viewer-request sees everything, viewer-response all that is no preflight, origin-response what misses.
+        # viewer-request sees everything, viewer-response everything but preflights, origin-response cache misses.
         count = self.traffic.requests + self.actual + misses
         items = self.invocations(count, self.traffic.edge_ms, self.traffic.edge_mb, "edge")
         return Cost("edge, viewer", items | self.parameters(), "changes count at once; the cache is not split")
@@ -199,10 +199,10 @@ class _Calculator:
         return Cost("alternative: response headers policy", {}, note)
 
 
-def markdown(found: list[Cost]) -> str:
+def markdown(matches: list[Cost]) -> str:
     """The costs as a table for documents."""
     lines = ["| set-up | $ a month | of it | |", "|---|--:|---|---|"]
-    for cost in found:
+    for cost in matches:
         parts = ", ".join(f"{name} {dollars:,.2f}" for name, dollars in cost.items.items() if dollars >= 0.005)
         lines.append(f"| {cost.setup} | {cost.dollars:,.2f} | {parts} | {cost.note} |")
     return "\n".join(lines)

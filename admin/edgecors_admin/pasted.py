@@ -17,7 +17,7 @@ from edgecors.origin import parse_origin, parse_pattern
 class Pasted:
     """An entry in canonical spelling; ``notes`` say what was changed, and are empty when nothing was."""
 
-    given: str
+    received: str
     entry: str
     notes: tuple[str, ...] = ()
 

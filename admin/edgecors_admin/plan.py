@@ -46,11 +46,13 @@ class PolicyPlan:
         """JSON-ready."""
         return {
             "changes": [{"target": step.target, "new": step.before is None} for step in self.steps],
-            "access": {site: found.as_dict() for site, found in self.access.items() if found},
+            "access": {site: matches.as_dict() for site, matches in self.access.items() if matches},
             "unchanged": list(self.unchanged),
             "only_stored": list(self.only_stored),
             "ignored_files": list(self.ignored),
-            "findings": {target: [f.as_dict() for f in found] for target, found in self.findings.items() if found},
+            "findings": {
+                target: [f.as_dict() for f in matches] for target, matches in self.findings.items() if matches
+            },
         }
 
 

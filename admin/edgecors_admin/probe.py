@@ -64,12 +64,12 @@ class Case:
     @property
     def headers(self) -> dict[str, str]:
         """What is sent with it."""
-        found = {
+        matches = {
             "Origin": self.origin,
             "Access-Control-Request-Method": self.request_method,
             "Access-Control-Request-Headers": self.request_headers,
         }
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in matches.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
             "The policy is in shadow mode: nothing is answered or changed, so there is nothing to compare."
         )
     asked: list[str] = []
-    found = []
+    matches = []
     for case in cases(rule):
         reply = send(case)
         request = Request(
@@ -150,10 +150,10 @@ def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
         )
         decision = decide(policy, request)
         compared = tuple(compare(case, decision, reply, asked))
-        found.append(Probed(case, decision, reply, compared, _verdict(case, reply, decision)))
+        matches.append(Probed(case, decision, reply, compared, _verdict(case, reply, decision)))
         if case.origin is not None:
             asked.append(case.origin)
-    return found
+    return matches
 
 
 def cases(rule: Rule) -> list[Case]:
@@ -277,9 +277,9 @@ def _why_header(name: str, case: Case, expected: str | None, got: list[str], rep
 
 def _cached(reply: Reply) -> str:
     cache, age = reply.values("x-cache"), reply.values("age")
-    told = [f"X-Cache: {cache[0]}"] if cache else []
-    told += [f"Age: {age[0]}"] if age else []
-    return f" ({', '.join(told)})" if told else ""
+    reported = [f"X-Cache: {cache[0]}"] if cache else []
+    reported += [f"Age: {age[0]}"] if age else []
+    return f" ({', '.join(reported)})" if reported else ""
 
 
 def _verdict(case: Case, reply: Reply, decision: Decision) -> Verdict | None:

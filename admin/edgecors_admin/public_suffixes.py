@@ -42,7 +42,7 @@ def _suffixes() -> PublicSuffixList:
 
 @cache
 def _suffix_below() -> dict[str, str]:
-    """For each name that has public suffixes below it and is none itself: one of them."""
+    """One public suffix below each name that is not a public suffix itself."""
     below: dict[str, str] = {}
     with resources.files("publicsuffixlist").joinpath("public_suffix_list.dat").open(encoding="utf-8") as lines:
         for line in lines:

@@ -15,7 +15,7 @@ from edgecors_admin.loading import load
 def widened(old: str | None, new: str | None) -> list[Finding]:
     """Each rule of the new value that allows every origin (``*``) where the old value did not.
 
-    Lists need not be known: none can say ``*``. A value that is None or rejected allows nobody. Where it can't be told
+    Lists need not be known: none can say ``*``. A value that is None or rejected allows nobody. Where it is unknown
     whether the old rules were as open, they are taken not to be.
     """
     before, after = _policy(old), _policy(new)

@@ -90,7 +90,7 @@ class Context:
         else:
             say(self.out)
 
-    def found(self, anything: object) -> None:
+    def fail_if(self, anything: object) -> None:
         """End with status 1 if there is anything to report."""
         if anything:
             self.status = 1

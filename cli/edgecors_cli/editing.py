@@ -113,8 +113,8 @@ class Editing:
         except ValueTooLargeError as error:
             raise ValueTooLargeError(f"{error} {self._how_to_split()}") from None
         self.context.answer(self._as_dict(name, result), lambda out: self._say(out, name, result))
-        self.context.found(not self.outcome.done and self.verb == "revoked")
-        self.context.found(any("still allowed" in why for _, why in self.outcome.others))
+        self.context.fail_if(not self.outcome.done and self.verb == "revoked")
+        self.context.fail_if(any("still allowed" in why for _, why in self.outcome.others))
 
     def _how_to_split(self) -> str:
         return f"Nothing was written. Spread the origins over several lists: edgecors split {self.target} --from FILE"
@@ -196,7 +196,7 @@ class Editing:
             "version": after.version if after is not None else None,
             self.verb: list(self.outcome.done),
             "others": [{"entry": entry, "why": why} for entry, why in self.outcome.others],
-            "read_as": [{"given": p.given, "entry": p.entry, "notes": p.notes} for p in self.pasted],
+            "read_as": [{"given": p.received, "entry": p.entry, "notes": p.notes} for p in self.pasted],
             "notes": [*(result.notes if result is not None else ()), *self.notes],
             "access": {site: changes.as_dict() for site, changes in self.differences.items()},
             "findings": [f.as_dict() for f in self.new_findings],
@@ -204,7 +204,7 @@ class Editing:
 
     def _say(self, out: Console, name: str, result: ChangeResult | None) -> None:
         for pasted in [p for p in self.pasted if p.notes][:SHOWN]:
-            line(out, f"{pasted.given} is {pasted.entry} ", (f"({'; '.join(pasted.notes)})", "dim"))
+            line(out, f"{pasted.received} is {pasted.entry} ", (f"({'; '.join(pasted.notes)})", "dim"))
         for note in (*(result.notes if result is not None else ()), *self.notes):
             line(out, ("note: ", "yellow"), note)
         self._say_changes(out, self.before, self.outcome.text)

@@ -260,9 +260,9 @@ class CloudFront:
             )
         if encoding:
             headers.append(("Accept-Encoding", encoding))
-        kept = set(select_cookies(behavior.key_cookies, viewer.headers))
-        kept |= set(select_cookies(behavior.forward_cookies, viewer.headers))
-        cookies = [pair for pair in _all_cookies(viewer.headers) if pair in kept]
+        remaining = set(select_cookies(behavior.key_cookies, viewer.headers))
+        remaining |= set(select_cookies(behavior.forward_cookies, viewer.headers))
+        cookies = [pair for pair in _all_cookies(viewer.headers) if pair in remaining]
         if cookies:
             headers.append(("Cookie", "; ".join(cookies)))
         if viewer.body or value(viewer.headers, "content-length") is not None:
@@ -287,7 +287,7 @@ class CloudFront:
 
     def _on_the_wire(self, trip: _Trip, headers: Headers) -> Headers:
         """What the origin gets: also the headers that functions don't see. Functions see the origin's bare name as
-        ``Host``; a server on a port of its own, as there are on this machine, is to be told the port too.
+        ``Host``; a server on a port of its own, as there are on this machine, gets the port too.
         """
         if value(headers, "host") == self._upstream.hostname:
             headers = (*without(headers, {"host"}), ("Host", self._upstream.authority))
@@ -314,11 +314,11 @@ class CloudFront:
         if not self._behavior.cookies_reach_origin:
             headers = without(headers, {"set-cookie"})
         vary = list(tokens(value(headers, "vary")))
-        kept = [name for name in vary if self._may_vary(name.lower())]
-        if len(kept) == len(vary):
+        remaining = [name for name in vary if self._may_vary(name.lower())]
+        if len(remaining) == len(vary):
             return headers
         rest = without(headers, {"vary"})
-        return (*rest, ("Vary", ", ".join(kept))) if kept else rest
+        return (*rest, ("Vary", ", ".join(remaining))) if remaining else rest
 
     def _may_vary(self, name: str) -> bool:
         return name in ("*", "accept-encoding", "cookie") or self._behavior.header_reaches_origin(name)

@@ -36,7 +36,7 @@ READ_ONLY: Final[Mapping[str, frozenset[str]]] = {
     "origin-response": frozenset({"transfer-encoding", "via"}),
     "viewer-response": frozenset({"content-encoding", "content-length", "transfer-encoding", "via", "warning"}),
 }
-"""Headers that a function sees and may not add, change or take away, by trigger."""
+"""Headers that a function sees and may not add, change or remove, by trigger."""
 
 REQUEST_FIELDS: Final = frozenset({"body", "clientIp", "headers", "method", "origin", "querystring", "uri"})
 RESPONSE_FIELDS: Final = frozenset({"body", "bodyEncoding", "headers", "status", "statusDescription"})
@@ -77,20 +77,20 @@ def violations(trigger: str, event: Mapping[str, Any], result: object) -> list[s
 # -- requests ---------------------------------------------------------------------------------------------------------
 
 
-def _request(trigger: str, given: Mapping[str, Any], result: Mapping[Any, Any]) -> Iterator[str]:
-    yield from _unknown_fields("request", REQUEST_FIELDS, given, result)
+def _request(trigger: str, received: Mapping[str, Any], result: Mapping[Any, Any]) -> Iterator[str]:
+    yield from _unknown_fields("request", REQUEST_FIELDS, received, result)
     for field in ("method", "clientIp"):
-        if result.get(field) != given.get(field):
-            yield f"request.{field} is read-only: {given.get(field)!r} became {result.get(field)!r}."
+        if result.get(field) != received.get(field):
+            yield f"request.{field} is read-only: {received.get(field)!r} became {result.get(field)!r}."
     yield from _url(result.get("uri"), result.get("querystring", ""))
-    yield from _headers("request.headers", result.get("headers", {}), _values(given))
-    yield from _kept(trigger, given, result)
-    if trigger == "viewer-request" and _has_value(result, "cloudfront-viewer-country", given):
+    yield from _headers("request.headers", result.get("headers", {}), _values(received))
+    yield from _kept(trigger, received, result)
+    if trigger == "viewer-request" and _has_value(result, "cloudfront-viewer-country", received):
         yield "Header cloudfront-viewer-country can't be added at viewer-request."
     if "body" in result:
-        yield from _request_body(trigger, given.get("body"), result["body"])
+        yield from _request_body(trigger, received.get("body"), result["body"])
     if "origin" in result:
-        yield from _origin(trigger, given.get("origin"), result)
+        yield from _origin(trigger, received.get("origin"), result)
 
 
 def _url(uri: object, query: object) -> Iterator[str]:
@@ -111,8 +111,8 @@ def _url(uri: object, query: object) -> Iterator[str]:
         yield f"request.uri and request.querystring together are {length} characters; less than {MAX_URL} are allowed."
 
 
-def _request_body(trigger: str, given: object, body: object) -> Iterator[str]:
-    if not isinstance(given, Mapping):
+def _request_body(trigger: str, received: object, body: object) -> Iterator[str]:
+    if not isinstance(received, Mapping):
         yield "request.body can't be set: the trigger does not include the body."
         return
     if not isinstance(body, Mapping):
@@ -120,7 +120,7 @@ def _request_body(trigger: str, given: object, body: object) -> Iterator[str]:
         return
     for field in sorted(map(str, body.keys() - {"action", "data", "encoding", "inputTruncated"})):
         yield f"request.body.{field} is no field of a body."
-    if body.get("inputTruncated") != given.get("inputTruncated"):
+    if body.get("inputTruncated") != received.get("inputTruncated"):
         yield "request.body.inputTruncated is read-only."
     action = body.get("action", "read-only")
     if action not in ("read-only", "replace"):
@@ -129,11 +129,11 @@ def _request_body(trigger: str, given: object, body: object) -> Iterator[str]:
         yield from _replaced_body(trigger, "request.body", body.get("data", ""), body.get("encoding", "base64"))
 
 
-def _origin(trigger: str, given: object, result: Mapping[Any, Any]) -> Iterator[str]:
+def _origin(trigger: str, received: object, result: Mapping[Any, Any]) -> Iterator[str]:
     origin = result["origin"]
     if trigger == "viewer-request":
         yield "request.origin is there in origin events only."
-    if origin == given:
+    if origin == received:
         return
     if not isinstance(origin, Mapping) or set(origin) not in ({"custom"}, {"s3"}):
         yield "request.origin has to hold exactly one of custom and s3."
@@ -168,20 +168,20 @@ def _generated(trigger: str, result: Mapping[Any, Any]) -> Iterator[str]:
     yield from _response_body(trigger, result)
 
 
-def _response(trigger: str, given: Mapping[str, Any], result: Mapping[Any, Any]) -> Iterator[str]:
+def _response(trigger: str, received: Mapping[str, Any], result: Mapping[Any, Any]) -> Iterator[str]:
     """A response that came by and was perhaps changed."""
-    yield from _unknown_fields("response", RESPONSE_FIELDS, given, result)
+    yield from _unknown_fields("response", RESPONSE_FIELDS, received, result)
     if "status" not in result:
         yield "response.status is missing."
     elif trigger == "viewer-response":
-        before, after = given.get("status"), result["status"]
+        before, after = received.get("status"), result["status"]
         if before != after:
             yield f"response.status can't be changed at viewer-response: {before!r} became {after!r}."
         yield from _description(result)
     else:
         yield from _status(result)
-    yield from _headers("response.headers", result.get("headers", {}), _values(given))
-    yield from _kept(trigger, given, result)
+    yield from _headers("response.headers", result.get("headers", {}), _values(received))
+    yield from _kept(trigger, received, result)
     if trigger == "viewer-response":
         for field in ("body", "bodyEncoding"):
             if field in result:
@@ -221,10 +221,10 @@ def _response_body(trigger: str, result: Mapping[Any, Any]) -> Iterator[str]:
 
 
 def _unknown_fields(
-    place: str, known: frozenset[str], given: Mapping[str, Any], result: Mapping[Any, Any]
+    place: str, known: frozenset[str], received: Mapping[str, Any], result: Mapping[Any, Any]
 ) -> Iterator[str]:
     for field, value in result.items():
-        if field not in known and (field not in given or given[field] != value):
+        if field not in known and (field not in received or received[field] != value):
             yield f"{place}.{field} is no field of a {place}."
 
 
@@ -284,9 +284,9 @@ def _header_item(place: str, name: str, item: object, before: Container[str]) ->
         yield f"Header {name} in {place} has a control character in its value: {value!r}."
 
 
-def _kept(trigger: str, given: Mapping[str, Any], result: Mapping[Any, Any]) -> Iterator[str]:
+def _kept(trigger: str, received: Mapping[str, Any], result: Mapping[Any, Any]) -> Iterator[str]:
     """Disallowed headers are not added, and read-only ones are as they were."""
-    before, after = _values(given), _values(result)
+    before, after = _values(received), _values(result)
     for name in sorted(after):
         if hidden(name) and before.get(name) != after[name]:
             yield f"Header {name} is disallowed: a function can't set it."
@@ -301,21 +301,21 @@ def _kept(trigger: str, given: Mapping[str, Any], result: Mapping[Any, Any]) -> 
                 yield f"Header {name} is read-only at {trigger}, but was {what}."
 
 
-def _has_value(result: Mapping[Any, Any], name: str, given: Mapping[str, Any]) -> bool:
+def _has_value(result: Mapping[Any, Any], name: str, received: Mapping[str, Any]) -> bool:
     after = _values(result)
-    return name in after and _values(given).get(name) != after[name]
+    return name in after and _values(received).get(name) != after[name]
 
 
 def _values(message: Mapping[Any, Any]) -> Values:
     """The header values of a request or response by lower-case name; what has not the right shape is left out."""
-    made: Values = {}
+    created: Values = {}
     headers = message.get("headers", {})
     for name, items in headers.items() if isinstance(headers, Mapping) else ():
-        found = made.setdefault(str(name).lower(), [])
+        matches = created.setdefault(str(name).lower(), [])
         for item in items if isinstance(items, list) else ():
             if isinstance(item, Mapping) and isinstance(item.get("value"), str):
-                found.append(item["value"])
-    return made
+                matches.append(item["value"])
+    return created
 
 
 def _size(headers: Values) -> int:

@@ -1,4 +1,4 @@
-"""The local edge as a client of the upstream: what came is sent on, and what comes back is passed on, as it is."""
+"""The local edge as a client of the upstream: requests and responses are passed on unchanged."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Upstream:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise LocalError(f"{url!r} is no URL to forward to: {error}.", 2) from error
+            raise LocalError(f"{url!r} is not a URL to forward to: {error}.", 2) from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise LocalError(f"{url!r} is no URL to forward to. Write for instance http://127.0.0.1:3000.", 2)
+            raise LocalError(f"{url!r} is not a URL to forward to. Write for instance http://127.0.0.1:3000.", 2)
         self.url = url
         self.scheme = parts.scheme
         self.hostname = parts.hostname
@@ -53,7 +53,7 @@ class Upstream:
         )
 
     async def fetch(self, method: str, target: str, headers: Headers, body: bytes = b"") -> HttpResponse:
-        """Sends exactly these headers (with a ``Host`` among them) and returns the response with its body as it came,
+        """Sends exactly these headers (with a ``Host`` among them) and returns the response with its body unchanged,
         not decoded, hop-by-hop headers left out. Raises UpstreamError.
         """
         import httpx

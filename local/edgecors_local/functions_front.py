@@ -127,11 +127,11 @@ def lambda_result(cf: Mapping[str, Any], result: Any) -> Any:
         headers[name] = [{"key": name, "value": value} for value in values]
     if not is_response:
         return {**cf["request"], "uri": result["uri"], "headers": headers}
-    made = {"status": str(result["statusCode"]), "statusDescription": result.get("statusDescription", "")}
+    created = {"status": str(result["statusCode"]), "statusDescription": result.get("statusDescription", "")}
     body = result.get("body")
     if body is not None and cf.get("response") is None:
-        made["body"] = body["data"] if isinstance(body, Mapping) else body
-    return {**made, "headers": headers}
+        created["body"] = body["data"] if isinstance(body, Mapping) else body
+    return {**created, "headers": headers}
 
 
 def _headers(headers: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,10 +144,10 @@ def _multi_values(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     for name, value in pairs:
         values.setdefault(name, []).append(value)
     forms: dict[str, Any] = {}
-    for name, several in values.items():
-        forms[name] = {"value": several[0]}
-        if len(several) > 1:
-            forms[name]["multiValue"] = [{"value": value} for value in several]
+    for name, multiple in values.items():
+        forms[name] = {"value": multiple[0]}
+        if len(multiple) > 1:
+            forms[name]["multiValue"] = [{"value": value} for value in multiple]
     return forms
 
 

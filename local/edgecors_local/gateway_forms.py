@@ -60,9 +60,9 @@ def form_of(front: str, stage: str | None) -> Form:
         case "function-url":
             return FunctionUrlForm()
         case "alb":
-            return LoadBalancer(several=True)
+            return LoadBalancer(multi_value=True)
         case "alb-single-value":
-            return LoadBalancer(several=False)
+            return LoadBalancer(multi_value=False)
     raise ValueError(front)
 
 
@@ -78,7 +78,7 @@ class RestApiForm:
     def event(self, arrival: Arrival) -> dict[str, Any]:
         """Payload format 1.0."""
         request = arrival.request
-        fields = {train_case(name): found for name, found in _arrived(request, "https", "443").items()}
+        fields = {train_case(name): matches for name, matches in _arrived(request, "https", "443").items()}
         parameters = _grouped(parse_qsl(request.query, keep_blank_values=True))
         method = value(request.headers, "x-http-method-override") or request.method
         resource = "/" if request.path == "/" else "/{proxy+}"
@@ -119,10 +119,10 @@ class RestApiForm:
         result = _object(result)
         if unknown := sorted(map(str, result.keys() - known)):
             raise WrongShape(f"a REST API takes no {', '.join(unknown)} in a response")
-        several = _several(result, "multiValueHeaders")
-        taken = {(name.lower(), text) for name, text in several}
+        multiple = _several(result, "multiValueHeaders")
+        taken = {(name.lower(), text) for name, text in multiple}
         single = [item for item in _single(result, "headers") if (item[0].lower(), item[1]) not in taken]
-        headers = [self._renamed(item) for item in (*single, *several) if item[0].lower() not in _DROPPED]
+        headers = [self._renamed(item) for item in (*single, *multiple) if item[0].lower() not in _DROPPED]
         if value(headers, "content-type") is None:
             headers.append(("Content-Type", "application/json"))
         return HttpResponse(_status(result), tuple(headers), _body(result))
@@ -158,7 +158,7 @@ class _Format2:
             "routeKey": context["routeKey"],
             "rawPath": path,
             "rawQueryString": request.query,
-            "headers": {name: ",".join(found) for name, found in fields.items()},
+            "headers": {name: ",".join(matches) for name, matches in fields.items()},
             "requestContext": {
                 **context,
                 "domainPrefix": context["domainName"].partition(".")[0],
@@ -178,7 +178,7 @@ class _Format2:
         if cookies:
             event["cookies"] = cookies
         if parameters:
-            event["queryStringParameters"] = {name: ",".join(found) for name, found in parameters.items()}
+            event["queryStringParameters"] = {name: ",".join(matches) for name, matches in parameters.items()}
         if request.body:
             event["body"] = text
         return event
@@ -191,7 +191,7 @@ class _Format2:
         headers = [(name.lower(), text) for name, text in _single(result, "headers")]
         cookies = result.get("cookies") or []
         if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
-            raise WrongShape("cookies is no list of strings")
+            raise WrongShape("cookies is not a list of strings")
         headers += [("set-cookie", _checked("cookies", cookie)) for cookie in cookies]
         if value(headers, "content-type") is None:
             headers.append(("content-type", self.content_type))
@@ -236,7 +236,7 @@ class HttpApiForm(_Format2):
 
 
 class FunctionUrlForm(_Format2):
-    """A function URL. The path is as it came; cookies are in the list and in the headers."""
+    """A function URL. The path is unchanged; cookies are in the list and in the headers."""
 
     max_body = 6 * MEGABYTE
     content_type = "application/json"
@@ -272,8 +272,8 @@ class LoadBalancer:
     max_body = MEGABYTE
     max_result = MEGABYTE
 
-    def __init__(self, *, several: bool) -> None:
-        self._several = several
+    def __init__(self, *, multi_value: bool) -> None:
+        self._multi_value = multi_value
 
     def event(self, arrival: Arrival) -> dict[str, Any]:
         """Either both maps of lists, or both of single values, in which the last one wins."""
@@ -287,7 +287,7 @@ class LoadBalancer:
             "httpMethod": request.method,
             "path": request.path,
         }
-        if self._several:
+        if self._multi_value:
             event |= {"multiValueQueryStringParameters": parameters, "multiValueHeaders": fields}
         else:
             event |= {"queryStringParameters": _last(parameters), "headers": _last(fields)}
@@ -296,12 +296,12 @@ class LoadBalancer:
     def response(self, result: Any) -> HttpResponse:
         """The map of headers has to be the one that the target group is set to."""
         result = _object(result)
-        wanted, other = ("multiValueHeaders", "headers") if self._several else ("headers", "multiValueHeaders")
+        wanted, other = ("multiValueHeaders", "headers") if self._multi_value else ("headers", "multiValueHeaders")
         if wanted not in result and result.get(other):
             raise WrongShape(f"the load balancer is set to {wanted}, the response has {other}")
         if not isinstance(result.get("statusDescription", ""), str):
             raise WrongShape("statusDescription is no string")
-        headers = _several(result, wanted) if self._several else _single(result, wanted)
+        headers = _several(result, wanted) if self._multi_value else _single(result, wanted)
         if value(headers, "content-type") is None:
             headers.append(("Content-Type", "application/octet-stream"))
         return HttpResponse(_status(result), tuple(headers), _body(result))
@@ -334,14 +334,14 @@ def _arrived(request: HttpRequest, scheme: str, port: str) -> Fields:
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> Fields:
-    found: Fields = {}
+    matches: Fields = {}
     for name, text in pairs:
-        found.setdefault(name, []).append(text)
-    return found
+        matches.setdefault(name, []).append(text)
+    return matches
 
 
 def _last(fields: Fields) -> dict[str, str]:
-    return {name: found[-1] for name, found in fields.items()}
+    return {name: matches[-1] for name, matches in fields.items()}
 
 
 def _travelling(request: HttpRequest, *, compressed: bool = False) -> tuple[str, bool]:
@@ -363,8 +363,8 @@ def _name(request: HttpRequest) -> str:
 
 
 def _port(request: HttpRequest) -> str:
-    found = re.search(r":([0-9]+)$", value(request.headers, "host") or "")
-    return found[1] if found else "80"
+    matches = re.search(r":([0-9]+)$", value(request.headers, "host") or "")
+    return matches[1] if matches else "80"
 
 
 def _identity(request: HttpRequest) -> dict[str, Any]:
@@ -414,14 +414,14 @@ def _single(result: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
 
 def _several(result: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
     fields = result.get(key) or {}
-    if not isinstance(fields, Mapping) or not all(isinstance(found, list) for found in fields.values()):
+    if not isinstance(fields, Mapping) or not all(isinstance(matches, list) for matches in fields.values()):
         raise WrongShape(f"{key} is no object of lists")
-    return [(name, _checked(name, text)) for name, found in fields.items() for text in found]
+    return [(name, _checked(name, text)) for name, matches in fields.items() for text in matches]
 
 
 def _checked(name: str, text: object) -> str:
     if not _TOKEN.fullmatch(name):
-        raise WrongShape(f"{name!r} is no name of a header")
+        raise WrongShape(f"{name!r} is not the name of a header")
     if not isinstance(text, str):
         raise WrongShape(f"header {name} is {type(text).__name__} instead of a string")
     if any(character in text for character in "\r\n\0"):

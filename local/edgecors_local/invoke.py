@@ -57,9 +57,9 @@ class Containers:
         """Hands the event to one of them."""
         async with self._places:
             if not self._free:
-                made = self._make()
-                self._all.append(made)
-                self._free.append(made)
+                created = self._make()
+                self._all.append(created)
+                self._free.append(created)
             container = self._free.pop()
             try:
                 return await container(event)

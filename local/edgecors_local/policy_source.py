@@ -70,17 +70,17 @@ async def opened(policy: Path | None, site: str | None, say: Say) -> Source:
 
 
 async def _follow(policy: Path, text: str, source: Source, store: EmbeddedStore, say: Say) -> None:
-    """Puts the file into the store whenever its content has changed; a broken one is told once and left out."""
+    """Puts the file into the store whenever its content has changed; an invalid one is reported once and skipped."""
     seen: str | None = text
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            found: str | None = policy.read_text(encoding="utf-8")
+            matches: str | None = policy.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
-            found = None
-        if found == seen:
+            matches = None
+        if matches == seen:
             continue
-        seen = found
+        seen = matches
         try:
             await asyncio.to_thread(store.put, source.parameter, _checked(policy, say))
         except LocalError as error:
@@ -101,8 +101,8 @@ def _checked(policy: Path, say: Say) -> str:
     try:
         compiled = load_policy(text)
     except PolicyError as error:
-        found = "\n".join(f"  {finding}" for finding in error.findings)
-        raise LocalError(f"The policy {policy} is broken:\n{found}", 2) from error
+        matches = "\n".join(f"  {finding}" for finding in error.findings)
+        raise LocalError(f"The policy {policy} is broken:\n{matches}", 2) from error
     for finding in compiled.findings:
         say(f"{policy}: {finding}")
     return text

@@ -42,7 +42,7 @@ class Tools:
     python: Path
 
     @classmethod
-    def found(cls) -> Tools:
+    def locate(cls) -> Tools:
         """Those of this machine. Raises LocalError, saying what to install."""
         emulator = _emulator()
         if emulator is None:
@@ -218,7 +218,7 @@ class EmulatedContainer:
 
 
 def _log_line(line: str) -> str | None:
-    """A line of the function's JSON log as the local edge prints it in-process too; None for what is none."""
+    """A line of the function's JSON log as the local edge prints it in-process too; None for any other line."""
     try:
         record: Any = json.loads(line)
     except ValueError:

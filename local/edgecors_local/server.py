@@ -180,7 +180,7 @@ def _front(
         return _cloudfront(plan, source, upstream_url, handler, say, stack)
     if plan.template is not None or plan.unkeyed:
         raise LocalError(f"--template and --unkeyed are about CloudFront's cache; {plan.front} has none.", 2)
-    # What no address can be is told before anything is asked to go there.
+    # An invalid address is reported before anything is sent there.
     Upstream(upstream_url)
     make: Callable[[], Container]
     if plan.runtime:
@@ -240,7 +240,7 @@ def _emulated(
         environment |= {"EDGECORS_SITE": source.site, "EDGECORS_UPSTREAM": upstream_url}
     seconds = 5 if upstream_url is None else 29
     return functools.partial(
-        EmulatedContainer, Tools.found(), artifact(name), handler, environment, say, seconds=seconds
+        EmulatedContainer, Tools.locate(), artifact(name), handler, environment, say, seconds=seconds
     )
 
 

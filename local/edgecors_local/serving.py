@@ -58,18 +58,18 @@ def _how(option: str) -> str:
 
 def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     # With the protocol named, asyncio sets TCP_NODELAY on accepted connections; else answers wait 40 ms for an ACK.
-    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    created = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # A port that was ours a moment ago is free again at once; on Windows the option means something else.
         if hasattr(socket, "SO_REUSEPORT"):
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-        made.listen(socket.SOMAXCONN)
-        made.setblocking(False)
+            created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        created.bind((host, port))
+        created.listen(socket.SOMAXCONN)
+        created.setblocking(False)
     except BaseException:
-        made.close()
+        created.close()
         raise
-    return made
+    return created
 
 
 class AppServer:

@@ -24,7 +24,7 @@ MAX_DELAY: Final = 20.0
 MAX_KILOBYTES: Final = 16 * 1024
 
 _requests = itertools.count(1)
-"""Numbers the requests, so that an answer from a cache can be told from a new one."""
+"""Numbers the requests, so that an answer from a cache can be distinguished from a new one."""
 
 
 def _pairs(request: Request) -> list[list[str]]:
@@ -60,7 +60,7 @@ def own_star(request: Request) -> Response:
 
 
 def own_reflecting(request: Request) -> Response:
-    """CORS headers of its own: whoever asks is allowed, and Vary does not say so."""
+    """CORS headers of its own: every origin is allowed, and Vary does not say so."""
     return _json(
         {"upstream": "reflects the origin"},
         Access_Control_Allow_Origin=request.headers.get("origin", "null"),

@@ -192,7 +192,7 @@ def test_unreachable_store_lets_traffic_go_on(artifact: Path, runtime_emulator: 
         assert runtime.invoke(original) == original["Records"][0]["cf"]["request"]
         answered = runtime.invoke(event(VIEWER_RESPONSE, origin=APP, upstream=upstream))
         assert plain(answered).keys() == {"content-type", "content-length", "server", "vary"}
-        # And what is no event at all is no error either.
+        # Anything else than an event is not an error either.
         assert runtime.invoke({"Records": []}) == {}
         codes = {line["code"] for line in logged(runtime) if line.get("message") == "policy refresh failed"}
         assert codes == {"connection"}

@@ -1,4 +1,4 @@
-"""The calculator: worked by hand, and what it can't be told."""
+"""The calculator: worked by hand, and invalid arguments."""
 
 import json
 import re

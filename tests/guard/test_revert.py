@@ -147,7 +147,7 @@ def test_revert_write_after_the_look_wins(world: World, monkeypatch: pytest.Monk
 
 
 def test_revert_write_in_the_last_gap_is_given_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parameter Store has no conditional write: the guard may overwrite what came a moment before."""
+    """Parameter Store has no conditional write: the guard may overwrite a write of a moment before."""
     guard = world.guard(auto_revert=True)
     world.put(SHOP, GOOD, Description="ours")
     event = world.put(SHOP, BAD)

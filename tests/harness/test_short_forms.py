@@ -64,5 +64,5 @@ def test_mutants_are_noticed() -> None:
 def test_survivors_are_explained_one_by_one() -> None:
     explained = mutants.explained()
     assert [key for key, why in explained.items() if not why] == []
-    # What was explained of code that is no more explains nothing.
+    # Explanations of code that was removed must go.
     assert set(explained) <= {mutant.key for module in mutants.TARGETS for mutant in mutants.mutants(module)}

@@ -63,7 +63,7 @@ def preflight(origin: str | None = APP, method: str | None = "GET", names: str |
 
 
 def actual(origin: str | None = APP, method: str = "GET", **fields: Any) -> Request:
-    """A request to https://cdn.example/ that is no preflight."""
+    """A request to https://cdn.example/ that is not a preflight."""
     given = {"path": "/", "host": "cdn.example", "scheme": "https"} | fields
     return Request(method=method, origin=origin, **given)
 

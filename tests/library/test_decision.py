@@ -262,7 +262,7 @@ PASSED: dict[str, tuple[dict[str, Any], Request, str, dict[str, str]]] = {
         "allowed",
         ON_ALLOWED,
     ),
-    "OPTIONS that is no preflight": ({}, actual(method="OPTIONS"), "allowed", ON_ALLOWED),
+    "OPTIONS that is not a preflight": ({}, actual(method="OPTIONS"), "allowed", ON_ALLOWED),
     "a requested method makes no preflight of a GET": ({}, actual(request_method="PUT"), "allowed", ON_ALLOWED),
     "credentials": ({"allow_credentials": True}, actual(), "allowed", ON_ALLOWED | CREDENTIALS),
     "exposed headers": ({"expose_headers": ["ETag", "X-A"]}, actual(), "allowed", ON_ALLOWED | {ACEH: "etag, x-a"}),

@@ -309,7 +309,7 @@ LISTS: dict[str, tuple[str | None, list[str], list[tuple[str, str, str]]]] = {
     "it says everyone": ("*", [], [("skipped", "not-in-a-list", "@l[0]")]),
     "it says everyone beside others": ("https://a *", ["https://a"], [("skipped", "not-in-a-list", "@l[1]")]),
     "it names a list": ("@m,https://a", ["https://a"], [("skipped", "not-in-a-list", "@l[0]")]),
-    "it is no list": (
+    "it is not a list": (
         '{"rules": []}',
         [],
         [("skipped", "origin-no-scheme", "@l[0]"), ("skipped", "origin-no-scheme", "@l[1]")],

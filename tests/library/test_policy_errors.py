@@ -80,7 +80,7 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "unpacking fails": ("gz:x", [("unreadable", "")]),
     "nothing in it": ("{}", [("missing-field", "rules")]),
     "unknown field": (document({}, rule=[]), [("unknown-field", "rule")]),
-    "unknown field that is no name": (document({}, **{"a b": 1}), [("unknown-field", '"a b"')]),
+    "unknown field that is not a name": (document({}, **{"a b": 1}), [("unknown-field", '"a b"')]),
     "a rule's field at the top": (document({}, allow_credentials=True), [("unknown-field", "allow_credentials")]),
     "field twice": ('{"rules": [], "rules": [{"allow_origins": "*"}]}', [("duplicate-field", "rules")]),
     "field twice beside another": (
@@ -109,7 +109,10 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "rules, none": ('{"rules": []}', [("empty", "rules")]),
     "rules, an object": ('{"rules": {}}', [("wrong-type", "rules")]),
     "rules null": ('{"rules": null}', [("wrong-type", "rules")]),
-    "a rule that is none": ('{"rules": ["*", null]}', [("wrong-type", "rules[0]"), ("wrong-type", "rules[1]")]),
+    "a rule that is not an object": (
+        '{"rules": ["*", null]}',
+        [("wrong-type", "rules[0]"), ("wrong-type", "rules[1]")],
+    ),
     # Rules
     "no origins": ('{"rules": [{}]}', [("missing-field", O)]),
     "unknown field of a rule": (rule(allow_origin="*"), [("unknown-field", f"{R}.allow_origin")]),
@@ -214,7 +217,7 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("wrong-type", f"{R}.debug"),
         ],
     ),
-    "a switch that is none switches nothing on": (
+    "a wrong type for a switch switches nothing on": (
         rule(allow_origins="*", allow_credentials="true"),
         [("wrong-type", f"{R}.allow_credentials")],
     ),
@@ -525,7 +528,7 @@ def test_star_with_blanks_beside_origins_is_an_error(star: str) -> None:
 
 
 def test_kelvin_sign_is_not_the_letter_k() -> None:
-    """`"\u212a".lower()` is an ASCII k: what is no token became one."""
+    """`"\u212a".lower()` is an ASCII k: an invalid token became a valid one."""
     assert parse_header_names("x-\u212aey") is None
     assert codes('{"rules": [{"allow_origins": [], "hosts": ["\u212aiosk.example"]}]}') == ["bad-glob"]
     assert codes('{"rules": [{"allow_origins": [], "allow_headers": ["x-\u212aey"]}]}') == ["not-a-token"]

@@ -366,7 +366,7 @@ def test_origin_events_show_what_the_policies_let_through(
     ((method, target, sent, body),) = world.fetched
     assert (method, target, body) == ("POST", f"/a%20b?{query}".rstrip("?"), b"body")
     assert values(sent, "x-twice") == expected.get("x-twice", [])
-    # Functions see the bare name; the server is told its port as well.
+    # Functions see the bare name; the server gets its port as well.
     assert values(sent, "host") == (["d.example"] if expected["host"] == ["d.example"] else ["origin.example:8081"])
 
 

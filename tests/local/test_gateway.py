@@ -21,8 +21,8 @@ FORMS: dict[str, Form] = {
     "rest": RestApiForm("live"),
     "http-api-2.0": HttpApiForm("live"),
     "function-url": FunctionUrlForm(),
-    "alb": LoadBalancer(several=False),
-    "alb-multi-value": LoadBalancer(several=True),
+    "alb": LoadBalancer(multi_value=False),
+    "alb-multi-value": LoadBalancer(multi_value=True),
 }
 REQUEST = HttpRequest(
     method="POST",
@@ -198,7 +198,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"statusCode": True}, "statusCode is True"),
     ({"statusCode": 99}, "statusCode is 99"),
     ({"statusCode": 200, "headers": {"X-A": 1}, "multiValueHeaders": {"X-A": [1]}}, "header X-A is int"),
-    ({"statusCode": 200, "headers": {"X A": "1"}, "multiValueHeaders": {"X A": ["1"]}}, "'X A' is no name"),
+    ({"statusCode": 200, "headers": {"X A": "1"}, "multiValueHeaders": {"X A": ["1"]}}, "'X A' is not the name"),
     ({"statusCode": 200, "headers": {"X": "a\r\nb"}, "multiValueHeaders": {"X": ["a\nb"]}}, "has a line break"),
     ({"statusCode": 200, "body": {"a": 1}}, "body is dict"),
     ({"statusCode": 200, "body": "%", "isBase64Encoded": True}, "body is no base64"),
@@ -224,7 +224,7 @@ def test_a_wrong_shape_is_a_502_with_the_reason_printed(source: str, result: Any
         ("rest", {"statusCode": 200, "headers": []}, None),
         ("rest", {"statusCode": 200, "headers": ["a"]}, "headers is no object"),
         ("rest", {"statusCode": 200, "multiValueHeaders": {"X": "1"}}, "multiValueHeaders is no object of lists"),
-        ("http-api-2.0", {"statusCode": 200, "cookies": "a=1"}, "cookies is no list"),
+        ("http-api-2.0", {"statusCode": 200, "cookies": "a=1"}, "cookies is not a list"),
         ("alb", {"statusCode": 200, "multiValueHeaders": {"X": ["1"]}}, "is set to headers"),
         ("alb-multi-value", {"statusCode": 200, "headers": {"X": "1"}}, "is set to multiValueHeaders"),
         ("alb", {"statusCode": 200, "statusDescription": 200}, "statusDescription is no string"),

@@ -117,7 +117,7 @@ def test_the_line_says_the_way_and_each_decision_once() -> None:
 
 
 class Slow:
-    """A container that waits until it is told to go on."""
+    """A container that waits for a signal to go on."""
 
     def __init__(self, go: asyncio.Event) -> None:
         self._go = go

@@ -62,7 +62,7 @@ def test_a_busy_port_is_named_with_the_option() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--upstream", "nonsense"], "'nonsense' is no URL to forward to."),
+        (["--upstream", "nonsense"], "'nonsense' is not a URL to forward to."),
         (["--template", "/nowhere/template.yaml"], "/nowhere/template.yaml can't be read"),
         (["--policy", "p.json", "--site", "shop"], "give --policy or --site, not both"),
         (["--front", "carrier-pigeon"], "carrier-pigeon"),
@@ -71,7 +71,7 @@ def test_a_busy_port_is_named_with_the_option() -> None:
             ["--front", "alb", "--unkeyed", "Origin"],
             "--template and --unkeyed are about CloudFront's cache; alb has none.",
         ),
-        (["--front", "alb", "--upstream", "nonsense"], "'nonsense' is no URL to forward to."),
+        (["--front", "alb", "--upstream", "nonsense"], "'nonsense' is not a URL to forward to."),
         (["--front", "alb", "--upstream", "http://h/a?b"], "it must end with the path, without query and fragment"),
     ],
 )

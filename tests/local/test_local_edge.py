@@ -23,7 +23,7 @@ PREFLIGHT = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Hea
 
 
 class Reply:
-    """A response as it came: ``headers`` by lower-case name with all values, stamps of the edge left out."""
+    """A response as received: ``headers`` by lower-case name with all values, stamps of the edge left out."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
@@ -211,7 +211,7 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
         async def told() -> bool:
             return any("The policy from before stays." in line for line in edge.said)
 
-        await edge.until(told, "the broken file is told")
+        await edge.until(told, "the invalid file is reported")
         assert any("allow_orgins" in line for line in edge.said)
         assert (await edge.preflight("/api/echo", ALLOWED)).status == 204
         policy.write_text(document(REFUSED))

@@ -56,7 +56,7 @@ def test_a_container_answers_fails_and_ends(function: Path) -> None:
     said: list[str] = []
 
     async def ask(handler: str, *events: dict[str, Any]) -> list[Any]:
-        container = EmulatedContainer(Tools.found(), function, handler, {"MINE": "1"}, said.append, seconds=5)
+        container = EmulatedContainer(Tools.locate(), function, handler, {"MINE": "1"}, said.append, seconds=5)
         try:
             return [await container(event) for event in events]
         finally:
@@ -82,13 +82,13 @@ def test_without_an_emulator_it_says_where_it_comes_from(tmp_path: Path, monkeyp
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     with pytest.raises(LocalError, match="comes with the SAM CLI"):
-        Tools.found()
+        Tools.locate()
 
 
 @pytest.mark.usefixtures("runtime_emulator")
 def test_the_emulator_is_found_by_the_sam_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Tools.found()
+    own = Tools.locate()
     home = own.emulator.parents[6]
     monkeypatch.setattr(runtime, "PROJECT", tmp_path)
     monkeypatch.setattr(shutil, "which", lambda name: str(home / "bin" / name))
-    assert Tools.found().emulator == own.emulator
+    assert Tools.locate().emulator == own.emulator

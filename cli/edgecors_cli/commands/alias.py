@@ -91,4 +91,4 @@ def list_aliases(context: Context) -> None:
             else line(out, "No aliases.")
         ),
     )
-    context.found(any(not row["exists"] for row in rows))
+    context.fail_if(any(not row["exists"] for row in rows))

@@ -95,7 +95,7 @@ def attach(
     result = {"distribution": distribution, **plan.as_dict(), "applied": False}
     if plan.blocked or not plan.changes or dry_run:
         context.answer(result, lambda out: say_plan(out, live, plan))
-        context.found(plan.blocked)
+        context.fail_if(plan.blocked)
         return
     say_plan(context.out, live, plan)
     context.confirm(f"Change the distribution {distribution}?", yes=yes)
@@ -177,7 +177,7 @@ def _attach_resource(context: Context, resource: AttachedResource, *, dry_run: b
     blocked = any(check.severity == ERROR for check in resource.checks)
     if blocked or not resource.changes or dry_run:
         context.answer(result, lambda out: say_resource(out, resource))
-        context.found(blocked)
+        context.fail_if(blocked)
         return
     say_resource(context.out, resource)
     context.confirm(f"Change {resource.name}?", yes=yes)

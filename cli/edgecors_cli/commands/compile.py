@@ -42,7 +42,7 @@ def compile_site(
         compiled = compile_policy(load_policy(text, lists), id, sequence)
     except (PolicyError, PolicyTooLargeError) as error:
         findings(context.out, error.findings)
-        context.found(True)
+        context.fail_if(True)
         return
 
     def say(out: Console) -> None:

@@ -47,7 +47,7 @@ def doctor(
     if (resource := resource_of(context, target, name)) is not None:
         result = resource_result(resource)
         context.answer(result, lambda out: say_resource(out, resource))
-        context.found(resource.changes or any(check.severity == ERROR for check in resource.checks))
+        context.fail_if(resource.changes or any(check.severity == ERROR for check in resource.checks))
         return
     distribution = target
     context.progress.step(f"reading distribution {distribution}")
@@ -60,7 +60,7 @@ def doctor(
         )
     data: Any = {"distribution": distribution, "behaviors": [diagnosis.as_dict() for diagnosis in diagnoses]}
     context.answer(data, lambda out: _say(out, diagnoses))
-    context.found(any(diagnosis.failing for diagnosis in diagnoses))
+    context.fail_if(any(diagnosis.failing for diagnosis in diagnoses))
 
 
 def _with_policy(context: Context, live: Distribution, diagnosis: Diagnosis) -> Diagnosis:

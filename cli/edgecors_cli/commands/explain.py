@@ -59,7 +59,7 @@ def explain(
             notes.append(f"{loaded.alias} has no policy of its own and uses the policy of {loaded.name}")
     explanation = explain_request(text, lists, request)
     context.answer({**explanation.as_dict(), "notes": notes}, lambda out: _say(out, explanation, notes))
-    context.found(not explanation.verdict_without_credentials.ok)
+    context.fail_if(not explanation.verdict_without_credentials.ok)
 
 
 def _origin(text: str, notes: list[str]) -> str:

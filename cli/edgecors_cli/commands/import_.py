@@ -79,16 +79,16 @@ def import_(
         if document is not None:
             print(json.dumps(document, indent=2, ensure_ascii=False))
         _report(console(error=True), imported, problems)
-    context.found(document is None or not is_clean(problems))
+    context.fail_if(document is None or not is_clean(problems))
 
 
 def _lint(imported: Imported) -> list[Finding]:
     """What the linter says of each policy; with several, the location starts with the name of the site."""
-    several = len(imported.policies) > 1
+    multiple = len(imported.policies) > 1
     problems = []
     for name, policy in imported.policies.items():
         for finding in lint(json.dumps(policy)):
-            location = f"sites.{name}.{finding.location}" if several else finding.location
+            location = f"sites.{name}.{finding.location}" if multiple else finding.location
             if finding.severity != REPAIRED:
                 problems.append(Finding(finding.severity, finding.code, location, finding.message, finding.remedy))
     return problems

@@ -49,7 +49,7 @@ def lint(
             line(out, "There is nothing to check.")
 
     context.answer(rows, say)
-    context.found(any(not is_clean(problems) for problems in results.values()))
+    context.fail_if(any(not is_clean(problems) for problems in results.values()))
 
 
 def _lint_one(context: Context, what: str) -> dict[str, list[Finding]]:

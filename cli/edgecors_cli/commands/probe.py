@@ -50,7 +50,7 @@ def probe(
     context.progress.step(f"asking {url}")
     results = send_all(policy, location, HttpSender(url, _extra(header or [])))
     context.answer([probed.as_dict() for probed in results], lambda out: _say(out, url, results))
-    context.found(any(probed.differences for probed in results))
+    context.fail_if(any(probed.differences for probed in results))
 
 
 def _extra(headers: list[str]) -> dict[str, str]:

@@ -63,13 +63,13 @@ def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None])
 
     def file(request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
-        found = resources.files(__package__).joinpath(name)
+        matches = resources.files(__package__).joinpath(name)
         kind = _TYPES.get(name.rpartition(".")[2])
-        if kind is None or not found.is_file():
+        if kind is None or not matches.is_file():
             return respond(request, PlainTextResponse("not found\n", 404))
-        return respond(request, Response(found.read_bytes(), media_type=kind))
+        return respond(request, Response(matches.read_bytes(), media_type=kind))
 
-    def told(request: Request) -> Response:
+    def reported(request: Request) -> Response:
         content = {
             "front": setup.front,
             "parameter": setup.parameter,
@@ -88,7 +88,7 @@ def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None])
 
     routes = [
         Route("/", file),
-        Route("/setup", told),
+        Route("/setup", reported),
         Route("/trial", trial),
         Route("/{name}", file),
     ]

@@ -30,7 +30,7 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request of a trial as it came to the edge, and what the edge answered."""
+    """One request of a trial as the edge received it, and what the edge answered."""
 
     request: HttpRequest
     exchange: Exchange
@@ -56,12 +56,12 @@ class Trials:
 
     def __call__(self, request: HttpRequest, exchange: Exchange, seconds: float) -> None:
         """Notes a request that carries an id."""
-        found = parse_qs(request.query).get("trial")
-        if not found:
+        matches = parse_qs(request.query).get("trial")
+        if not matches:
             return
-        kept = self._seen.setdefault(found[0], [])
-        if len(kept) < MOST:
-            kept.append(Seen(request, exchange))
+        remaining = self._seen.setdefault(matches[0], [])
+        if len(remaining) < MOST:
+            remaining.append(Seen(request, exchange))
         while len(self._seen) > KEPT:
             self._seen.popitem(last=False)
 
