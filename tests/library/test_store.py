@@ -153,7 +153,7 @@ def using(*lists: str, refresh: int = 60) -> str:
 
 
 def packed(text: str) -> str:
-    return "gz:" + base64.b64encode(gzip.compress(text.encode())).decode()
+    return "gz:" + base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def call(*lists: str, site: str = SITE) -> Call:
