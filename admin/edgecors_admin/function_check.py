@@ -1,6 +1,6 @@
 """Test the deployed CloudFront Functions with AWS's own engine, before they are published.
 
-CloudFront's TestFunction runs the DEVELOPMENT stage with an event, and says what came back and how much of the allowed
+CloudFront's TestFunction runs the DEVELOPMENT stage with an event, and says the answers and how much of the allowed
 compute time it took. The events follow from the site's policy; what must come back follows from `edgecors.decision`.
 """
 

@@ -36,7 +36,7 @@ def with_credentials(*entries: str) -> str:
 
 def pack(text: str) -> str:
     """The text as ``gz:`` value."""
-    return "gz:" + base64.b64encode(gzip.compress(text.encode(), 9)).decode()
+    return "gz:" + base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
 EDITS = {
