@@ -69,6 +69,7 @@ class Traffic:
     cold_ms: float = _input(300.0, "milliseconds that a start is billed for")
     log_bytes: float = _input(350, "bytes that Lambda itself logs for an invocation (START, END, REPORT)")
     containers: float = _input(200, "containers that are up in the mean")
+    key_reads: float = _input(1, "keys that a CloudFront Function reads for a request (edgecors compile says how many)")
     refresh_seconds: float = _input(60, "refresh_seconds of the policy")
     higher_throughput: float = _input(0, "1: reads are paid for, beyond 40 a second or of advanced parameters")
     advanced_parameters: float = _input(0, "parameters of more than 4 KB")
@@ -125,11 +126,12 @@ class _Calculator:
         return [
             self.edge_viewer(),
             self.edge_origin(),
+            self.functions(with_edge=True),
+            self.functions(with_edge=False),
             self.gateway("an HTTP API", "http-api-request"),
             self.gateway("a REST API", "rest-api-request"),
             self.gateway("a function URL", None),
             self.layer(),
-            self.cloudfront_functions(),
             self.headers_policy(),
         ]
 
@@ -184,14 +186,19 @@ class _Calculator:
         note = "in a function that is there already: its preflights; other requests take microseconds more"
         return Cost("layer", items | self.parameters(), note)
 
-    def cloudfront_functions(self) -> Cost:
+    def functions(self, *, with_edge: bool) -> Cost:
+        # viewer-request reads for every Origin, viewer-response for all that is no preflight.
+        reads = (self.preflights + self.with_origin + self.actual) * self.traffic.key_reads
         items = {
             "requests": self.millions(self.traffic.requests + self.actual, "function-request"),
-            "key-value reads": self.millions(self.preflights + self.with_origin, "key-value-read"),
+            "key-value reads": self.millions(reads, "key-value-read"),
         }
-        return Cost(
-            "alternative: CloudFront Functions", items, "JavaScript to write oneself; the list in a KeyValueStore"
-        )
+        if not with_edge:
+            return Cost("functions alone", items, "errors of the upstream get no CORS headers; for flat-rate plans")
+        misses = self.actual * (1 - self.traffic.hit_ratio)
+        edge = self.invocations(misses, self.traffic.edge_ms, self.traffic.edge_mb, "edge") | self.parameters()
+        items |= {f"Lambda@Edge {name}" if name != "Parameter Store" else name: cost for name, cost in edge.items()}
+        return Cost("functions", items, "the list in a KeyValueStore; Lambda@Edge on cache misses only")
 
     def headers_policy(self) -> Cost:
         passed = self.preflights / MILLION
