@@ -23,9 +23,9 @@ from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.globs import rule_for, texts
 from edgecors_admin.loading import load
 from edgecors_admin.source_map import (
+    EntrySource,
     PolicySource,
-    SourceEntry,
-    SourceRule,
+    RuleSource,
     read_pattern,
     read_written,
     read_written_list,
@@ -207,9 +207,9 @@ def _pattern(entry: str) -> Pattern | None:
 class _Scope:
     """What a revocation looks at: the entries of one rule (or of a list) and those of the lists it names."""
 
-    own: tuple[SourceEntry, ...]
+    own: tuple[EntrySource, ...]
     lists: tuple[str, ...]
-    inherited: tuple[SourceEntry, ...]
+    inherited: tuple[EntrySource, ...]
     removed: tuple[str, ...]
 
     @cached_property
@@ -247,7 +247,7 @@ class _Scope:
         return None if by is None else f"still allowed by {by}"
 
 
-def _scope(rule: SourceRule, source: PolicySource, removed: tuple[str, ...]) -> _Scope:
+def _scope(rule: RuleSource, source: PolicySource, removed: tuple[str, ...]) -> _Scope:
     inherited = tuple(entry for grant in rule.grants for entry in source.inherited(grant))
     return _Scope(rule.own, rule.lists, inherited, removed)
 

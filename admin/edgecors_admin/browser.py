@@ -1,6 +1,6 @@
-"""What a browser makes of an answer: Fetch's two checks, on exactly the headers that it gets.
+"""What a browser does with a response: Fetch's two checks, on exactly the headers that it gets.
 
-A small model for `explain` and `probe`. It knows nothing of policies, so that it can contradict them.
+A small model for `explain` and `probe`. It does not know policies, so it can contradict them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SAFE_NAMES = ("accept", "accept-language", "content-language", "range")
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the page gets what it asked for, and why (not), in the words of a browser's console."""
+    """Whether the page gets what it asked for, and the reason, in the words of a browser's console."""
 
     ok: bool
     why: str
@@ -36,7 +36,7 @@ def normalised(method: str) -> str:
 def unsafe_names(headers: Mapping[str, str | None]) -> list[str]:
     """The names that a preflight has to ask for, sorted: "CORS-unsafe request-header names".
 
-    A value of None is unknown; it is taken for unsafe, except where nearly every value is safe.
+    A value of None is unknown; it counts as unsafe, except for headers of which nearly every value is safe.
     """
     matches = []
     for received, value in headers.items():

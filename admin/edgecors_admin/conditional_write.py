@@ -1,7 +1,7 @@
-"""Changing a parameter that others may be changing too: their change is noticed, and nothing of it is lost.
+"""Changing a parameter that others may change at the same time: their change is noticed, and nothing of it is lost.
 
 Parameter Store has no conditional write. So the value is read again right before it is written, and the version that
-comes back tells whether somebody was quicker still: then the edit is made once more, on what they wrote.
+the write returns shows whether somebody else wrote in between: then the edit is made once more, on their text.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from edgecors_admin.parameter_store import Conflict, Parameters, ParameterType, 
 ATTEMPTS = 5
 
 Edit = Callable[[str], str]
-"""From the text that is there (empty where there is none) to the text that is wanted. Called again after a conflict."""
+"""From the present text (empty for a new parameter) to the new text. Called again after a conflict."""
 
 
 @dataclass(frozen=True)
 class ChangeResult:
-    """What came of it. ``after`` is None when nothing had to be written; ``notes`` tell of others' changes."""
+    """The result. ``after`` is None when nothing had to be written; ``notes`` mention changes that others made."""
 
     before: Stored | None
     after: Stored | None
@@ -60,12 +60,12 @@ def change(
         try:
             after = parameters.put(name, new, before, new_type)
         except Conflict:
-            notes.append("the parameter was created meanwhile; the change was made again on what stands there")
+            notes.append("the parameter was created meanwhile; the change was made again on its text")
             before = parameters.get(name)
             continue
         if after.version == _version(before) + 1:
             return ChangeResult(first, after, tuple(notes))
-        # Somebody's version stands between what was read and what was written: ours hides it. Bring it back, edited.
+        # Somebody else's version is between the one that was read and ours, which hides it: write it again, edited.
         hidden = parameters.get(name, after.version - 1) if after.version > 1 else None
         if hidden is None:
             notes.append("the parameter was deleted meanwhile; it has been created again")
@@ -90,7 +90,7 @@ def replace(parameters: Parameters, name: str, text: str, before: Stored | None,
     if after.version != _version(before) + 1:
         raise CommandError(
             f"{name}: version {after.version - 1} was written by somebody else in the same moment and is now replaced"
-            f" by version {after.version}. It is kept in the history: edgecors diff, edgecors rollback."
+            f" by version {after.version}. It is still in the history: edgecors diff, edgecors rollback."
         )
     return after
 

@@ -18,10 +18,10 @@ from edgecors_admin.loading import load, read_allowlist
 from edgecors_admin.public_suffixes import open_to_registrants
 from edgecors_admin.size import ADVANCED, STANDARD, fitted, size
 from edgecors_admin.source_map import (
+    EntrySource,
+    GrantSource,
     PolicySource,
-    SourceEntry,
-    SourceGrant,
-    SourceRule,
+    RuleSource,
     read_written,
     read_written_list,
 )
@@ -116,7 +116,7 @@ def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for same in listed.values() for finding in same]
 
 
-def _origins(rule: SourceRule, written: PolicySource) -> Iterator[Finding]:
+def _origins(rule: RuleSource, written: PolicySource) -> Iterator[Finding]:
     codes: set[str] = set()
     tolerated = rule.tolerated
     for grant in rule.grants:
@@ -137,14 +137,14 @@ def _origins(rule: SourceRule, written: PolicySource) -> Iterator[Finding]:
             yield Finding(WARNING, "needless-tolerate", f"{rule.location}.tolerate", message, "Remove it.")
 
 
-def _risk_codes(entry: SourceEntry) -> Iterator[str]:
+def _risk_codes(entry: EntrySource) -> Iterator[str]:
     if entry.pattern is not None and open_to_registrants(entry.pattern):
         yield "public-suffix"
     if entry.pattern is not None and entry.pattern.insecure:
         yield "insecure-origin"
 
 
-def _risks(entry: SourceEntry, *, credentials: bool, tolerated: tuple[str, ...]) -> Iterator[Finding]:
+def _risks(entry: EntrySource, *, credentials: bool, tolerated: tuple[str, ...]) -> Iterator[Finding]:
     pattern = entry.pattern
     if pattern is None or (pattern.kind == "origin" and pattern.scheme == "https"):
         return  # nothing can be wrong with it
@@ -163,9 +163,9 @@ def _risks(entry: SourceEntry, *, credentials: bool, tolerated: tuple[str, ...])
         yield Finding(WARNING, "null-origin", entry.location, message, "Remove it, or open the rule with '*'.")
 
 
-def _covered(entries: Iterable[SourceEntry]) -> Iterator[Finding]:
+def _covered(entries: Iterable[EntrySource]) -> Iterator[Finding]:
     """Entries that are listed twice, and those that another entry of the same grant already allows."""
-    first: dict[str, SourceEntry] = {}
+    first: dict[str, EntrySource] = {}
     for entry in entries:
         if entry.pattern is None:
             continue
@@ -198,7 +198,7 @@ def _rules(policy: Policy, written: PolicySource) -> Iterator[Finding]:
         yield from _rule_at_origin_events(rule, location, written)
 
 
-def _missing_content_type(grant: Grant, source: SourceGrant | None) -> Iterator[Finding]:
+def _missing_content_type(grant: Grant, source: GrantSource | None) -> Iterator[Finding]:
     """Browsers ask for content-type whenever a request has JSON; it has to be listed although it is safelisted."""
     if source is None or grant.allow_headers is None or "content-type" in grant.allow_headers:
         return
@@ -208,11 +208,11 @@ def _missing_content_type(grant: Grant, source: SourceGrant | None) -> Iterator[
         yield Finding(WARNING, "missing-content-type", f"{source.location}.allow_headers", message, remedy)
 
 
-def _grants(rule: SourceRule, written: PolicySource) -> Iterator[Finding]:
+def _grants(rule: RuleSource, written: PolicySource) -> Iterator[Finding]:
     """Entries that an earlier grant of the rule has or covers: the first grant that has an origin decides."""
     if len(rule.grants) < 2:
         return
-    earlier: dict[str, SourceEntry] = {}
+    earlier: dict[str, EntrySource] = {}
     covering = Covering(())
     for grant in rule.grants:
         entries = [(e, e.pattern) for e in written.by_text(grant).values() if e.pattern is not None]
@@ -254,7 +254,7 @@ def _rule_at_origin_events(rule: Rule, location: str, written: PolicySource) -> 
             yield Finding(WARNING, "block-without-effect", at, message, "Remove it, or list the origins.")
 
 
-def _fields(grant: SourceGrant) -> Iterator[Finding]:
+def _fields(grant: GrantSource) -> Iterator[Finding]:
     data, location = grant.data, grant.location
     age = data.get("max_age")
     if isinstance(age, int | float) and CHROMIUM_MAX_AGE < age <= FIREFOX_MAX_AGE:
@@ -280,7 +280,7 @@ def _strings(data: Mapping[str, object], location: str, field: str) -> Iterator[
             yield item, f"{location}.{field}[{number}]"
 
 
-def _list_alone(name: str, text: str, entries: tuple[SourceEntry, ...]) -> Iterator[Finding]:
+def _list_alone(name: str, text: str, entries: tuple[EntrySource, ...]) -> Iterator[Finding]:
     if not entries:
         message = "the list allows nobody"
         yield Finding(WARNING, "allows-nobody", f"@{name}", message, f"Add an origin: edgecors allow @{name} ORIGIN.")

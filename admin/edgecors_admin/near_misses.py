@@ -10,7 +10,7 @@ from edgecors.origin import Pattern, parse_pattern
 from edgecors.policy import Policy, Rule
 
 from edgecors_admin.globs import texts
-from edgecors_admin.source_map import PolicySource, SourceEntry
+from edgecors_admin.source_map import EntrySource, PolicySource
 
 MAX_SHOWN = 5
 _NULL = (
@@ -51,7 +51,7 @@ def find_near_misses(policy: Policy, source: PolicySource, rule: Rule | None, or
     return [*misses, *_other_rules(policy, source, rule, origin)][:MAX_SHOWN]
 
 
-def _entries(source: PolicySource, rule: int | None) -> Iterable[SourceEntry]:
+def _entries(source: PolicySource, rule: int | None) -> Iterable[EntrySource]:
     for one in source.rules:
         if one.index == rule:
             for grant in one.grants:

@@ -130,7 +130,7 @@ def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
     """Send every case and compare. Raises `CommandError` when the policy has nothing to say about the URL."""
     rule = rule_for(policy, location.host, location.path)
     if rule is None:
-        raise CommandError(f"No rule is about {location.host}{location.path}: there is nothing to compare with.")
+        raise CommandError(f"No rule matches {location.host}{location.path}, so there is nothing to compare with.")
     if policy.shadow:
         raise CommandError(
             "The policy is in shadow mode: nothing is answered or changed, so there is nothing to compare."

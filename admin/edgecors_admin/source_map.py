@@ -19,7 +19,7 @@ MAX_REPEATED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class SourceEntry:
+class EntrySource:
     """One entry of an allowlist.
 
     Attributes:
@@ -41,7 +41,7 @@ class SourceEntry:
 
 
 @dataclass(frozen=True)
-class SourceGrant:
+class GrantSource:
     """One grant as it is written; ``data`` is the JSON object with its fields, empty for a plain list.
 
     ``rule`` and ``index`` are numbers from 0. A rule without ``grants`` has one grant, located at the rule itself.
@@ -51,7 +51,7 @@ class SourceGrant:
     index: int
     location: str
     data: Mapping[str, Any]
-    own: tuple[SourceEntry, ...]
+    own: tuple[EntrySource, ...]
     lists: tuple[str, ...]
 
     @property
@@ -61,16 +61,16 @@ class SourceGrant:
 
 
 @dataclass(frozen=True)
-class SourceRule:
+class RuleSource:
     """One rule as it is written; ``data`` is the JSON object, empty for a plain list."""
 
     index: int
     location: str
     data: Mapping[str, Any]
-    grants: tuple[SourceGrant, ...]
+    grants: tuple[GrantSource, ...]
 
     @property
-    def own(self) -> tuple[SourceEntry, ...]:
+    def own(self) -> tuple[EntrySource, ...]:
         """The entries that are written in the policy itself."""
         return tuple(entry for grant in self.grants for entry in grant.own)
 
@@ -92,26 +92,26 @@ class PolicySource:
 
     plain: bool
     data: Mapping[str, Any] | None = None
-    rules: tuple[SourceRule, ...] = ()
-    lists: Mapping[str, tuple[SourceEntry, ...]] = field(default_factory=dict)
+    rules: tuple[RuleSource, ...] = ()
+    lists: Mapping[str, tuple[EntrySource, ...]] = field(default_factory=dict)
 
-    def grant(self, rule: int, grant: int) -> SourceGrant | None:
+    def grant(self, rule: int, grant: int) -> GrantSource | None:
         """A grant by the number of its rule and its own; None when there is none."""
         grants = next((r.grants for r in self.rules if r.index == rule), ())
         return next((g for g in grants if g.index == grant), None)
 
-    def entries(self, grant: SourceGrant) -> Iterator[SourceEntry]:
+    def entries(self, grant: GrantSource) -> Iterator[EntrySource]:
         """All entries of a grant: its own, then those of the lists it names."""
         yield from grant.own
         yield from self.inherited(grant)
 
-    def inherited(self, grant: SourceGrant) -> tuple[SourceEntry, ...]:
+    def inherited(self, grant: GrantSource) -> tuple[EntrySource, ...]:
         """The entries of the lists that a grant names."""
         return tuple(entry for name in grant.lists for entry in self.lists.get(name, ()))
 
-    def by_text(self, grant: SourceGrant | None) -> dict[str, SourceEntry]:
+    def by_text(self, grant: GrantSource | None) -> dict[str, EntrySource]:
         """The first readable entry of a grant for each canonical spelling."""
-        first: dict[str, SourceEntry] = {}
+        first: dict[str, EntrySource] = {}
         for entry in self.entries(grant) if grant is not None else ():
             if entry.pattern is not None:
                 first.setdefault(entry.pattern.text, entry)
@@ -132,7 +132,7 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
         return PolicySource(plain=False)
     if data is None:
         plain = [(entry, f"entries[{n}]") for n, entry in _numbered(split_entries(text))]
-        rules = [SourceRule(0, "", {}, (_grant(0, 0, "", {}, plain),))]
+        rules = [RuleSource(0, "", {}, (_grant(0, 0, "", {}, plain),))]
     elif isinstance(data, dict):
         rules = [_rule(n, rule) for n, rule in enumerate(_items(data.get("rules"))) if isinstance(rule, dict)]
     else:
@@ -142,12 +142,12 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
     return PolicySource(data is None, data, tuple(rules), sources)
 
 
-def read_written_list(name: str, text: str) -> tuple[SourceEntry, ...]:
+def read_written_list(name: str, text: str) -> tuple[EntrySource, ...]:
     """The entries of a list parameter; nothing when it can't be unpacked."""
     return remembered(("written", name, text), lambda: _read_list(name, text))
 
 
-def _read_list(name: str, text: str) -> tuple[SourceEntry, ...]:
+def _read_list(name: str, text: str) -> tuple[EntrySource, ...]:
     try:
         entries = split_entries(unpack(text))
     except ValueError:
@@ -155,22 +155,22 @@ def _read_list(name: str, text: str) -> tuple[SourceEntry, ...]:
     return tuple(_entry(entry, f"@{name}[{n}]", name) for n, entry in _numbered(entries))
 
 
-def _rule(index: int, data: Mapping[str, Any]) -> SourceRule:
+def _rule(index: int, data: Mapping[str, Any]) -> RuleSource:
     location = f"rules[{index}]"
     if "grants" not in data:
-        return SourceRule(index, location, data, (_grant(index, 0, location, data, _origins(location, data)),))
+        return RuleSource(index, location, data, (_grant(index, 0, location, data, _origins(location, data)),))
     grants = [
         _grant(index, n, (at := f"{location}.grants[{n}]"), grant, _origins(at, grant))
         for n, grant in enumerate(_items(data["grants"]))
         if isinstance(grant, dict)
     ]
-    return SourceRule(index, location, data, tuple(grants))
+    return RuleSource(index, location, data, tuple(grants))
 
 
-def _grant(rule: int, index: int, location: str, data: Mapping[str, Any], texts: list[tuple[str, str]]) -> SourceGrant:
+def _grant(rule: int, index: int, location: str, data: Mapping[str, Any], texts: list[tuple[str, str]]) -> GrantSource:
     own = tuple(_entry(text, at) for text, at in texts if not text.startswith("@"))
     lists = tuple(dict.fromkeys(text[1:] for text, _ in texts if text.startswith("@")))
-    return SourceGrant(rule, index, location, data, own, lists)
+    return GrantSource(rule, index, location, data, own, lists)
 
 
 def _origins(location: str, data: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -198,10 +198,10 @@ def _numbered(entries: Iterable[Any]) -> Iterator[tuple[int, str]]:
         yield number, entry
 
 
-def _entry(text: str, location: str, name: str | None = None) -> SourceEntry:
+def _entry(text: str, location: str, name: str | None = None) -> EntrySource:
     # A list can neither hold * nor name other lists.
     pattern = None if name is not None and text.startswith(("*", "@")) else read_pattern(text)
-    return SourceEntry(text, location, pattern, name)
+    return EntrySource(text, location, pattern, name)
 
 
 def read_pattern(text: str) -> Pattern | None:

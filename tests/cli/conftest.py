@@ -64,6 +64,7 @@ def edgecors(parameter_store: ParameterStoreServer, monkeypatch: pytest.MonkeyPa
     for name, value in parameter_store.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("edgecors_cli.progress.DELAY_SECONDS", 3600)  # a slow machine must not change the output
     monkeypatch.setenv("EDGECORS_DEBUG", "1")  # show the traceback of an error in edgecors itself
     # Each command makes a session of its own; reading AWS's service descriptions once is enough for all of them.
     monkeypatch.setattr(botocore.loaders, "create_loader", lambda *_: LOADER)

@@ -189,5 +189,5 @@ def test_json_has_every_case_with_the_browsers_verdict(server: Server, site: Com
 
 def test_what_can_not_be_probed(server: Server, site: Command) -> None:
     other = server.url.replace("/api/x", "/other")
-    assert "No rule is about" in site("probe", other, "--site", "shop").err
+    assert "No rule matches" in site("probe", other, "--site", "shop").err
     assert "could not be asked" in site("probe", "http://127.0.0.1:9/api/x", "--site", "shop").err

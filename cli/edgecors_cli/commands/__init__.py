@@ -1,1 +1,1 @@
-"""The subcommands, one module a group. They read options and print; what they do stands in modules of its own."""
+"""The commands, one module each. They read options and print; `edgecors_admin` does the work."""

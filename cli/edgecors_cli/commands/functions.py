@@ -52,4 +52,4 @@ def check(
 
     data = [{"event": r.name, "function": r.function, "utilization": r.utilization, "fault": r.fault} for r in results]
     context.answer(data, say)
-    context.found(any(result.fault for result in results))
+    context.fail_if(any(result.fault for result in results))
