@@ -21,7 +21,7 @@ class UsageError(CommandError):
         super().__init__(message, 2)
 
 
-class AwsError(CommandError):
+class ReadError(CommandError):
     """AWS could not be reached, or refused.
 
     ``summary`` says what failed without the service's own words, which may quote a secret value: the operation and
@@ -33,7 +33,7 @@ class AwsError(CommandError):
         self.summary = summary
 
 
-class NotPermittedError(AwsError):
+class NotPermittedError(ReadError):
     """The caller lacks permission."""
 
 

@@ -540,6 +540,17 @@ def test_wait_for_policy_of_two_refresh_times_follows_round_trip(
     assert [deadline - 500 for deadline in region.deadlines] == pytest.approx([seconds, 0.0, 0.0, seconds])
 
 
+def test_wait_for_lists_that_failed_at_first_is_not_repeated(region: FakeRegion, bench: StoreBench) -> None:
+    region.values |= {f"sites/{SITE}": f"{A} @x", "lists/x": B}
+    region.failing["lists/x"] = ReadError("timeout", "")
+    bench.get()
+    region.deadlines.clear()
+    region.slow = True
+    for after in (1, 10, 60):
+        bench.get(after=after)
+    assert [round(deadline - 500, 3) for deadline in region.deadlines] == [0.0, 0.0, 1.5]
+
+
 def test_wait_of_another_site_continues_the_read_in_progress() -> None:
     region = FakeRegion(one=A, two=B)
     bench = StoreBench(region)

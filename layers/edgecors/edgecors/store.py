@@ -131,12 +131,13 @@ class _List:
 class _Reading:
     """One read of a site that is in progress."""
 
+    steps: Steps[Failure | None]
+
     def __init__(self, site: str, state: _Site) -> None:
         self.site = site
         self.state = state
         self.asked_at = float("inf")
         """The time for which the answers hold: when the first of them was asked for."""
-        self.steps: Steps[Failure | None] = iter(())  # type: ignore[assignment]
 
 
 def wait_after_read(refresh_seconds: float, draw: float, *, first: bool) -> float:
@@ -265,10 +266,12 @@ class PolicyStore:
             return 0.0 if recently else DEADLINE_COLD
         refresh = state.policy.refresh_seconds
         overdue_at = state.good_at + OVERDUE * refresh
+        # A wait before that time does not count: it was too short, and now a change is late.
+        if recently and not state.waited_at < overdue_at <= now:
+            return 0.0
         if state.new or now >= overdue_at:
-            # A wait of before that time does not count: it was too short, and now a change is late.
-            return 0.0 if recently and state.waited_at >= overdue_at else max(WAIT, *map(_deadline, self._regions))
-        return 0.0 if recently or state.good_at <= now < state.good_at + refresh else WAIT
+            return max(WAIT, *map(_deadline, self._regions))
+        return 0.0 if state.good_at <= now < state.good_at + refresh else WAIT
 
     def _advance(self, until: float) -> bool:
         """Continue the read in progress; whether it has ended."""
@@ -306,8 +309,7 @@ class PolicyStore:
         wait = wait_after_failure(None if state.new else refresh, state.failures, self._jitter())
         state.due_at = state.read_at + wait
         state.failures += 1
-        if state.policy is None:
-            state.wait_at = state.due_at
+        state.wait_at = state.due_at if refresh is None else state.waited_at + refresh
 
     def _report(self, site: str, state: _Site, failure: Failure) -> None:
         code, message = failure
