@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecors.store import HOME_REGION
 
-from edgecors_admin.errors import CommandError, NotPermittedError, ReadError, UsageError
+from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
 from edgecors_admin.urls import is_http_url
 
 if TYPE_CHECKING:
@@ -137,35 +137,31 @@ def _refused(error: Any, account: str, region: str) -> CommandError:
     message = f"AWS refused {error.operation_name}{where}: {about.get('Message') or code}"
     summary = f"{error.operation_name}: {code}"
     if code in _EXPIRED:
-        return ReadError(
+        return AwsError(
             f"{message} The session of {account} has expired. {_SIGN_IN}, or choose another --profile.", summary
         )
     if code in _UNKNOWN:
-        return ReadError(
-            f"{message} AWS does not accept {account}. Check AWS_PROFILE, --profile and the keys.", summary
-        )
+        return AwsError(f"{message} AWS does not accept {account}. Check AWS_PROFILE, --profile and the keys.", summary)
     # Parameter Store says it by name with status 400, other services by the status.
     if code in ("AccessDeniedException", "AccessDenied") or status == 403:
         return NotPermittedError(f"{message} ({account} lacks the permission)", summary)
-    return ReadError(message, summary)
+    return AwsError(message, summary)
 
 
 def _failed(error: Exception, account: str, region: str) -> CommandError:
     kind = type(error).__name__
     where = f" in {region}" if region else ""
     if kind == "ProfileNotFound":
-        return ReadError(
-            f"{error}. Choose another --profile (aws configure list-profiles), or unset AWS_PROFILE.", kind
-        )
+        return AwsError(f"{error}. Choose another --profile (aws configure list-profiles), or unset AWS_PROFILE.", kind)
     if kind in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError"):
-        return ReadError(
+        return AwsError(
             f"There are no usable AWS credentials ({account}): {error}. Set AWS_PROFILE or --profile NAME, or run"
             " aws configure or aws sso login.",
             kind,
         )
     if "SSO" in kind or "Token" in kind or kind == "LoginRefreshRequired":
         profile = account.removeprefix("profile ") if account.startswith("profile ") else "NAME"
-        return ReadError(
+        return AwsError(
             f"The SSO session of {account} has expired: {error}. Run aws sso login --profile {profile}.", kind
         )
     if kind in ("InvalidRegionError", "NoRegionError"):
@@ -175,5 +171,5 @@ def _failed(error: Exception, account: str, region: str) -> CommandError:
         or "Timeout" in kind
         or kind in ("EndpointConnectionError", "ProxyConnectionError", "SSLError")
     ):
-        return ReadError(f"No connection to AWS{where}: {error} Check the network, --region and --endpoint-url.", kind)
-    return ReadError(f"The request to AWS{where} failed: {error}", kind)
+        return AwsError(f"No connection to AWS{where}: {error} Check the network, --region and --endpoint-url.", kind)
+    return AwsError(f"The request to AWS{where} failed: {error}", kind)

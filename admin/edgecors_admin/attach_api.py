@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgecors_admin.account import aws_errors
 from edgecors_admin.attach import ERROR, OK, WARNING, Check, ConfigChange
 from edgecors_admin.distribution import RECORDS
-from edgecors_admin.errors import CommandError, ReadError
+from edgecors_admin.errors import AwsError, CommandError
 
 if TYPE_CHECKING:
     from edgecors_admin.account import Account
@@ -150,12 +150,12 @@ class FunctionUrl(AttachedResource):
 
 
 def open_resource(account: Account, kind: str, name: str) -> AttachedResource:
-    """The API or function URL of a name. Raises `ReadError` when there is none."""
+    """The API or function URL of a name. Raises `AwsError` when there is none."""
     if kind == "function-url":
         return FunctionUrl(account, name)
     try:
         return HttpApi(account, name)
-    except ReadError as error:
+    except AwsError as error:
         if "NotFound" not in error.summary:
             raise
     return RestApi(account, name)

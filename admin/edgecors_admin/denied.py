@@ -14,7 +14,7 @@ from edgecors.decision import HEADERS_NOT_ALLOWED, METHOD_NOT_ALLOWED, ORIGIN_NO
 from edgecors.origin import parse_origin
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import ReadError, UsageError
+from edgecors_admin.errors import AwsError, UsageError
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -92,7 +92,7 @@ def find_refused(
     prefixes: Iterable[str] = PREFIXES,
     now: float | None = None,
 ) -> DeniedReport:
-    """Ask all Regions at once. Raises `ReadError` when none could be asked."""
+    """Ask all Regions at once. Raises `AwsError` when none could be asked."""
     end = int(time.time() if now is None else now)
     regions, prefixes = list(regions), tuple(prefixes)
 
@@ -105,14 +105,14 @@ def find_refused(
                 for start in range(0, len(groups), MAX_GROUPS):
                     rows += _run(client, groups[start : start + MAX_GROUPS], query(site), end - seconds, end)
                 return region, groups, rows, ""
-        except (ReadError, TimeoutError) as error:
+        except (AwsError, TimeoutError) as error:
             return region, [], [], str(error)
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         answers = list(pool.map(ask, regions))
     failed = {region: error for region, _, _, error in answers if error}
     if answers and len(failed) == len(answers):
-        raise ReadError(f"No Region could be asked: {next(iter(failed.values()))}")
+        raise AwsError(f"No Region could be asked: {next(iter(failed.values()))}")
     groups = tuple(f"{region}:{group}" for region, names, _, _ in answers for group in names)
     return DeniedReport(_merged((region, rows) for region, _, rows, _ in answers), groups, failed)
 

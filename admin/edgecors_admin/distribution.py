@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecors_admin.account import aws_errors
 from edgecors_admin.attach import Policies, find_behavior
-from edgecors_admin.errors import CommandError, ReadError
+from edgecors_admin.errors import AwsError, CommandError
 
 if TYPE_CHECKING:
     from edgecors_admin.account import Account
@@ -61,7 +61,7 @@ class Distribution:
                     IfMatch=self._etag,
                     DistributionConfig=config,  # type: ignore[arg-type]
                 )
-        except ReadError as error:
+        except AwsError as error:
             if "PreconditionFailed" in error.summary:
                 raise CommandError(
                     f"The distribution {self.id} was changed meanwhile. Nothing was written; run the command again."

@@ -21,7 +21,7 @@ class UsageError(CommandError):
         super().__init__(message, 2)
 
 
-class ReadError(CommandError):
+class AwsError(CommandError):
     """AWS could not be reached, or refused.
 
     ``summary`` says what failed without the service's own words, which may quote a secret value: the operation and
@@ -33,7 +33,7 @@ class ReadError(CommandError):
         self.summary = summary
 
 
-class NotPermittedError(ReadError):
+class NotPermittedError(AwsError):
     """The caller lacks permission."""
 
 

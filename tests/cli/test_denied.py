@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from edgecors.telemetry import Telemetry
 from edgecors_admin.denied import Refused, find_refused, query, seconds_of
-from edgecors_admin.errors import ReadError, UsageError
+from edgecors_admin.errors import AwsError, UsageError
 
 from tests.cli.conftest import Command
 
@@ -95,7 +95,7 @@ def test_a_region_that_can_not_be_asked_does_not_take_the_others_along() -> None
     report = find_refused(clients, ["us-east-1", "me-south-1", "sa-east-1"], "shop", 60)
     assert len(report.refused) == 1
     assert sorted(report.failed) == ["me-south-1", "sa-east-1"]
-    with pytest.raises(ReadError, match="No Region"):
+    with pytest.raises(AwsError, match="No Region"):
         find_refused(clients, ["me-south-1"], "shop", 60)
 
 

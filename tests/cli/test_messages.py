@@ -16,7 +16,7 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import CommandError, ReadError, UsageError
+from edgecors_admin.errors import AwsError, CommandError, UsageError
 from edgecors_admin.pasted import read_pasted, split_pasted
 from edgecors_admin.sites import nearest
 from edgecors_cli import context as context_module
@@ -193,24 +193,24 @@ def client_error(code: str, message: str = "No.") -> ClientError:
     [
         (
             NoCredentialsError(),
-            ReadError,
+            AwsError,
             ["no usable AWS credentials (profile work)", "AWS_PROFILE", "aws sso login"],
         ),
-        (ProfileNotFound(profile="x"), ReadError, ["(x)", "--profile"]),
-        (UnauthorizedSSOTokenError(), ReadError, ["SSO session of profile work", "aws sso login --profile work"]),
+        (ProfileNotFound(profile="x"), AwsError, ["(x)", "--profile"]),
+        (UnauthorizedSSOTokenError(), AwsError, ["SSO session of profile work", "aws sso login --profile work"]),
         (
             EndpointConnectionError(endpoint_url="http://x"),
-            ReadError,
+            AwsError,
             ["in eu-west-1", "--region", "--endpoint-url"],
         ),
         (
             client_error("ExpiredTokenException"),
-            ReadError,
+            AwsError,
             ["session of profile work has expired", "GetParameter"],
         ),
-        (client_error("UnrecognizedClientException"), ReadError, ["does not accept profile work"]),
-        (client_error("AccessDeniedException"), ReadError, ["profile work lacks the permission", "in eu-west-1"]),
-        (client_error("ThrottlingException", "Rate exceeded"), ReadError, ["Rate exceeded"]),
+        (client_error("UnrecognizedClientException"), AwsError, ["does not accept profile work"]),
+        (client_error("AccessDeniedException"), AwsError, ["profile work lacks the permission", "in eu-west-1"]),
+        (client_error("ThrottlingException", "Rate exceeded"), AwsError, ["Rate exceeded"]),
     ],
 )
 def test_an_error_of_aws_says_what_to_set(error: Exception, kind: type[CommandError], words: list[str]) -> None:

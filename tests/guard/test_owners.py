@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from edgecors_admin.errors import ReadError
+from edgecors_admin.errors import AwsError
 from edgecors_admin.parameter_store import Kind, Stored
 
 from functions.guard.edgecors_guard.change import Change
@@ -128,7 +128,7 @@ def handle(guard: Guard, row: OwnersValue, event: Change) -> None:
     if not row.locked:
         guard.handle_change(event)
         return
-    with pytest.raises((ReadError, Unfinished)):
+    with pytest.raises((AwsError, Unfinished)):
         guard.handle_change(event)
 
 

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from edgecors_admin.account import Account
-from edgecors_admin.errors import ReadError, UsageError
+from edgecors_admin.errors import AwsError, UsageError
 from edgecors_admin.importing import import_account
 from moto import mock_aws
 
@@ -209,7 +209,7 @@ def test_import_account_without_any_permission_is_an_aws_error(
 
     monkeypatch.setattr(account, "client", refusing)
     account.__dict__["cloudfront"].list_response_headers_policies = refusing
-    with pytest.raises(ReadError):
+    with pytest.raises(AwsError):
         import_account(account)
 
 

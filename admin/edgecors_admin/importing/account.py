@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import ReadError
+from edgecors_admin.errors import AwsError
 from edgecors_admin.importing import api_cors, response_headers, rest_api, s3
 from edgecors_admin.importing.importer import Imported, finish
 from edgecors_admin.importing.report import ImportReport
@@ -26,18 +26,18 @@ def import_account(account: Account, resource: str | None = None) -> Imported:
         resource: read only the resource of this name.
 
     Raises:
-        ReadError: a service could not be read, and the others have no CORS settings.
+        AwsError: a service could not be read, and the others have no CORS settings.
         UsageError: there are no CORS settings, or no resource of that name.
     """
     report = ImportReport()
     resources: list[Resource] = []
-    errors: list[ReadError] = []
+    errors: list[AwsError] = []
     for service in SERVICES:
         report.resource = ""
         try:
             with aws_errors():
                 resources += service.read(account, report)
-        except ReadError as error:
+        except AwsError as error:
             errors.append(error)
             remedy = f"Allow {' and '.join(service.actions)}, or import from files."
             report.warn("import-not-permitted", service.title, str(error), remedy)

@@ -24,7 +24,7 @@ from edgecors_admin.attach import (
 )
 from edgecors_admin.attach_api import KINDS, AttachedResource, open_resource
 from edgecors_admin.distribution import Distribution
-from edgecors_admin.errors import CommandError, NotPermittedError, ReadError, UsageError
+from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
 from edgecors_admin.sites import load_site
 from rich.console import Console
 
@@ -112,7 +112,7 @@ def policy_checks(context: Context, live: Distribution, pattern: str, setup: str
         site = load_site(context.parameters, live.id)
     except NotPermittedError:
         return []
-    except ReadError:
+    except AwsError:
         raise
     except CommandError:
         return [check_missing_policy(live.id)]

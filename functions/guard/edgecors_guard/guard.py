@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import ReadError
+from edgecors_admin.errors import AwsError
 
 from . import invalidation, notice, replicas, revert, stores
 from .home import History, HomeParameters, ListUsers, site_of_alias
@@ -72,7 +72,7 @@ class Guard:
 
         Raises:
             Unfinished: a part failed; the event has to come again.
-            ReadError: the parameter could not be read; likewise.
+            AwsError: the parameter could not be read; likewise.
         """
         _ChangeRun(self, change).run()
 
@@ -80,7 +80,7 @@ class Guard:
         """Do the second invalidations that are due, one for each distribution, and put the others back.
 
         Raises:
-            ReadError: a request failed; the messages have to come again.
+            AwsError: a request failed; the messages have to come again.
         """
         now = self._clock()
         due: dict[str, Later] = {}
@@ -93,18 +93,18 @@ class Guard:
             self.invalidate(later.distribution, later.reference)
 
     def invalidate(self, distribution: str, reference: str) -> None:
-        """Invalidate a distribution's cache. Raises `ReadError`."""
+        """Invalidate a distribution's cache. Raises `AwsError`."""
         invalidation.invalidate(self.clients.cloudfront, distribution, reference)
         self.count("Invalidations")
         self.log.info("distribution invalidated", distribution=distribution, reference=reference)
 
     def invalidate_after(self, seconds: int, distribution: str, reference: str) -> None:
-        """Invalidate a distribution's cache once more after some seconds. Raises `ReadError`."""
+        """Invalidate a distribution's cache once more after some seconds. Raises `AwsError`."""
         now = self._clock()
         invalidation.send(self.clients.sqs, self.settings.later, Later(distribution, reference, now + seconds), now)
 
     def update_store(self, distribution: str) -> StorePolicy:
-        """Do the next step that a distribution's KeyValueStore needs. Raises `ReadError`."""
+        """Do the next step that a distribution's KeyValueStore needs. Raises `AwsError`."""
 
         def find(sequence: int) -> StorePolicy:
             return stores.find_policy(self.home(), distribution, sequence)
@@ -136,7 +136,7 @@ class Guard:
         self._metrics.add_metric(name=name, unit=unit, value=value)
 
     def publish(self, message: Notice, version: Stored | None) -> None:
-        """Publish a notice once for each version and execution environment. Raises `ReadError`."""
+        """Publish a notice once for each version and execution environment. Raises `AwsError`."""
         key = (message, version and (version.name, version.version, version.modified))
         if not self.settings.topic or key in self._published:
             return
@@ -371,7 +371,7 @@ class _ChangeRun:
         """A part of the work that may fail without keeping the other parts from being done."""
         try:
             yield
-        except ReadError as error:
+        except AwsError as error:
             words = error.summary if self._secret else f"{error} ({error.summary})"
             self._failures.append(f"{what}: {words}")
             self._log.error("failed", parameter=self._change.name, part=what, error=words)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgecors.allowlist import is_name
 from edgecors.packing import unpack
-from edgecors_admin.errors import ReadError
+from edgecors_admin.errors import AwsError
 from edgecors_admin.sites import names_of_lists
 from edgecors_admin.size import STANDARD, size
 
@@ -88,7 +88,7 @@ class HomeParameters:
         missing = [name for name in full if name not in self._read]
         try:
             self._read.update(self._parameters.get_many(missing))
-        except ReadError:
+        except AwsError:
             for name in missing:
                 self._read_alone(name)
         return {short: self._read[name] for name, short in full.items() if name in self._read}
@@ -96,7 +96,7 @@ class HomeParameters:
     def _read_alone(self, name: str) -> None:
         try:
             self._read[name] = self._parameters.get(name)
-        except ReadError:
+        except AwsError:
             self._read.pop(name, None)
 
     def may_examine(self) -> bool:
@@ -127,14 +127,14 @@ def below(parameters: Parameters, kind: Kind) -> tuple[dict[str, Stored], tuple[
     """All readable sites, lists or aliases of a Region, and the names of those that can't be read."""
     try:
         return parameters.below(kind), ()
-    except ReadError:
+    except AwsError:
         readable: dict[str, Stored] = {}
         unreadable = []
         # A single key that the guard may not use fails the whole request; so read one by one.
         for name in parameters.types_below(kind):
             try:
                 stored = parameters.get(f"{parameters.root}/{kind}/{name}")
-            except ReadError:
+            except AwsError:
                 unreadable.append(name)
                 continue
             if stored is not None:

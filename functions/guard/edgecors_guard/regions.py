@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import ReadError
+from edgecors_admin.errors import AwsError
 from edgecors_admin.regions import EDGE_REGIONS
 
 from . import replicas, revert
@@ -79,7 +79,7 @@ class _RegionCheck:
             try:
                 self._check_time()
                 work(region)
-            except ReadError as error:
+            except AwsError as error:
                 self._failed.add(region)
                 self._guard.log.error("region not checked", region=region, part=what, error=error.summary)
 
@@ -88,7 +88,7 @@ class _RegionCheck:
 
     def _check_time(self) -> None:
         if self._guard.now() > self._end:
-            raise ReadError("there was no time left", "no time left")
+            raise AwsError("there was no time left", "no time left")
 
     def _read(self, region: str, values: dict[str, list[float]]) -> None:
         now = datetime.fromtimestamp(self._guard.now(), UTC)
@@ -104,7 +104,7 @@ class _RegionCheck:
         try:
             self._check_time()
             self._guard.update_store(distribution)
-        except ReadError as error:
+        except AwsError as error:
             self._guard.count("StoreFailures")
             self._guard.log.error("store not checked", distribution=distribution, error=error.summary)
 
@@ -114,7 +114,7 @@ class _RegionCheck:
         home = self._guard.clients.parameters(self._guard.settings.region)
         try:
             names = {kind: below(home, kind) for kind in KINDS}
-        except ReadError as error:
+        except AwsError as error:
             self._failed.add(self._guard.settings.region)
             region = self._guard.settings.region
             self._guard.log.error("region not checked", region=region, part="compare replicas", error=error.summary)
@@ -157,7 +157,7 @@ def read_metrics(client: CloudWatchClient, now: datetime) -> dict[str, float]:
     """The worst value of each of `METRICS` in one Region, over all sites; without those that have no data.
 
     Raises:
-        ReadError: CloudWatch could not be read.
+        AwsError: CloudWatch could not be read.
     """
     queries = [
         {
@@ -187,7 +187,7 @@ def set_retention(client: CloudWatchLogsClient, group: str, days: int) -> None:
     """Set a log group's retention; a Region that never ran the function has no such log group.
 
     Raises:
-        ReadError: the request failed.
+        AwsError: the request failed.
     """
     with aws_errors():
         try:

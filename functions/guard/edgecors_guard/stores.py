@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from edgecors.allowlist import Allowlist, read_list
 from edgecors.document import load_policy, read_document
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import NotPermittedError, ReadError
+from edgecors_admin.errors import AwsError, NotPermittedError
 from edgecors_admin.key_value_store import CompiledPolicy, PolicyTooLargeError, compile_policy, pointer_keys
 from edgecors_admin.store_client import KeyValueStore, StoreConflictError
 from edgecors_admin.store_plan import StorePlan, read_pointer
@@ -55,7 +55,7 @@ def find_policy(home: HomeParameters, distribution: str, sequence: int = 1) -> S
         sequence: the number that its pointers get.
 
     Raises:
-        ReadError: the site or a list could not be read for now.
+        AwsError: the site or a list could not be read for now.
     """
     exists, site = _good(home, "sites", distribution)
     if not exists:
@@ -131,7 +131,7 @@ def update_store(
         What was done, None where the store keeps what it has; and the policy that it was done for.
 
     Raises:
-        ReadError: a request failed, the store kept changing, or it is too early for a change.
+        AwsError: a request failed, the store kept changing, or it is too early for a change.
     """
     result = StorePolicy(None)
 
@@ -149,10 +149,10 @@ def update_store(
         except _NoPolicyError:
             return None, result
         except StoreConflictError as error:
-            raise ReadError(f"The store {arn} keeps changing.", "store keeps changing") from error
+            raise AwsError(f"The store {arn} keeps changing.", "store keeps changing") from error
         if plan.step == "none" and plan.wait_seconds and not _is_published(store, result.compiled):
             message = f"The store changed just now. The policy can follow in {plan.wait_seconds} seconds."
-            raise ReadError(message, "changed just now")
+            raise AwsError(message, "changed just now")
     return plan, result
 
 
