@@ -89,3 +89,16 @@ class Distribution:
                 )
             else:
                 client.delete_parameter(Name=name)
+
+
+def function_of_stack(account: Account, stack: str) -> str:
+    """The version of the edge function that a stack in us-east-1 exports. Raises `CommandError` without one."""
+    with aws_errors(account.name, "us-east-1"):
+        stacks = account.client("cloudformation", "us-east-1").describe_stacks(StackName=stack)["Stacks"]
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
+    if "EdgeFunctionVersion" not in outputs:
+        raise CommandError(
+            f"The stack {stack} has no output EdgeFunctionVersion. Deploy it with Front=edge-function, or name the"
+            " version with --function."
+        )
+    return str(outputs["EdgeFunctionVersion"])

@@ -151,8 +151,11 @@ def configuration(default: dict[str, Any], *others: dict[str, Any], errors: Any 
     }
 
 
+PLAYED = ("cloudfront", "lambda", "cloudformation")
+
+
 class CloudFront:
-    """Plays CloudFront and Lambda behind botocore's service models."""
+    """Plays CloudFront, Lambda and CloudFormation behind botocore's service models."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -160,7 +163,7 @@ class CloudFront:
         self.updates = 0
         self.before_update: Callable[[], None] = lambda: None
         session = botocore.session.get_session()
-        self._models = {name: session.get_service_model(name) for name in ("cloudfront", "lambda")}
+        self._models = {name: session.get_service_model(name) for name in PLAYED}
 
     def client(self, service: str) -> Any:
         """An object with the operations that are used."""
@@ -207,6 +210,11 @@ class CloudFront:
         policy = {"Id": Id, "LastModifiedTime": 0, "ResponseHeadersPolicyConfig": POLICIES[Id]}
         return {"ResponseHeadersPolicy": policy}
 
+    def on_DescribeStacks(self, StackName: str) -> dict[str, Any]:
+        output = {"OutputKey": "EdgeFunctionVersion", "OutputValue": EDGE}
+        stack = {"StackName": StackName, "CreationTime": 0, "StackStatus": "CREATE_COMPLETE"}
+        return {"Stacks": [stack | ({"Outputs": [output]} if StackName == "edgecors" else {})]}
+
     def on_GetFunctionConfiguration(self, FunctionName: str) -> dict[str, Any]:
         return {"FunctionName": FunctionName, "Handler": HANDLERS[FunctionName]}
 
@@ -231,7 +239,7 @@ def play(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[s
         api = CloudFront(config)
 
         def client(account: Account, service: str, region: str | None = None) -> Any:
-            return api.client(service) if service in ("cloudfront", "lambda") else original(account, service, region)
+            return api.client(service) if service in PLAYED else original(account, service, region)
 
         monkeypatch.setattr(Account, "client", client)
         return api
@@ -300,6 +308,15 @@ def test_attach_every_change_is_undone(edgecors: Command, play: Play) -> None:
     for pattern in ("/api/*", "*"):
         assert edgecors.json("detach", ID, "--behavior", pattern, "--yes")["applied"]
     assert same(api.config, original)
+
+
+def test_attach_function_of_a_stack(edgecors: Command, play: Play) -> None:
+    api = play(configuration(behavior()))
+    assert edgecors.json("attach", ID, "--stack", "edgecors", "--yes")["applied"] is True
+    assert lambdas(api.config) == VIEWER
+    ran = edgecors("attach", ID, "--stack", "other")
+    assert (ran.status, "The stack other has no output EdgeFunctionVersion." in ran.err) == (1, True)
+    assert edgecors("attach", ID, "--stack", "edgecors", "--function", EDGE).status == 2
 
 
 def test_attach_twice_changes_nothing(edgecors: Command, play: Play) -> None:
@@ -584,4 +601,4 @@ def test_doctor_without_edgecors_says_how_to_attach(edgecors: Command, play: Pla
     play(configuration(behavior()))
     ran = edgecors("doctor", ID)
     assert ran.status == 1
-    assert f"edgecors attach {ID} --function ARN" in ran.err
+    assert f"edgecors attach {ID} --stack NAME" in ran.err

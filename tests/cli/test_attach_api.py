@@ -205,7 +205,7 @@ def test_attach_function_url_with_signed_requests_is_reported(function: str) -> 
         (["attach", "api"], 2, "Say which one, such as: edgecors attach api"),
         (["attach", "function-url"], 2, "Say which one"),
         (["attach", "bucket", "x"], 2, "'bucket' is not a kind of resource. Use one of api, function-url"),
-        (["attach", "EDFDVBD6EXAMPLE"], 2, "Add --function ARN"),
+        (["attach", "EDFDVBD6EXAMPLE"], 2, "Add --stack NAME"),
         (["doctor", "api", "nope"], 3, "AWS refused"),
         (["attach", "function-url", "nope"], 3, "AWS refused"),
     ],

@@ -23,7 +23,7 @@ from edgecors_admin.attach import (
     merge_record,
 )
 from edgecors_admin.attach_api import KINDS, AttachedResource, open_resource
-from edgecors_admin.distribution import Distribution
+from edgecors_admin.distribution import Distribution, function_of_stack
 from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
 from edgecors_admin.sites import load_site
 from rich.console import Console
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     arn = "arn:aws:lambda:us-east-1:123456789012:function:edgecors-edge:3"
     examples = [
-        f"edgecors attach EDFDVBD6EXAMPLE --function {arn} --dry-run",
+        "edgecors attach EDFDVBD6EXAMPLE --stack edgecors --dry-run",
         f"edgecors attach EDFDVBD6EXAMPLE --function {arn} --behavior '/api/*' --setup origin",
         "edgecors attach api a1b2c3d4e5",
         "edgecors attach function-url orders",
@@ -62,7 +62,10 @@ def attach(
     target: Target,
     name: Name = None,
     function: Annotated[
-        str, typer.Option(metavar="ARN", help="Version of the edge function, an output of the stack (distributions).")
+        str, typer.Option(metavar="ARN", help="Version of the edge function to attach (distributions).")
+    ] = "",
+    stack: Annotated[
+        str, typer.Option(metavar="NAME", help="The stack in us-east-1 whose edge function to attach (distributions).")
     ] = "",
     behavior: Behavior = "*",
     setup: Annotated[str, typer.Option(metavar="SETUP", help="viewer, origin or functions.")] = "viewer",
@@ -84,8 +87,9 @@ def attach(
         _attach_resource(context, resource, dry_run=dry_run, yes=yes)
         return
     distribution = target
-    if not function:
-        raise UsageError("Add --function ARN, the version of the edge function to attach (an output of the stack).")
+    if bool(function) == bool(stack):
+        raise UsageError("Add --stack NAME, the stack with the edge function, or --function ARN, a version of it.")
+    function = function or function_of_stack(context.account, stack)
     functions = Functions(function, viewer_request_function, viewer_response_function)
     check_functions(setup, functions)
     context.progress.step(f"reading distribution {distribution}")

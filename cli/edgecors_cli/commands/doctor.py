@@ -56,7 +56,7 @@ def doctor(
     if not any(diagnosis.setup for diagnosis in diagnoses):
         raise CommandError(
             f"No behavior of {distribution} runs an edgecors function. Attach one with: edgecors attach {distribution}"
-            " --function ARN"
+            " --stack NAME"
         )
     data: Any = {"distribution": distribution, "behaviors": [diagnosis.as_dict() for diagnosis in diagnoses]}
     context.answer(data, lambda out: _say(out, diagnoses))
