@@ -47,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     command("latency", "how long a change takes at a distance, and how long requests wait for it", 600)
     functions = command("functions", "the CloudFront Functions in njs beside the edge function", 3600)
     functions.add_argument("--cases", type=int, default=1_000_000)
+    function_mutants = command(
+        "function-mutants", "small changes of the CloudFront Functions, each to be noticed", 7200
+    )
+    function_mutants.add_argument("--sample", type=int, help="only so many, chosen by the seed")
     options = parser.parse_args(arguments)
     return RUNS[options.name](options)
 
@@ -71,6 +75,13 @@ def run_functions(options: argparse.Namespace) -> int:
 
     functions.build()
     return functions.run(options.seed, options.cases, options.seconds).finish()
+
+
+def run_function_mutants(options: argparse.Namespace) -> int:
+    """Small changes of the JavaScript."""
+    from harness import function_mutants
+
+    return function_mutants.run(options.seed, options.seconds, options.sample).finish()
 
 
 def run_paths(options: argparse.Namespace) -> int:
@@ -136,6 +147,7 @@ RUNS = {
     "paths": run_paths,
     "events": run_events,
     "functions": run_functions,
+    "function-mutants": run_function_mutants,
     "parsers": run_parsers,
     "faults": run_faults,
     "framing": run_framing,

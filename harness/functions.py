@@ -88,7 +88,9 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
+    """One request, in both forms, and the content of the store."""
+
     function: str
     event: Event
     lambda_event: Event
@@ -108,6 +110,24 @@ def run(seed: int, cases: int, seconds: float, engine: Engine | None = None, fun
         most = min(MAX_EVENTS, cases - summary.counts["cases"])
         _run_batch(_batch(random, policies, most), engine, functions, summary)
     return summary
+
+
+def cases(seed: int, count: int) -> list[Case]:
+    """Fixed cases for a seed."""
+    random = Random(seed)
+    return _batch(random, _policies(random, Summary("cases", 0)), count)
+
+
+def lines_of(cases: list[Case]) -> list[Mapping[str, Any]]:
+    """What `Engine.run` takes: each case's event, and the store's content where it changes."""
+    lines: list[Mapping[str, Any]] = []
+    layout = None
+    for case in cases:
+        if case.layout is not layout:
+            layout = case.layout
+            lines.append({"keys": layout.keys})
+        lines.append({"event": case.event})
+    return lines
 
 
 def build() -> None:
@@ -144,8 +164,8 @@ LIMITS = (
 """With smaller values policies take more parts, and more sets of origins go to buckets."""
 
 
-def _batch(random: Random, policies: Iterator[tuple[generate.Case, Policy, CompiledPolicy]], most: int) -> list[_Case]:
-    cases: list[_Case] = []
+def _batch(random: Random, policies: Iterator[tuple[generate.Case, Policy, CompiledPolicy]], most: int) -> list[Case]:
+    cases: list[Case] = []
     previous: tuple[generate.Case, Policy, CompiledPolicy] | None = None
     while len(cases) < most:
         case, policy, compiled = current = next(policies)
@@ -160,7 +180,7 @@ def _batch(random: Random, policies: Iterator[tuple[generate.Case, Policy, Compi
             function = pick(random, ("viewer-request", "viewer-response"))
             response = response_headers(random, request) if function == "viewer-response" else None
             cases.append(
-                _Case(
+                Case(
                     function,
                     function_event(function, request, headers, response),
                     lambda_event(function, request, headers, response),
@@ -199,17 +219,10 @@ def make_layout(
     return Layout({**old.keys, **compiled.keys}, (None,), "no pointer")
 
 
-def _run_batch(cases: list[_Case], engine: Engine, functions: Path, summary: Summary) -> None:
+def _run_batch(cases: list[Case], engine: Engine, functions: Path, summary: Summary) -> None:
     for function in ("viewer-request", "viewer-response"):
         own = [case for case in cases if case.function == function]
-        lines: list[Mapping[str, Any]] = []
-        layout = None
-        for case in own:
-            if case.layout is not layout:
-                layout = case.layout
-                lines.append({"keys": layout.keys})
-            lines.append({"event": case.event})
-        outputs = engine.run(functions / f"{function}.js", lines)
+        outputs = engine.run(functions / f"{function}.js", lines_of(own))
         for case, output in zip(own, outputs, strict=True):
             summary.counts["cases"] += 1
             summary.counts["reads"] += output.reads

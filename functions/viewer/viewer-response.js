@@ -28,7 +28,9 @@ async function main(event) {
     }
   } catch (error) {
     // The site stays open, without CORS.
-    removeHeaders(response.headers);
+    if (response && response.headers) {
+      removeHeaders(response.headers);
+    }
   }
   return response;
 }

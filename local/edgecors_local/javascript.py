@@ -90,13 +90,14 @@ class Engine:
         """Whether it is the engine that CloudFront uses."""
         return self.name == "njs"
 
-    def run(self, function: Path, lines: Iterable[Mapping[str, Any]]) -> list[Output]:
+    def run(self, function: Path, lines: Iterable[Mapping[str, Any]], timeout: float = TIMEOUT_SECONDS) -> list[Output]:
         """Run a built function on events, in one process.
 
         Args:
             function: a file that `scripts/build_functions.py` wrote.
             lines: ``{"keys": {...}}`` for a store's content, ``{"event": {...}}`` for an event. njs frees no memory
                 before it ends: at most 10,000 events at once.
+            timeout: in seconds.
 
         Raises:
             EngineError: the engine stopped, or did not answer each event.
@@ -108,9 +109,10 @@ class Engine:
             command = self._prepare(directory, function.read_text("utf-8"))
             # njs reads regular files only.
             (directory / "input").write_text("\n".join(texts), "utf-8")
-            process = subprocess.run(
-                command, capture_output=True, encoding="utf-8", timeout=TIMEOUT_SECONDS, check=False
-            )
+            try:
+                process = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=timeout, check=False)
+            except subprocess.TimeoutExpired:
+                raise EngineError(f"{self.name} did not end within {timeout:g} seconds") from None
             # Not by console.log, which cuts long lines off.
             written = directory / "output"
             text = written.read_text("utf-8") if written.exists() else ""

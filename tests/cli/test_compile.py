@@ -37,3 +37,9 @@ def test_compile_policy_with_errors_reports_them_and_ends_with_1(edgecors: Comma
 
 def test_compile_file_that_does_not_exist_ends_with_2(edgecors: Command) -> None:
     assert edgecors("compile", "nowhere.json", "--id", "E123").status == 2
+
+
+def test_functions_check_site_without_policy_ends_with_1(edgecors: Command) -> None:
+    ran = edgecors("functions", "check", "E123", "--request", "a", "--response", "b")
+    assert ran.status == 1
+    assert "E123" in ran.err
