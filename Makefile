@@ -57,6 +57,8 @@ bench: .venv-bench/.stamp .venv-sam/.stamp build ## speed, size and memory besid
 
 soak: $(VENV)/.stamp .venv-sam/.stamp build ## the harnesses in their long form: a million decisions, events, faults, load (ARGS="--seed 2")
 	$(BIN)/python -m harness grants $(ARGS)
+	$(BIN)/python -m harness paths $(ARGS)
+	$(BIN)/python -m harness bombs $(ARGS)
 	$(BIN)/python -m harness functions $(ARGS)
 	$(BIN)/python -m harness events $(ARGS)
 	$(BIN)/python -m harness faults $(ARGS)

@@ -66,7 +66,7 @@ class Family(NamedTuple):
 
 def packed(text: str) -> str:
     """The compressed form of a value."""
-    return "gz:" + base64.b64encode(gzip.compress(text.encode("utf-8", "surrogatepass"), 9)).decode()
+    return "gz:" + base64.b64encode(gzip.compress(text.encode("utf-8", "surrogatepass"), 6)).decode()
 
 
 def _fits(text: str) -> bool:

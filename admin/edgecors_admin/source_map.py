@@ -9,6 +9,7 @@ from typing import Any
 
 from edgecors.allowlist import MAX_ENTRIES, split_entries
 from edgecors.document import MAX_JSON_MARKS
+from edgecors.fields import MAX_RULES
 from edgecors.origin import Pattern, parse_origin, parse_pattern
 from edgecors.packing import unpack
 
@@ -134,7 +135,9 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
         plain = [(entry, f"entries[{n}]") for n, entry in _numbered(split_entries(text))]
         rules = [RuleSource(0, "", {}, (_grant(0, 0, "", {}, plain),))]
     elif isinstance(data, dict):
-        rules = [_rule(n, rule) for n, rule in enumerate(_items(data.get("rules"))) if isinstance(rule, dict)]
+        rules = [
+            _rule(n, rule) for n, rule in enumerate(_items(data.get("rules"))[:MAX_RULES]) if isinstance(rule, dict)
+        ]
     else:
         return PolicySource(plain=False)
     names = dict.fromkeys(name for rule in rules for name in rule.lists)
@@ -161,7 +164,7 @@ def _rule(index: int, data: Mapping[str, Any]) -> RuleSource:
         return RuleSource(index, location, data, (_grant(index, 0, location, data, _origins(location, data)),))
     grants = [
         _grant(index, n, (at := f"{location}.grants[{n}]"), grant, _origins(at, grant))
-        for n, grant in enumerate(_items(data["grants"]))
+        for n, grant in enumerate(_items(data["grants"])[:MAX_RULES])
         if isinstance(grant, dict)
     ]
     return RuleSource(index, location, data, tuple(grants))
