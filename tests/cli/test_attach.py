@@ -250,6 +250,15 @@ def play(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[s
 Play = Callable[[dict[str, Any]], CloudFront]
 
 
+def plan_for(config: dict[str, Any], setup: str, function: str) -> attaching.Plan:
+    """The plan for the default behavior."""
+    default = config["DefaultCacheBehavior"]
+    named = ("CachePolicyId", "OriginRequestPolicyId", "ResponseHeadersPolicyId")
+    policies = attaching.Policies(*(POLICIES.get(default.get(field, "")) for field in named))
+    functions = attaching.Functions(function, VIEWER_REQUEST, VIEWER_RESPONSE)
+    return attaching.make_plan(config, "*", policies, setup, functions, HANDLERS[function])
+
+
 def codes(result: Any, severity: str) -> list[str]:
     return [check["code"] for check in result["checks"] if check["severity"] == severity]
 
@@ -374,17 +383,18 @@ def test_attach_twice_changes_nothing(edgecors: Command, play: Play) -> None:
         ),
     ],
 )
-def test_attach_conflict_is_explained_and_nothing_is_changed(
-    setup: str, function: str, fields: dict[str, Any], errors: list[str], edgecors: Command, play: Play
-) -> None:
-    api = play(configuration(behavior(**fields)))
-    options = ["--function", function, "--setup", setup, "--yes"]
-    if setup == "functions":
-        options += ["--viewer-request-function", VIEWER_REQUEST, "--viewer-response-function", VIEWER_RESPONSE]
-    ran = edgecors("attach", ID, *options, "--json")
-    assert (ran.status, codes(ran.data, "error"), ran.data["applied"], api.updates) == (1, errors, False, 0)
-    assert all(check["remedy"] for check in ran.data["checks"] if check["severity"] == "error")
-    assert "fix the errors first" in edgecors("attach", ID, *options).out
+def test_plan_with_a_conflict_is_blocked(setup: str, function: str, fields: dict[str, Any], errors: list[str]) -> None:
+    plan = plan_for(configuration(behavior(**fields)), setup, function)
+    assert (plan.blocked, codes(plan.as_dict(), "error")) == (True, errors)
+    assert all(check.remedy for check in plan.checks if check.severity == "error")
+
+
+def test_attach_with_a_conflict_changes_nothing(edgecors: Command, play: Play) -> None:
+    api = play(configuration(behavior(functions={"viewer-request": REWRITE})))
+    ran = edgecors("attach", ID, "--function", EDGE, "--yes", "--json")
+    assert (ran.status, codes(ran.data, "error"), ran.data["applied"]) == (1, ["mixed-functions"], False)
+    assert "fix the errors first" in edgecors("attach", ID, "--function", EDGE, "--yes").out
+    assert api.updates == 0
 
 
 @pytest.mark.parametrize(
@@ -418,11 +428,8 @@ def test_attach_conflict_is_explained_and_nothing_is_changed(
         ),
     ],
 )
-def test_attach_warns_of_what_pages_will_not_see(
-    fields: dict[str, Any], errors: Any, warnings: list[str], edgecors: Command, play: Play
-) -> None:
-    play(configuration(behavior(**fields), errors=errors))
-    result = edgecors.json("attach", ID, "--function", EDGE, "--dry-run")
+def test_plan_warns_of_what_pages_will_not_see(fields: dict[str, Any], errors: Any, warnings: list[str]) -> None:
+    result = plan_for(configuration(behavior(**fields), errors=errors), "viewer", EDGE).as_dict()
     assert (codes(result, "error"), codes(result, "warning")) == ([], warnings)
 
 
@@ -489,7 +496,7 @@ def test_attach_functions_setup_runs_both_kinds(edgecors: Command, play: Play) -
     assert (diagnosis["setup"], codes(diagnosis, "error")) == ("functions", [])
 
 
-def test_attach_legacy_cache_settings_are_understood(edgecors: Command, play: Play) -> None:
+def test_plan_understands_legacy_cache_settings() -> None:
     legacy = behavior(
         ForwardedValues={
             "QueryString": True,
@@ -498,8 +505,7 @@ def test_attach_legacy_cache_settings_are_understood(edgecors: Command, play: Pl
         }
     )
     del legacy["CachePolicyId"], legacy["OriginRequestPolicyId"]
-    play(configuration(legacy))
-    result = edgecors.json("attach", ID, "--function", EDGE, "--dry-run")
+    result = plan_for(configuration(legacy), "viewer", EDGE).as_dict()
     assert codes(result, "warning") == ["cache-key-with-origin"]
 
 
