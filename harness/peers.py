@@ -160,8 +160,15 @@ class WorkingStore:
         self.version = 1
 
     def __call__(self, line: Line, request: bytes) -> None:
-        """Answer GetParameters."""
-        names = json.loads(request.partition(b"\r\n\r\n")[2])["Names"]
+        """Answer GetParameters, and GetParameter, which the command calls."""
+        body = json.loads(request.partition(b"\r\n\r\n")[2])
+        if "Name" in body:
+            name = body["Name"]
+            line.send(
+                answer({"Parameter": self._item(name)}) if name in self.values else aws_error("ParameterNotFound")
+            )
+            return
+        names = body["Names"]
         items = [self._item(name) for name in names if name in self.values]
         missing = [name for name in names if name not in self.values]
         line.send(answer({"Parameters": items, "InvalidParameters": missing}))

@@ -16,7 +16,7 @@ class InstantRegion:
         self._names: list[str] = []
 
     def read(self, names: list[str]) -> dict[str, Parameter]:
-        """The existing ones of these parameters. May raise `AwsError`."""
+        """The existing ones of these parameters. May raise `ReadError`."""
         raise NotImplementedError
 
     def begin(self, names: Iterable[str], patience: float) -> None:
