@@ -281,6 +281,7 @@ def viewer_functions_have_the_store(document: Document) -> Iterator[str]:
         for setup, errors in product(SETUPS, ("true", "false")):
             stack = Stack(document, Front=front, EdgeSetup=setup, ErrorHeaders=errors)
             name = f"{front}, {setup}, error headers {errors}"
+            yield from (f"{name}: {sentence}" for sentence in sorted(stack.dangling))
             functions = stack.of_type("AWS::CloudFront::Function")
             if set(functions) != (set(VIEWER_FUNCTIONS.values()) if setup == "functions" else set()):
                 yield f"{name}: the functions are {sorted(functions)}"
