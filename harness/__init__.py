@@ -1,4 +1,4 @@
-"""Harnesses: each a command with a seed, a bound on its time, and one line of figures at its end.
+"""Long-running checks. Each is a command with a seed and a time limit, and ends with one line of figures.
 
-`python -m harness` lists them. The short forms run in tests/robustness.
+`python -m harness` lists them. tests/harness runs them in short form.
 """

@@ -1,4 +1,4 @@
-"""`python -m harness NAME [--seed N] [--seconds N] ...`: runs one harness; exits with 1 when it found something."""
+"""`python -m harness NAME [--seed N] [--seconds N] ...` runs one harness and exits with 1 if a check failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# The library is taken from the tree, whatever is installed: mutants and other checkouts are run this way.
+# The library is imported from this tree, not from an installed package, so that mutants and other checkouts can be run.
 sys.path[:0] = [str(ROOT), str(ROOT / "layers" / "edgecors"), *(str(ROOT / name) for name in ("admin", "cli", "local"))]
 
 
@@ -17,22 +17,22 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="name", required=True, metavar="NAME")
 
     def command(name: str, help: str, seconds: float) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=help, description=help)
-        made.add_argument("--seed", type=int, default=1, help="gives the same cases anywhere (default: 1)")
-        made.add_argument("--seconds", type=float, default=seconds, help=f"a bound on its time (default: {seconds:g})")
-        return made
+        subparser = commands.add_parser(name, help=help, description=help)
+        subparser.add_argument("--seed", type=int, default=1, help="the same seed gives the same cases (default: 1)")
+        subparser.add_argument("--seconds", type=float, default=seconds, help=f"time limit (default: {seconds:g})")
+        return subparser
 
-    grants = command("grants", "the decision beside the oracle's, on random policies and requests", 1200)
+    grants = command("grants", "compare decisions with the oracle's, on random policies and requests", 1200)
     grants.add_argument("--cases", type=int, default=1_000_000)
-    paths = command("paths", "the decision beside the rules of the resources that upstream servers see", 1200)
+    paths = command("paths", "compare decisions with the rules of the resources that upstream servers see", 1200)
     paths.add_argument("--cases", type=int, default=1_000_000)
-    bombs = command("bombs", "processor time and memory of the worst values and paths", 600)
-    bombs.add_argument("--cases", type=int, default=40, help="values of random units beside the listed ones")
-    mutants = command("mutants", "small changes of the engine, each of which its tests must notice", 7200)
+    bombs = command("bombs", "measure processor time and memory of the worst values and paths", 600)
+    bombs.add_argument("--cases", type=int, default=40, help="random values besides the listed ones")
+    mutants = command("mutants", "make small changes to the engine; the tests must notice each", 7200)
     mutants.add_argument("--modules", default="", help="some of them, separated by commas (default: the whole engine)")
     mutants.add_argument("--sample", type=int, help="only so many, chosen by the seed")
     mutants.add_argument("--part", default="0/1", help="for several processes: 0/2 and 1/2 are the two halves")
-    events = command("events", "mutated events of every source through every handler", 1200)
+    events = command("events", "send mutated events of every source through every handler", 1200)
     events.add_argument("--cases", type=int, default=100_000)
     parsers = command("parsers", "coverage-guided fuzzing of the parsers (atheris; `make fuzz` installs it)", 120)
     parsers.add_argument("--target", default="", help="one of them (default: each in turn, an equal share of the time)")
@@ -40,15 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
     faults.add_argument("--rounds", type=int, default=5, help="in five each fault meets each front (default: 5)")
     framing = command("framing", "upstream responses of every framing, and whose the next viewer gets", 600)
     framing.add_argument("--cases", type=int, default=50_000)
-    load = command("load", "sustained load while the policy changes every second", 120)
+    load = command("load", "sustain load while the policy changes every second", 120)
     load.add_argument(
         "--emulator", action="store_true", help="the built edge function in Lambda's runtime emulator too"
     )
     command("latency", "how long a change takes at a distance, and how long requests wait for it", 600)
-    functions = command("functions", "the CloudFront Functions in njs beside the edge function", 3600)
+    functions = command("functions", "compare the CloudFront Functions, run in njs, with the edge function", 3600)
     functions.add_argument("--cases", type=int, default=1_000_000)
     function_mutants = command(
-        "function-mutants", "small changes of the CloudFront Functions, each to be noticed", 7200
+        "function-mutants", "make small changes to the CloudFront Functions; each must be noticed", 7200
     )
     function_mutants.add_argument("--sample", type=int, help="only so many, chosen by the seed")
     options = parser.parse_args(arguments)
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_grants(options: argparse.Namespace) -> int:
-    """The decision beside the oracle's."""
+    """Decisions compared with the oracle's."""
     from harness import grants
 
     return grants.run(options.seed, options.cases, options.seconds).finish()
@@ -85,7 +85,7 @@ def run_function_mutants(options: argparse.Namespace) -> int:
 
 
 def run_paths(options: argparse.Namespace) -> int:
-    """Ambiguous resources."""
+    """Decisions compared with what servers read."""
     from harness import paths
 
     return paths.run(options.seed, options.cases, options.seconds).finish()

@@ -1,4 +1,4 @@
-"""The harnesses in their short form: a few seconds each, of the same cases on every machine."""
+"""The harnesses in short form: a few seconds each, with fixed seeds."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import pytest
 from harness import events, faults, framing, grants, mutants, parsers, peers
 
 ROOT = Path(__file__).resolve().parents[2]
-# A bound for broken runs; the numbers of cases decide how long it takes.
+# A limit for broken runs; normally the number of cases decides how long a run takes.
 SECONDS = 300
 
 
-def test_no_wrong_grant() -> None:
+def test_decisions_on_random_policies_are_those_of_the_oracle() -> None:
     summary = grants.run(20261122, 20_000, SECONDS)
     assert summary.failures == []
     assert summary.counts["cases"] == 20_000
-    # Cases that are all refused for the same dull reason would prove nothing.
+    # Cases that are all refused for the same reason would prove nothing.
     assert summary.counts["grants"] > 2000
     assert summary.counts["echoes"] > 1000
 
 
-def test_no_malformed_answer() -> None:
+def test_answers_to_mutated_events_follow_the_rules_of_their_front() -> None:
     summary = events.run(20261122, 1500, SECONDS)
     assert summary.failures == []
     for front in ("edge", "rest", "http", "alb"):
@@ -32,14 +32,14 @@ def test_no_malformed_answer() -> None:
     assert summary.counts["grants"] > 100
 
 
-def test_misbehaving_peers() -> None:
+def test_fronts_survive_every_fault_of_store_and_upstream() -> None:
     summary = faults.run(20261122, SECONDS, rounds=1)
     assert summary.failures == []
     assert summary.counts["scenes"] == 2 * len(peers.STORE_FAULTS) + len(faults.OTHERS) + len(peers.UPSTREAM_FAULTS)
 
 
 @pytest.mark.parametrize("name", parsers.TARGETS)
-def test_the_corpus_of_the_fuzzer_holds(name: str) -> None:
+def test_parser_accepts_the_corpus_of_the_fuzzer(name: str) -> None:
     kept = parsers.kept_inputs(name)
     assert kept
     for data in kept:
@@ -53,7 +53,7 @@ def test_framing_of_upstream_responses_never_reaches_the_next_viewer() -> None:
     assert min(summary.counts[f"cases_{kind}"] for kind in (framing.EXACT, framing.UNUSUAL, framing.WRONG)) > 40
 
 
-def test_mutants_are_noticed() -> None:
+def test_mutants_of_the_decision_are_noticed() -> None:
     # In a process of its own: here the library is loaded already.
     command = [sys.executable, "-m", "harness", "mutants", "--modules", "decision", "--sample", "4", "--seed", "3"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS)
@@ -61,7 +61,7 @@ def test_mutants_are_noticed() -> None:
     assert "mutants=4 " in done.stdout
 
 
-def test_survivors_are_explained_one_by_one() -> None:
+def test_surviving_mutants_are_explained_and_still_exist() -> None:
     explained = mutants.explained()
     assert [key for key, why in explained.items() if not why] == []
     # Explanations of code that was removed must go.
