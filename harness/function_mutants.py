@@ -47,7 +47,7 @@ _COMMENT = re.compile(r"//[^\n]*")
 
 
 @dataclass(frozen=True)
-class Mutant:
+class FunctionMutant:
     """One change: the module, the line, and the module's text with it."""
 
     module: str
@@ -56,7 +56,7 @@ class Mutant:
     text: str
 
 
-def mutants(sources: Mapping[str, str]) -> Iterator[Mutant]:
+def mutants(sources: Mapping[str, str]) -> Iterator[FunctionMutant]:
     """All mutants, in the order of the sources."""
     for module, text in sources.items():
         code = _COMMENT.sub(lambda match: " " * len(match[0]), text)
@@ -65,7 +65,7 @@ def mutants(sources: Mapping[str, str]) -> Iterator[Mutant]:
                 changed = str(int(match[1]) + 1) if replacement == "NUMBER" else replacement
                 line = text.count("\n", 0, match.start()) + 1
                 about = f"{match[0]} -> {changed or 'nothing'}: {text.splitlines()[line - 1].strip()[:80]}"
-                yield Mutant(module, line, about, text[: match.start()] + changed + text[match.end() :])
+                yield FunctionMutant(module, line, about, text[: match.start()] + changed + text[match.end() :])
 
 
 def run(seed: int, seconds: float, sample: int | None, engine: Engine | None = None) -> Summary:
@@ -104,7 +104,7 @@ def _is_killed(
     sources: Mapping[str, str],
     function: str,
     directory: Path,
-    cases: list[functions.Case],
+    cases: list[functions.FunctionCase],
     baseline: Mapping[str, list[Output]],
 ) -> bool:
     try:
@@ -134,6 +134,6 @@ def _build(builder: Any, sources: Mapping[str, str], function: str, directory: P
     return path
 
 
-def _outputs(engine: Engine, path: Path, cases: list[functions.Case], function: str, size: int) -> list[Output]:
+def _outputs(engine: Engine, path: Path, cases: list[functions.FunctionCase], function: str, size: int) -> list[Output]:
     """The answers to the cases of one function among the first ``size``."""
     return engine.run(path, functions.lines_of([case for case in cases[:size] if case.function == function]), 60)

@@ -32,8 +32,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FUNCTIONS = ROOT / "build" / "functions"
 REQUESTS = 40
 """Requests for each policy."""
-MAX_EVENTS = 10_000
-"""Events of one process: njs frees no memory before it ends."""
+MAX_EVENTS = 2_000
+"""Events of one batch: njs frees no memory before it ends, and gets slower with each."""
 
 Event = dict[str, Any]
 Header = tuple[str, tuple[str, ...]]
@@ -88,7 +88,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Case:
+class FunctionCase:
     """One request, in both forms, and the content of the store."""
 
     function: str
@@ -112,13 +112,13 @@ def run(seed: int, cases: int, seconds: float, engine: Engine | None = None, fun
     return summary
 
 
-def cases(seed: int, count: int) -> list[Case]:
+def cases(seed: int, count: int) -> list[FunctionCase]:
     """Fixed cases for a seed."""
     random = Random(seed)
     return _batch(random, _policies(random, Summary("cases", 0)), count)
 
 
-def lines_of(cases: list[Case]) -> list[Mapping[str, Any]]:
+def lines_of(cases: list[FunctionCase]) -> list[Mapping[str, Any]]:
     """What `Engine.run` takes: each case's event, and the store's content where it changes."""
     lines: list[Mapping[str, Any]] = []
     layout = None
@@ -164,8 +164,10 @@ LIMITS = (
 """With smaller values policies take more parts, and more sets of origins go to buckets."""
 
 
-def _batch(random: Random, policies: Iterator[tuple[generate.Case, Policy, CompiledPolicy]], most: int) -> list[Case]:
-    cases: list[Case] = []
+def _batch(
+    random: Random, policies: Iterator[tuple[generate.Case, Policy, CompiledPolicy]], most: int
+) -> list[FunctionCase]:
+    cases: list[FunctionCase] = []
     previous: tuple[generate.Case, Policy, CompiledPolicy] | None = None
     while len(cases) < most:
         case, policy, compiled = current = next(policies)
@@ -180,7 +182,7 @@ def _batch(random: Random, policies: Iterator[tuple[generate.Case, Policy, Compi
             function = pick(random, ("viewer-request", "viewer-response"))
             response = response_headers(random, request) if function == "viewer-response" else None
             cases.append(
-                Case(
+                FunctionCase(
                     function,
                     function_event(function, request, headers, response),
                     lambda_event(function, request, headers, response),
@@ -219,7 +221,7 @@ def make_layout(
     return Layout({**old.keys, **compiled.keys}, (None,), "no pointer")
 
 
-def _run_batch(cases: list[Case], engine: Engine, functions: Path, summary: Summary) -> None:
+def _run_batch(cases: list[FunctionCase], engine: Engine, functions: Path, summary: Summary) -> None:
     for function in ("viewer-request", "viewer-response"):
         own = [case for case in cases if case.function == function]
         outputs = engine.run(functions / f"{function}.js", lines_of(own))
