@@ -61,6 +61,13 @@ S3_CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
         [s3(["https://*.example.com"], "GET", ["x"]), s3(["https://*.b.example.com"], "GET PUT", ["x", "y"])],
         [grant(["https://*.b.example.com"], "GET PUT", ["x", "y"]), grant(["https://*.example.com"], "GET", ["x"])],
     ),
+    "a pattern with the same end is not around another origin": (
+        [s3(["https://shop-*.example.com"], "GET PUT", ["*"]), s3(["https://web-1.example.com"], "GET", ["x"])],
+        [
+            grant(["https://shop-*.example.com"], "GET PUT", "*"),
+            grant(["https://web-1.example.com"], "GET", ["x"]),
+        ],
+    ),
     "response headers are those that all rules of an origin expose": (
         [s3([A], "GET", ExposeHeaders=["ETag", "x-a"]), s3([A], "PUT", ExposeHeaders=["ETag"])],
         [grant([A], "GET PUT", [], expose_headers=["etag"])],
