@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from edgecors.allowlist import MAX_ENTRIES, split_entries
-from edgecors.document import MAX_JSON_MARKS
+from edgecors.document import decode_json
 from edgecors.fields import MAX_RULES
+from edgecors.findings import Findings
 from edgecors.origin import Pattern, parse_origin, parse_pattern
 from edgecors.packing import unpack
 
@@ -126,15 +126,14 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
     """
     try:
         text = unpack(text)
-        if text.lstrip()[:1] in ("{", "[") and sum(map(text.count, "[{,:")) > MAX_JSON_MARKS:
-            return PolicySource(plain=False)
-        data = json.loads(text) if text.lstrip()[:1] in ("{", "[") else None
-    except (ValueError, RecursionError):
+        is_plain = text.lstrip()[:1] not in ("{", "[")
+        data = None if is_plain else decode_json(text, Findings())
+    except ValueError:
         return PolicySource(plain=False)
-    if data is None:
+    if is_plain:
         plain = [(entry, f"entries[{n}]") for n, entry in _numbered(split_entries(text))]
         rules = [RuleSource(0, "", {}, (_grant(0, 0, "", {}, plain),))]
-    elif isinstance(data, dict):
+    elif data is not None:
         rules = [
             _rule(n, rule) for n, rule in enumerate(_items(data.get("rules"))[:MAX_RULES]) if isinstance(rule, dict)
         ]
@@ -142,7 +141,7 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
         return PolicySource(plain=False)
     names = dict.fromkeys(name for rule in rules for name in rule.lists)
     sources = {name: read_written_list(name, value) for name in names if (value := (lists or {}).get(name)) is not None}
-    return PolicySource(data is None, data, tuple(rules), sources)
+    return PolicySource(is_plain, data, tuple(rules), sources)
 
 
 def read_written_list(name: str, text: str) -> tuple[EntrySource, ...]:

@@ -251,9 +251,7 @@ def _defaults(fields: tuple[Field, ...]) -> dict[str, Any]:
 
 def _read_json(text: str, findings: Findings) -> tuple[dict[str, Any], list[_ParsedRule]]:
     """The values of the document's fields and its rules. Raises TooLargeError for a document beyond a bound."""
-    if sum(map(text.count, "[{,:")) > MAX_JSON_MARKS:
-        raise TooLargeError(f"the document is too large: more than {MAX_JSON_MARKS:,} brackets, commas and colons")
-    data = _decode_json(text, findings)
+    data = decode_json(text, findings)
     if data is None:
         return {}, []
     values = _read_fields(data, SITE_FIELDS, "", findings)
@@ -261,7 +259,14 @@ def _read_json(text: str, findings: Findings) -> tuple[dict[str, Any], list[_Par
     return values, rules
 
 
-def _decode_json(text: str, findings: Findings) -> dict[str, Any] | None:
+def decode_json(text: str, findings: Findings) -> dict[str, Any] | None:
+    """The object of a JSON document, before its fields are read; None when it has none, with the errors reported.
+
+    Raises:
+        TooLargeError: the document is beyond a bound.
+    """
+    if sum(map(text.count, "[{,:")) > MAX_JSON_MARKS:
+        raise TooLargeError(f"the document is too large: more than {MAX_JSON_MARKS:,} brackets, commas and colons")
     repeated: dict[str, None] = {}
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
