@@ -69,16 +69,16 @@ def contenders(directory: Path) -> list[Contender]:
     """All that are there. The peers' handlers are compiled into ``directory``, as the artifacts are."""
     preflight = samples.rest(ORIGINS[0], preflight=True)
     edge = samples.cloudfront("viewer-request", ORIGINS[0], preflight=True)
-    found = [Contender(EMPTY, _compiled("empty", directory), preflight)]
-    found.append(Contender(EDGE, ARTIFACTS / "EdgeFunction", edge, "app.viewer_handler"))
-    found.append(
+    matches = [Contender(EMPTY, _compiled("empty", directory), preflight)]
+    matches.append(Contender(EDGE, ARTIFACTS / "EdgeFunction", edge, "app.viewer_handler"))
+    matches.append(
         Contender(SOURCES, without_bytecode(ARTIFACTS / "EdgeFunction", directory), edge, "app.viewer_handler")
     )
-    found.append(Contender(GATEWAY, ARTIFACTS / "GatewayFunction", preflight))
-    found.append(Contender(BOTO3, _compiled("boto3_parameter", directory), preflight))
-    found.append(Contender(POWERTOOLS, _compiled("powertools_resolver", directory), preflight))
-    found.append(Contender(STARLETTE, _compiled("starlette_mangum", directory), preflight))
-    return found
+    matches.append(Contender(GATEWAY, ARTIFACTS / "GatewayFunction", preflight))
+    matches.append(Contender(BOTO3, _compiled("boto3_parameter", directory), preflight))
+    matches.append(Contender(POWERTOOLS, _compiled("powertools_resolver", directory), preflight))
+    matches.append(Contender(STARLETTE, _compiled("starlette_mangum", directory), preflight))
+    return matches
 
 
 def without_bytecode(artifact: Path, directory: Path) -> Path:
@@ -127,13 +127,13 @@ def starts(
     chosen: Sequence[Contender], variables: Mapping[str, str], rounds: int, python: Path | None = None
 ) -> dict[str, list[Start]]:
     """Every contender's starts, in turn. One start of each goes before, for the file cache."""
-    found: dict[str, list[Start]] = {contender.name: [] for contender in chosen}
+    matches: dict[str, list[Start]] = {contender.name: [] for contender in chosen}
     for contender in chosen:
         start(contender, variables, python)
     for _ in range(rounds):
         for contender in chosen:
-            found[contender.name].append(start(contender, variables, python))
-    return found
+            matches[contender.name].append(start(contender, variables, python))
+    return matches
 
 
 def warm(contender: Contender, variables: Mapping[str, str], python: Path, invocations: int = 50) -> float:

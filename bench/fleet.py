@@ -124,7 +124,7 @@ class Course:
 
     def record(self) -> dict[str, object]:
         """The figures for `--json`."""
-        found: dict[str, object] = {
+        matches: dict[str, object] = {
             "fleet": self.fleet.name,
             "containers": self.fleet.containers,
             "reads_mean": round(self.mean, 1),
@@ -134,8 +134,8 @@ class Course:
             "none": round(self.none_share, 5),
         }
         if self.fleet.outage:
-            found |= {"outage_peak": round(self.outage_peak, 2), "recovery_seconds": self.recovery}
-        return found
+            matches |= {"outage_peak": round(self.outage_peak, 2), "recovery_seconds": self.recovery}
+        return matches
 
 
 def simulate(fleet: Fleet) -> Course:
@@ -204,7 +204,7 @@ OUTAGE = (600, 1200)
 
 def fleets(most: int = 100_000) -> list[Fleet]:
     """The fleets of the report, none larger than ``most``."""
-    found = [
+    matches = [
         Fleet("deployed within ten seconds", 1_000),
         Fleet("deployed within ten seconds", 10_000),
         Fleet("deployed within ten seconds", 100_000, seconds=900),
@@ -219,7 +219,7 @@ def fleets(most: int = 100_000) -> list[Fleet]:
         Fleet("Parameter Store out for ten minutes", 100_000, outage=OUTAGE),
         Fleet("out for ten minutes, 40 reads a second", 1_000, reads=40, outage=OUTAGE),
     ]
-    return [fleet for fleet in found if fleet.containers <= most]
+    return [fleet for fleet in matches if fleet.containers <= most]
 
 
 def first_shape(refresh: float | None, failures: int, draw: float) -> float:

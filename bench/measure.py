@@ -83,7 +83,7 @@ def run(tasks: Sequence[Task], rounds: int) -> None:
 
 def ratio(task: Task, base: Task) -> float:
     """The median of the rounds' ratios: what disturbed one of the two disturbed the other as well."""
-    return statistics.median(ours / theirs for ours, theirs in zip(task.seconds, base.seconds, strict=True))
+    return statistics.median(own / theirs for own, theirs in zip(task.seconds, base.seconds, strict=True))
 
 
 def least_ratio(task: Task, base: Task) -> float:

@@ -42,13 +42,13 @@ def documents(count: int) -> dict[str, str]:
 
 def reading(counts: tuple[int, ...] = COUNTS, seconds: float = 1.0) -> dict[str, dict[int, float]]:
     """Seconds to parse and compile, by form and number of origins."""
-    found: dict[str, dict[int, float]] = {}
+    matches: dict[str, dict[int, float]] = {}
     for count in counts:
         for form, text in documents(count).items():
             once = least(lambda text=text: load_policy(text), 1)  # type: ignore[misc]
             runs = max(4, min(50, int(seconds / once)))
-            found.setdefault(form, {})[count] = least(lambda text=text: load_policy(text), runs)  # type: ignore[misc]
-    return found
+            matches.setdefault(form, {})[count] = least(lambda text=text: load_policy(text), runs)  # type: ignore[misc]
+    return matches
 
 
 def hostile(length: int) -> dict[str, Callable[[], Request]]:
@@ -85,11 +85,11 @@ def _copy(text: str) -> str:
 def hostility(lengths: tuple[int, ...] = LENGTHS, runs: int = 20) -> dict[str, dict[int, float]]:
     """Seconds to refuse, by kind and length."""
     policy = load_policy(samples.policy(samples.exact_origins(100) + samples.wildcard_origins(100)))
-    found: dict[str, dict[int, float]] = {}
+    matches: dict[str, dict[int, float]] = {}
     for length in lengths:
         for kind, make in hostile(length).items():
-            found.setdefault(kind, {})[length] = _refusing(policy, [make() for _ in range(runs)])
-    return found
+            matches.setdefault(kind, {})[length] = _refusing(policy, [make() for _ in range(runs)])
+    return matches
 
 
 def _refusing(policy: Policy, requests: list[Request]) -> float:

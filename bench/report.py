@@ -95,25 +95,25 @@ def requests(rounds: int, *, quick: bool) -> Part:
     request.check(rows)
     request.measure(rows, rounds)
     by_key = {row.key: row for row in rows}
-    ours = [row for row in rows if row.contender == request.EDGECORS and row.outcome != request.ANEW]
-    goals = _request_goals(ours, by_key, sizes)
+    own_rows = [row for row in rows if row.contender == request.EDGECORS and row.outcome != request.ANEW]
+    goals = _request_goals(own_rows, by_key, sizes)
     return Part("A request", _request_text(rows, rounds), goals, {"requests": [row.record() for row in rows]})
 
 
 def _request_goals(
-    ours: Sequence[request.Row], by_key: Mapping[tuple[str, str, str, str], request.Row], sizes: Sequence[int]
+    own_rows: Sequence[request.Row], by_key: Mapping[tuple[str, str, str, str], request.Row], sizes: Sequence[int]
 ) -> list[Goal]:
     def place(row: request.Row) -> str:
         return f"{row.front}, {row.size}, {row.outcome}"
 
     def against(size: str, other: str) -> Iterable[tuple[float, str]]:
-        for row in ours:
+        for row in own_rows:
             base = by_key.get((row.front, request.EDGECORS, other, row.outcome))
             if row.size == size and base is not None:
                 yield ratio(row.task, base.task), place(row)
 
     def powertools(size: str) -> Iterable[tuple[float, str]]:
-        for row in ours:
+        for row in own_rows:
             peer = by_key.get((row.front, request.POWERTOOLS, size, row.outcome))
             if row.size == size and peer is not None:
                 yield ratio(peer.task, row.task), place(row)
@@ -122,8 +122,8 @@ def _request_goals(
         measured, at = worst(pairs, least=least)
         return Goal("request", sentence, measured, limit, least=least, at=at)
 
-    edge = ((row.times, place(row)) for row in ours if row.front in request.EDGE_FRONTS)
-    api = ((row.times, place(row)) for row in ours if row.front in request.API_FRONTS)
+    edge = ((row.times, place(row)) for row in own_rows if row.front in request.EDGE_FRONTS)
+    api = ((row.times, place(row)) for row in own_rows if row.front in request.API_FRONTS)
     one, ten_thousand, most = request.label(1), request.label(10_000), request.label(sizes[-1])
     return [
         goal("every edge row at most 4 times the yardstick", edge, 4),
@@ -145,11 +145,14 @@ def _request_text(rows: Sequence[request.Row], rounds: int) -> str:
             lines.setdefault((row.front, row.outcome), {})[column(row)] = cell(row)
         return table(
             ["front", "", *columns],
-            [[front, outcome, *(found.get(name, "") for name in columns)] for (front, outcome), found in lines.items()],
+            [
+                [front, outcome, *(matches.get(name, "") for name in columns)]
+                for (front, outcome), matches in lines.items()
+            ],
         )
 
-    ours = [row for row in rows if row.contender == request.EDGECORS]
-    sizes = list(dict.fromkeys(row.size for row in ours))
+    own_rows = [row for row in rows if row.contender == request.EDGECORS]
+    sizes = list(dict.fromkeys(row.size for row in own_rows))
     text = [
         f"""From the handler's call to its answer, with a policy that is loaded. Microseconds of processor time,
 medians of {rounds} rounds in which all contenders take turns, and beside them how many times the yardstick's time
@@ -162,7 +165,7 @@ lines go nowhere.
 
 ### edgecors, by number of origins
 """,
-        grid(ours, sizes, lambda row: row.size),
+        grid(own_rows, sizes, lambda row: row.size),
     ]
     for count in request.PEER_SIZES:
         size = request.label(count)
@@ -205,24 +208,24 @@ def cold_starts(directory: Path, rounds: int, limited_rounds: int, *, quick: boo
     with StoreStub(directory, {cold.PARAMETER: ",".join(cold.ORIGINS)}) as store:
         chosen = cold.contenders(directory)
         plain, tls = cold.environment(store, tls=False), cold.environment(store, tls=True)
-        found = {"http": cold.starts(chosen, plain, rounds)}
+        matches = {"http": cold.starts(chosen, plain, rounds)}
         warm: dict[str, float] = {}
         if not quick:
-            found["https"] = cold.starts(chosen, tls, rounds)
+            matches["https"] = cold.starts(chosen, tls, rounds)
         # What the parts cost is no comparison of contenders: fewer starts will do.
         parts = {"http": cold.parts(plain, min(rounds, 15)), "https": cold.parts(tls, min(rounds, 15))}
         how = ""
         if limited_rounds:
             with cold.limited_python(directory) as (python, how):
                 if python is not None:
-                    found["cpu share"] = cold.starts(chosen, plain, limited_rounds, python)
+                    matches["cpu share"] = cold.starts(chosen, plain, limited_rounds, python)
                     warm = {contender.name: cold.warm(contender, plain, python) for contender in chosen[:2]}
     medians = {
         kind: {name: statistics.median(start.duration for start in starts) for name, starts in each.items()}
-        for kind, each in found.items()
+        for kind, each in matches.items()
     }
     medians["processor"] = {
-        name: statistics.median(start.processor for start in starts) for name, starts in found["http"].items()
+        name: statistics.median(start.processor for start in starts) for name, starts in matches["http"].items()
     }
     goals = [
         Goal(
@@ -248,7 +251,7 @@ def cold_starts(directory: Path, rounds: int, limited_rounds: int, *, quick: boo
     if warm:
         times = ", ".join(f"{name} {milliseconds:.2f}" for name, milliseconds in warm.items())
         how += f". Milliseconds of a warm invocation then, in the median: {times}"
-    return Part("A cold start", _cold_text(found, medians, parts, how), goals, data)
+    return Part("A cold start", _cold_text(matches, medians, parts, how), goals, data)
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:
@@ -256,13 +259,13 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _cold_text(
-    found: Mapping[str, Mapping[str, Sequence[cold.Start]]],
+    matches: Mapping[str, Mapping[str, Sequence[cold.Start]]],
     medians: Mapping[str, Mapping[str, float]],
     parts: Mapping[str, Mapping[str, float]],
     how: str,
 ) -> str:
     titles = {"http": "store on http", "https": "store on https", "cpu share": "CPU like 128 MB"}
-    columns = {f"{titles[kind]} (of {len(each[cold.EMPTY])})": medians[kind] for kind, each in found.items()}
+    columns = {f"{titles[kind]} (of {len(each[cold.EMPTY])})": medians[kind] for kind, each in matches.items()}
     columns["http: of it on a processor"] = medians["processor"]
     head = ["", *columns]
     rows = []
@@ -459,17 +462,17 @@ def money() -> Part:
     traffic = Traffic()
     assumed = ", ".join(f"`{name}` {getattr(traffic, name):,g}" for name in traffic.about())
     rows = [[name, f"{price.dollars:g}", price.unit, price.as_of, price.page] for name, price in PRICES.items()]
-    found = costs(traffic)
+    matches = costs(traffic)
     text = f"""Dollars a month for what CORS adds, by `edgecors cost`, where every assumption and price can be replaced.
 Assumed: {assumed}.
 
-{cost_table(found)}
+{cost_table(matches)}
 
 Prices of North Virginia; what is published counts, so check them:
 
 {table(["price", "$", "for a", "as of", "check at"], rows)}
 """
-    return Part("Money", text, [], {"costs": {cost.setup: round(cost.dollars, 2) for cost in found}})
+    return Part("Money", text, [], {"costs": {cost.setup: round(cost.dollars, 2) for cost in matches}})
 
 
 # Together
@@ -493,7 +496,7 @@ def versions() -> dict[str, str]:
     """What was measured."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         own: str = tomllib.load(file)["project"]["version"]
-    return {"edgecors": own} | {found.name: found.version for name in PEERS for found in distributions(name=name)}
+    return {"edgecors": own} | {matches.name: matches.version for name in PEERS for matches in distributions(name=name)}
 
 
 def run(*, quick: bool, write: bool, only: Sequence[str], say: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
@@ -509,19 +512,19 @@ def run(*, quick: bool, write: bool, only: Sequence[str], say: Callable[[str], N
             "fleet": lambda: fleets(quick=quick, write=write),
             "cost": money,
         }
-        made = []
+        created = []
         for key, measure in parts.items():
             if not only or key in only:
                 say(f"measuring: {key}")
-                made.append(measure())
-    goals = [goal for part in made for goal in part.goals]
+                created.append(measure())
+    goals = [goal for part in created for goal in part.goals]
     head = {
         "machine": start,
         "versions": versions(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "goals": [goal.record() for goal in goals],
     }
-    return _markdown(head, goals, made), head | {key: value for part in made for key, value in part.data.items()}
+    return _markdown(head, goals, created), head | {key: value for part in created for key, value in part.data.items()}
 
 
 def _markdown(head: Mapping[str, Any], goals: Sequence[Goal], parts: Sequence[Part]) -> str:

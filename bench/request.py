@@ -279,19 +279,19 @@ class Row:
 
 def tasks_for(origins: list[str], size: str, outcomes: Sequence[str]) -> list[tuple[str, str, list[dict[str, Any]]]]:
     """Front, outcome and events of every task over one list."""
-    made = []
+    created = []
     for front in (*EDGE_FRONTS, *API_FRONTS):
         for outcome in outcomes:
             named: Sequence[str | None] = samples.spread(origins) if outcome == ALLOWED else samples.strangers()
-            made.append((front, outcome, [event(front, origin) for origin in named]))
-    return made
+            created.append((front, outcome, [event(front, origin) for origin in named]))
+    return created
 
 
 def rows(sizes: Sequence[int] = EXACT, peer_sizes: Sequence[int] = PEER_SIZES, peers: Sequence[str] = ()) -> list[Row]:
     """All rows, not yet measured. ``peers`` names those that are installed."""
     lists = [(label(count), samples.exact_origins(count)) for count in sizes]
     lists.append((WILDCARDS, samples.wildcard_origins(10_000)))
-    found: list[Row] = []
+    matches: list[Row] = []
     yards: dict[tuple[str, str], Task] = {}
     for size, origins in lists:
         contenders = {EDGECORS: edgecors_handlers(origins)}
@@ -304,10 +304,10 @@ def rows(sizes: Sequence[int] = EXACT, peer_sizes: Sequence[int] = PEER_SIZES, p
                 yard = yards[front, outcome] = Task(YARDSTICK, yardsticks(samples.spread(origins))[front], events)
             for name, handlers in contenders.items():
                 if front in handlers:
-                    found.append(Row(front, name, size, outcome, Task(name, handlers[front], events), yard))
+                    matches.append(Row(front, name, size, outcome, Task(name, handlers[front], events), yard))
         if size in (label(10_000), WILDCARDS):
-            found += _anew(size, origins, yards)
-    return found + _passing(yards)
+            matches += _anew(size, origins, yards)
+    return matches + _passing(yards)
 
 
 def _anew(size: str, origins: list[str], yards: dict[tuple[str, str], Task]) -> list[Row]:
@@ -344,15 +344,15 @@ def _passing(yards: dict[tuple[str, str], Task]) -> list[Row]:
     ]
 
 
-def measure(found: Sequence[Row], rounds: int) -> None:
+def measure(matches: Sequence[Row], rounds: int) -> None:
     """Run all tasks in turn, the yardsticks among them."""
-    tasks = dict.fromkeys([row.yardstick for row in found] + [row.task for row in found])
+    tasks = dict.fromkeys([row.yardstick for row in matches] + [row.task for row in matches])
     run(list(tasks), rounds)
 
 
-def check(found: Sequence[Row]) -> None:
+def check(matches: Sequence[Row]) -> None:
     """See to it that every contender really answers what its row says. Raises AssertionError."""
-    for row in found:
+    for row in matches:
         if row.outcome == NO_ORIGIN:
             continue
         answer = row.task.handler(row.task.events(1)[0], None)

@@ -39,11 +39,11 @@ VERSION = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text
 def locked(lock: str) -> list[tuple[str, str, list[str]]]:
     """Name, version and SHA-256 hashes of everything in a lock."""
     text = (ROOT / "requirements" / f"{lock}.lock").read_text("utf-8")
-    found = []
+    matches = []
     for block in re.split(r"^(?=\S)", text, flags=re.MULTILINE):
         if match := re.match(r"([a-z0-9][a-z0-9._-]*)==([^\s;\\]+)", block):
-            found.append((match[1], match[2], re.findall(r"--hash=sha256:([0-9a-f]{64})", block)))
-    return found
+            matches.append((match[1], match[2], re.findall(r"--hash=sha256:([0-9a-f]{64})", block)))
+    return matches
 
 
 def licence(name: str) -> str:
@@ -66,9 +66,9 @@ def licence(name: str) -> str:
 
 def component(name: str, version: str, hashes: list[str]) -> dict[str, Any]:
     """A package as CycloneDX has it. The hashes are those of its files on the index, one of which was installed."""
-    found = licence(name)
-    simple = found in ALLOWED
-    made: dict[str, Any] = {
+    matches = licence(name)
+    simple = matches in ALLOWED
+    created: dict[str, Any] = {
         "type": "library",
         "bom-ref": f"pkg:pypi/{name}@{version}",
         "name": name,
@@ -76,12 +76,16 @@ def component(name: str, version: str, hashes: list[str]) -> dict[str, Any]:
         "purl": f"pkg:pypi/{name}@{version}",
         "properties": [{"name": "edgecors:lock:sha256", "value": value} for value in hashes],
     }
-    if found:
-        words = re.fullmatch(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)+", found)
-        made["licenses"] = [
-            {"license": {"id": found}} if simple else {"expression": found} if words else {"license": {"name": found}}
+    if matches:
+        words = re.fullmatch(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)+", matches)
+        created["licenses"] = [
+            {"license": {"id": matches}}
+            if simple
+            else {"expression": matches}
+            if words
+            else {"license": {"name": matches}}
         ]
-    return made
+    return created
 
 
 def bill(title: str, lock: str | None) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def bill(title: str, lock: str | None) -> dict[str, Any]:
         "version": VERSION,
         "licenses": [{"license": {"id": "Apache-2.0"}}],
     }
-    made: dict[str, Any] = {
+    created: dict[str, Any] = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -103,14 +107,14 @@ def bill(title: str, lock: str | None) -> dict[str, Any]:
         "components": components,
         "dependencies": [{"ref": title, "dependsOn": [item["bom-ref"] for item in components]}],
     }
-    made["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(made, sort_keys=True))}"
-    return made
+    created["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(created, sort_keys=True))}"
+    return created
 
 
 def names(item: dict[str, Any]) -> str:
     """The licence of a component in words."""
-    for found in item.get("licenses", []):
-        return str(found.get("expression") or found["license"].get("id") or found["license"]["name"])
+    for matches in item.get("licenses", []):
+        return str(matches.get("expression") or matches["license"].get("id") or matches["license"]["name"])
     return "unknown"
 
 
@@ -118,18 +122,18 @@ def main() -> int:
     """Write the bills to build/sbom, print the licences; the exit status."""
     target = ROOT / "build" / "sbom"
     target.mkdir(parents=True, exist_ok=True)
-    wrong = False
+    fault = False
     for title, lock in {**ARTIFACTS, "development": "dev"}.items():
-        made = bill(title, lock)
+        created = bill(title, lock)
         path = target / f"{title}.cdx.json"
-        path.write_text(json.dumps(made, indent=2) + "\n", "utf-8")
-        print(f"{path.relative_to(ROOT)}: {len(made['components'])} components")
-        for item in made["components"] if title in ARTIFACTS else []:
+        path.write_text(json.dumps(created, indent=2) + "\n", "utf-8")
+        print(f"{path.relative_to(ROOT)}: {len(created['components'])} components")
+        for item in created["components"] if title in ARTIFACTS else []:
             words = names(item)
             fits = all(word in ALLOWED for word in re.split(r" (?:AND|OR|WITH) ", words))
-            wrong = wrong or not fits
+            fault = fault or not fits
             print(f"  {item['name']} {item['version']}: {words}{'' if fits else '  <- not among the licences allowed'}")
-    return int(wrong)
+    return int(fault)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def rows(figures: dict[str, Any]) -> Rows:
     return {(row["front"], row["contender"], row["origins"], row["outcome"]): row for row in figures["requests"]}
 
 
-def ours(rows: Rows) -> Rows:
+def own(rows: Rows) -> Rows:
     return {key: row for key, row in rows.items() if key[1] == request.EDGECORS}
 
 
@@ -36,14 +36,14 @@ def times(row: dict[str, Any], base: dict[str, Any]) -> float:
 
 def test_a_request_stays_near_the_yardstick(rows: Rows) -> None:
     limits = dict.fromkeys(request.EDGE_FRONTS, 6) | dict.fromkeys(request.API_FRONTS, 9)
-    judged = {key: row for key, row in ours(rows).items() if key[3] != request.ANEW}
+    judged = {key: row for key, row in own(rows).items() if key[3] != request.ANEW}
     slow = {key: yardsticks(row) for key, row in judged.items() if yardsticks(row) > limits[key[0]]}
     assert len(judged) == 6 * 4 * 2 + 2
     assert slow == {}
 
 
 def test_an_origin_that_was_not_seen_lately_costs_little_more(rows: Rows) -> None:
-    anew = {key: row for key, row in ours(rows).items() if key[3] == request.ANEW}
+    anew = {key: row for key, row in own(rows).items() if key[3] == request.ANEW}
     again = {key: rows[(*key[:3], request.ALLOWED)] for key in anew}
     assert len(anew) == 6 * 2
     assert {key: times(row, again[key]) for key, row in anew.items() if times(row, again[key]) > 4} == {}
@@ -56,7 +56,7 @@ def test_a_request_without_origin_is_passed_on_at_once(rows: Rows) -> None:
 
 def test_the_length_of_the_list_does_not_count(rows: Rows) -> None:
     slower = {}
-    for key, row in ours(rows).items():
+    for key, row in own(rows).items():
         short = rows.get((key[0], request.EDGECORS, ONE, key[3]))
         if short is not None:
             longer = times(row, short)

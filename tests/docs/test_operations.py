@@ -180,8 +180,8 @@ def test_log_lines_of_the_guard() -> None:
 
 def commands() -> list[str]:
     lines = [line for block in blocks(TEXT.replace("\n   ", "\n"), "sh") for line in block.splitlines()]
-    found = [line.partition(" #")[0].strip() for line in lines] + re.findall(r"`(edgecors [a-z][^`]*)`", TEXT)
-    return sorted({line for line in found if line.startswith("edgecors ")})
+    matches = [line.partition(" #")[0].strip() for line in lines] + re.findall(r"`(edgecors [a-z][^`]*)`", TEXT)
+    return sorted({line for line in matches if line.startswith("edgecors ")})
 
 
 def test_there_are_commands() -> None:

@@ -111,8 +111,8 @@ def test_a_template_that_can_t_be_used_is_a_sentence(tmp_path: Path, text: str, 
 
 def test_a_header_taken_out_of_the_key_still_reaches_the_origin() -> None:
     keyed = Behavior(key_headers=KeySelection.only("origin", "x-a"), forward_headers=KeySelection.only("x-b"))
-    wrong = keyed.unkeyed(["Origin"])
-    assert wrong.key_headers == KeySelection.only("x-a")
-    assert wrong.forward_headers == KeySelection.only("x-b", "origin")
+    fault = keyed.unkeyed(["Origin"])
+    assert fault.key_headers == KeySelection.only("x-a")
+    assert fault.forward_headers == KeySelection.only("x-b", "origin")
     assert keyed.unkeyed([]) == keyed
     assert not Behavior(key_headers=EVERYTHING).unkeyed(["Origin"]).key_headers.takes("origin")

@@ -570,12 +570,12 @@ def test_age_grows_and_an_expired_response_is_fetched_anew() -> None:
     world = World(answer=HttpResponse(200, (("Cache-Control", "max-age=30"),), b"1"))
 
     async def story() -> list[Exchange]:
-        made = [await world.front.handle(GET)]
+        created = [await world.front.handle(GET)]
         world.answer = HttpResponse(200, (), b"2")
         for now in (1012.0, 1030.0):
             world.now = now
-            made.append(await world.front.handle(GET))
-        return made
+            created.append(await world.front.handle(GET))
+        return created
 
     exchanges = asyncio.run(story())
     assert [exchange.response.body for exchange in exchanges] == [b"1", b"1", b"2"]
@@ -612,15 +612,15 @@ def test_poisoning_shows_among_requests_at_once_even_where_nothing_is_kept() -> 
     right = built_in("origin")
     requests = [with_origin(origin) for origin in ORIGINS]
     assert allowed(World(right, reflecting).at_once(*requests)) == list(ORIGINS)
-    wrong = World(right.unkeyed(["Origin"]), reflecting)
-    exchanges = wrong.at_once(*requests)
+    fault = World(right.unkeyed(["Origin"]), reflecting)
+    exchanges = fault.at_once(*requests)
     assert allowed(exchanges) == [ORIGINS[0]] * 2
     assert [exchange.steps[-1] for exchange in exchanges] == ["origin-response", "collapsed"]
 
 
 def test_an_answer_that_forbids_caching_is_not_shared_among_requests_at_once() -> None:
-    wrong = built_in("origin").unkeyed(["Origin"])
-    world = World(wrong, reflecting, HttpResponse(200, (("Cache-Control", "no-store"),)))
+    fault = built_in("origin").unkeyed(["Origin"])
+    world = World(fault, reflecting, HttpResponse(200, (("Cache-Control", "no-store"),)))
     assert allowed(world.at_once(*(with_origin(origin) for origin in ORIGINS))) == list(ORIGINS)
 
 

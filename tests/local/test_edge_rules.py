@@ -51,14 +51,14 @@ def event_of(trigger: str) -> Made:
     return {"Records": [{"cf": cf}]}
 
 
-def given(trigger: str) -> Made:
+def received(trigger: str) -> Made:
     """What a function that changes nothing returns."""
     cf: Made = event_of(trigger)["Records"][0]["cf"]
     returned: Made = cf["response" if trigger.endswith("response") else "request"]
     return returned
 
 
-def found(trigger: str, result: object) -> list[str]:
+def matches(trigger: str, result: object) -> list[str]:
     return violations(trigger, event_of(trigger), result)
 
 
@@ -79,16 +79,16 @@ def preflight_answer() -> Made:
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_what_was_given_may_be_returned(trigger: str) -> None:
-    assert found(trigger, given(trigger)) == []
+    assert matches(trigger, received(trigger)) == []
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_cors_headers_may_be_set_and_removed(trigger: str) -> None:
-    result = given(trigger)
+    result = received(trigger)
     result["headers"].pop("vary", None)
     result["headers"].pop("origin", None)
     result["headers"]["access-control-allow-origin"] = header("https://app.example", key="ACCESS-CONTROL-allow-origin")
-    assert found(trigger, result) == []
+    assert matches(trigger, result) == []
 
 
 @pytest.mark.parametrize("trigger", ["viewer-request", "origin-request"])
@@ -102,20 +102,20 @@ def test_cors_headers_may_be_set_and_removed(trigger: str) -> None:
     ],
 )
 def test_responses_that_a_request_trigger_may_make(trigger: str, result: Made) -> None:
-    assert found(trigger, result) == []
+    assert matches(trigger, result) == []
 
 
 def test_what_else_is_allowed() -> None:
-    request = given("origin-request") | {"uri": "/b?".rstrip("?"), "querystring": "a=b?c"}
+    request = received("origin-request") | {"uri": "/b?".rstrip("?"), "querystring": "a=b?c"}
     request["headers"]["host"] = header("other.example")
     request["origin"] = {"s3": {"domainName": "b.s3.amazonaws.com", "customHeaders": {"x-a": header("1")}}}
     request["body"] = {"action": "replace", "data": "x" * 1024 * 1024, "encoding": "text", "inputTruncated": False}
-    assert found("origin-request", request) == []
+    assert matches("origin-request", request) == []
 
-    response = given("origin-response") | {"status": "503", "body": "", "bodyEncoding": "text"}
+    response = received("origin-response") | {"status": "503", "body": "", "bodyEncoding": "text"}
     response["headers"]["content-length"] = header("0")
-    assert found("origin-response", response) == []
-    assert found("origin-response", given("origin-response") | {"status": "304", "body": ""}) == []
+    assert matches("origin-response", response) == []
+    assert matches("origin-response", received("origin-response") | {"status": "304", "body": ""}) == []
 
 
 def test_what_was_odd_before_is_no_fault_of_the_function() -> None:
@@ -147,7 +147,7 @@ def test_no_trigger() -> None:
     ],
 )
 def test_no_object_that_cloudfront_knows(trigger: str, result: object, sentence: str) -> None:
-    assert sentence in found(trigger, result)[0]
+    assert sentence in matches(trigger, result)[0]
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
@@ -180,23 +180,23 @@ def test_no_object_that_cloudfront_knows(trigger: str, result: object, sentence:
     ],
 )
 def test_headers(trigger: str, name: str, items: object, sentence: str) -> None:
-    result = given(trigger)
+    result = received(trigger)
     result["headers"][name] = items
-    assert any(sentence in line for line in found(trigger, result)), found(trigger, result)
+    assert any(sentence in line for line in matches(trigger, result)), matches(trigger, result)
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_headers_are_an_object(trigger: str) -> None:
-    sentences = found(trigger, given(trigger) | {"headers": []})
+    sentences = matches(trigger, received(trigger) | {"headers": []})
     assert any("headers is list instead of an object" in sentence for sentence in sentences)
 
 
 def test_the_header_limit_is_met_exactly() -> None:
     name = "x-a"
     fitting = {"status": "200", "headers": {name: header("x" * (MAX_HEADERS - len(name)))}}
-    assert found("origin-request", fitting) == []
+    assert matches("origin-request", fitting) == []
     fitting["headers"][name][0]["value"] += "x"  # type: ignore[index]
-    assert len(found("origin-request", fitting)) == 1
+    assert len(matches("origin-request", fitting)) == 1
 
 
 READ_ONLY_CASES = [(trigger, name) for trigger in TRIGGERS for name in sorted(READ_ONLY[trigger])]
@@ -204,18 +204,18 @@ READ_ONLY_CASES = [(trigger, name) for trigger in TRIGGERS for name in sorted(RE
 
 @pytest.mark.parametrize(("trigger", "name"), READ_ONLY_CASES)
 def test_read_only_headers(trigger: str, name: str) -> None:
-    was_there = name in given(trigger)["headers"]
-    result = given(trigger)
+    was_there = name in received(trigger)["headers"]
+    result = received(trigger)
     result["headers"][name] = header("something else")
     what = "changed" if was_there else "added"
-    assert found(trigger, result) == [f"Header {name} is read-only at {trigger}, but was {what}."]
+    assert matches(trigger, result) == [f"Header {name} is read-only at {trigger}, but was {what}."]
     del result["headers"][name]
     removed = [f"Header {name} is read-only at {trigger}, but was removed."]
-    assert found(trigger, result) == (removed if was_there else [])
+    assert matches(trigger, result) == (removed if was_there else [])
 
 
 def test_every_kind_of_change_to_a_read_only_header_was_seen() -> None:
-    there = {name in given(trigger)["headers"] for trigger, name in READ_ONLY_CASES}
+    there = {name in received(trigger)["headers"] for trigger, name in READ_ONLY_CASES}
     assert there == {True, False}
 
 
@@ -224,7 +224,7 @@ def test_every_kind_of_change_to_a_read_only_header_was_seen() -> None:
 def test_read_only_headers_in_a_generated_response(trigger: str, name: str) -> None:
     result = preflight_answer()
     result["headers"][name] = header("0")
-    assert found(trigger, result) == [f"Header {name} is read-only at {trigger}, but was added."]
+    assert matches(trigger, result) == [f"Header {name} is read-only at {trigger}, but was added."]
 
 
 def changed(**fields: object) -> Callable[[Made], object]:
@@ -267,38 +267,38 @@ BOTH_REQUESTS = [
 @pytest.mark.parametrize("trigger", ["viewer-request", "origin-request"])
 @pytest.mark.parametrize(("change", "sentence"), BOTH_REQUESTS)
 def test_requests(trigger: str, change: Callable[[Made], object], sentence: str) -> None:
-    result = given(trigger)
+    result = received(trigger)
     change(result)
-    sentences = found(trigger, result)
+    sentences = matches(trigger, result)
     assert len(sentences) == 1
     assert sentence in sentences[0]
 
 
 def test_the_longest_url_that_is_allowed() -> None:
-    result = given("viewer-request") | {"uri": "/" + "a" * 8187, "querystring": "x=1"}
-    assert found("viewer-request", result) == []
+    result = received("viewer-request") | {"uri": "/" + "a" * 8187, "querystring": "x=1"}
+    assert matches("viewer-request", result) == []
 
 
 def test_a_body_is_replaced_only_where_it_was_shown() -> None:
     event = event_of("viewer-request")
     del event["Records"][0]["cf"]["request"]["body"]
-    assert violations("viewer-request", event, given("viewer-request")) == [
+    assert violations("viewer-request", event, received("viewer-request")) == [
         "request.body can't be set: the trigger does not include the body."
     ]
 
 
 @pytest.mark.parametrize("size", [40 * 1024, 40 * 1024 + 1])
 def test_the_size_of_a_viewers_body(size: int) -> None:
-    result = given("viewer-request")
+    result = received("viewer-request")
     result["body"] |= {"action": "replace", "data": base64.b64encode(bytes(size)).decode()}
-    assert bool(found("viewer-request", result)) is (size > 40 * 1024)
+    assert bool(matches("viewer-request", result)) is (size > 40 * 1024)
 
 
 def test_the_viewers_country_is_not_added_at_viewer_request() -> None:
     for trigger, expected in (("viewer-request", 1), ("origin-request", 0)):
-        result = given(trigger)
+        result = received(trigger)
         result["headers"]["cloudfront-viewer-country"] = header("DE")
-        assert len(found(trigger, result)) == expected
+        assert len(matches(trigger, result)) == expected
 
 
 @pytest.mark.parametrize(
@@ -316,14 +316,14 @@ def test_the_viewers_country_is_not_added_at_viewer_request() -> None:
     ],
 )
 def test_the_origin_of_a_request(origin: object, sentence: str) -> None:
-    sentences = found("origin-request", given("origin-request") | {"origin": origin})
+    sentences = matches("origin-request", received("origin-request") | {"origin": origin})
     assert len(sentences) == 1
     assert sentence in sentences[0]
 
 
 def test_no_origin_in_viewer_events() -> None:
     event = event_of("viewer-request")
-    assert violations("viewer-request", event, given("viewer-request") | {"origin": ORIGIN}) == [
+    assert violations("viewer-request", event, received("viewer-request") | {"origin": ORIGIN}) == [
         "request.origin is there in origin events only."
     ]
 
@@ -354,8 +354,8 @@ RESPONSES = [
 @pytest.mark.parametrize("trigger", ["viewer-request", "origin-request", "origin-response"])
 @pytest.mark.parametrize(("fields", "sentence"), RESPONSES)
 def test_responses(trigger: str, fields: Made, sentence: str) -> None:
-    base = given(trigger) if trigger == "origin-response" else {"status": "200"}
-    sentences = found(trigger, base | fields)
+    base = received(trigger) if trigger == "origin-response" else {"status": "200"}
+    sentences = matches(trigger, base | fields)
     assert len(sentences) == 1
     assert sentence in sentences[0]
 
@@ -363,9 +363,9 @@ def test_responses(trigger: str, fields: Made, sentence: str) -> None:
 @pytest.mark.parametrize(("trigger", "limit"), [("viewer-request", 40 * 1024), ("origin-request", 1024 * 1024)])
 def test_the_size_of_a_generated_response_counts_its_headers(trigger: str, limit: int) -> None:
     result: Made = {"status": "200", "headers": {"x-a": header("123")}, "body": "x" * (limit - 6)}
-    assert found(trigger, result) == []
+    assert matches(trigger, result) == []
     result["body"] += "x"
-    assert found(trigger, result) == [
+    assert matches(trigger, result) == [
         f"response.body is {limit - 5} bytes with 6 bytes of headers; at {trigger} {limit} are allowed."
     ]
 
@@ -373,7 +373,9 @@ def test_the_size_of_a_generated_response_counts_its_headers(trigger: str, limit
 @pytest.mark.parametrize("text", ["", "x"])
 @pytest.mark.parametrize("trigger", ["viewer-request", "origin-request"])
 def test_a_generated_204_has_no_body_at_all(trigger: str, text: str) -> None:
-    assert found(trigger, preflight_answer() | {"body": text}) == ["response.body has to be left out with status 204."]
+    assert matches(trigger, preflight_answer() | {"body": text}) == [
+        "response.body has to be left out with status 204."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -388,14 +390,14 @@ def test_a_generated_204_has_no_body_at_all(trigger: str, text: str) -> None:
     ],
 )
 def test_viewer_responses(fields: Made, sentence: str) -> None:
-    sentences = found("viewer-response", given("viewer-response") | fields)
+    sentences = matches("viewer-response", received("viewer-response") | fields)
     assert len(sentences) == 1
     assert sentence in sentences[0]
 
 
 def test_all_violations_are_told_at_once() -> None:
     result: Made = {"status": "99", "body": 1, "headers": {"X-A": [], "via": header("1")}, "more": 1}
-    assert found("viewer-request", result) == [
+    assert matches("viewer-request", result) == [
         "response.more is no field of a response.",
         "response.status is '99' instead of a number from 200 to 599.",
         "Header X-A in response.headers has to be written x-a (only `key` may have capitals).",

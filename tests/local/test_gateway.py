@@ -60,11 +60,11 @@ def shape(thing: Any, *open_ended: str) -> Any:
 def test_an_event_has_the_fields_of_the_project_s_samples(source: str) -> None:
     sample = json.loads((EVENTS / source / "get-allowed.json").read_text())
     request = HttpRequest("GET", "/api/orders", "a=1", (("host", "h"), ("cookie", "a=1"), ("user-agent", "t")))
-    made = shape(event_of(FORMS[source], request))
+    created = shape(event_of(FORMS[source], request))
     wanted = shape(sample)
     # The id of an API's deployment says nothing here.
     wanted["requestContext"].pop("deploymentId", None)
-    assert made == wanted
+    assert created == wanted
 
 
 @pytest.mark.parametrize("source", FORMS)
@@ -77,8 +77,8 @@ def test_the_library_reads_the_request_back_from_the_event(source: str) -> None:
     assert adapter.value("origin") == "https://app.example.com"
     assert {name.lower(): text for name, text in message.headers}["cookie"] == "a=1; b=2"
     assert adapter.value("x-forwarded-for") == "192.0.2.1, 127.0.0.1"
-    several = {"alb": "2", "http-api-2.0": "1,2", "function-url": "1,2"}
-    assert adapter.value("x-two") == several.get(source, "1, 2")
+    multiple = {"alb": "2", "http-api-2.0": "1,2", "function-url": "1,2"}
+    assert adapter.value("x-two") == multiple.get(source, "1, 2")
     queries = {
         "rest": "x=1&x=2&y=a%20b%26c&z=",
         "alb": "x=2&y=a%20b%26c&z=",
@@ -88,7 +88,7 @@ def test_the_library_reads_the_request_back_from_the_event(source: str) -> None:
 
 
 def test_what_the_events_differ_in() -> None:
-    rest, http, url, single, several = (event_of(form) for form in FORMS.values())
+    rest, http, url, single, multiple = (event_of(form) for form in FORMS.values())
     assert rest["headers"]["X-Two"] == "2"
     assert rest["multiValueHeaders"]["X-Two"] == ["1", "2"]
     assert rest["queryStringParameters"] == {"x": "2", "y": "a b&c", "z": ""}
@@ -106,8 +106,8 @@ def test_what_the_events_differ_in() -> None:
     assert (url["cookies"], url["headers"]["cookie"]) == (["a=1", "b=2"], "a=1; b=2")
 
     assert (single["headers"]["x-two"], single["queryStringParameters"]["x"]) == ("2", "2")
-    assert several["multiValueQueryStringParameters"] == {"x": ["1", "2"], "y": ["a%20b%26c"], "z": [""]}
-    assert "headers" not in several
+    assert multiple["multiValueQueryStringParameters"] == {"x": ["1", "2"], "y": ["a%20b%26c"], "z": [""]}
+    assert "headers" not in multiple
     assert "multiValueHeaders" not in single
     assert single["headers"]["x-forwarded-port"] == "8080"
 
@@ -116,9 +116,9 @@ def test_what_the_events_differ_in() -> None:
 def test_bytes_that_are_no_text_travel_as_base64(source: str) -> None:
     for kind in ("application/octet-stream", "text/plain"):
         request = HttpRequest("PUT", "/a", headers=(("content-type", kind),), body=b"\xff\x00")
-        found = parse_event(event_of(FORMS[source], request))
-        assert found is not None
-        assert (found.event["isBase64Encoded"], read_message(found).read_body()) == (True, b"\xff\x00")
+        matches = parse_event(event_of(FORMS[source], request))
+        assert matches is not None
+        assert (matches.event["isBase64Encoded"], read_message(matches).read_body()) == (True, b"\xff\x00")
 
 
 def test_a_load_balancer_takes_compressed_text_for_binary() -> None:
@@ -157,9 +157,9 @@ def test_an_answer_of_each_form() -> None:
 
 
 def test_repeated_headers_of_each_form() -> None:
-    several = {"statusCode": 200, "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"], "X-A": ["1", "2"]}}
+    multiple = {"statusCode": 200, "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"], "X-A": ["1", "2"]}}
     for source in ("rest", "alb-multi-value"):
-        headers = answered(source, several).response.headers
+        headers = answered(source, multiple).response.headers
         assert values(headers, "set-cookie") == ["a=1", "b=2"], source
         assert values(headers, "x-a") == ["1", "2"]
     two = {"statusCode": 200, "headers": {"X-A": "1"}, "cookies": ["a=1", "b=2"]}

@@ -83,7 +83,7 @@ class Broken:
 def test_a_mistake_of_the_local_edge_itself_is_a_500_and_told() -> None:
     from edgecors_local.edge_app import EdgeApp, line
 
-    told: list[str] = []
+    reported: list[str] = []
     sent: list[Any] = []
     incoming: Iterator[dict[str, Any]] = iter(
         [{"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.request", "body": b"b"}]
@@ -97,12 +97,12 @@ def test_a_mistake_of_the_local_edge_itself_is_a_500_and_told() -> None:
 
     def listener(request: HttpRequest, exchange: Exchange, seconds: float) -> None:
         assert request.body == b"ab"
-        told.append(line("broken", request, exchange, seconds))
+        reported.append(line("broken", request, exchange, seconds))
 
     scope = {"type": "http", "method": "POST", "raw_path": b"/x", "query_string": b"", "headers": []}
     asyncio.run(EdgeApp(Broken(), listener)(scope, receive, send))
     assert [message.get("status") for message in sent] == [500, None]
-    assert "RuntimeError: a mistake in the front" in told[0]
+    assert "RuntimeError: a mistake in the front" in reported[0]
 
 
 def test_the_line_says_the_way_and_each_decision_once() -> None:
@@ -138,19 +138,19 @@ class Slow:
 
 
 def test_events_at_once_get_containers_of_their_own_up_to_a_number() -> None:
-    made: list[Slow] = []
+    created: list[Slow] = []
 
     async def story() -> list[Invocation]:
         go = asyncio.Event()
 
         def make() -> Slow:
-            made.append(Slow(go))
-            return made[-1]
+            created.append(Slow(go))
+            return created[-1]
 
         containers = Containers(make, most=2)
         asked = [asyncio.create_task(containers({"n": number})) for number in range(5)]
         await asyncio.sleep(0)
-        assert [container.busy for container in made] == [True, True]
+        assert [container.busy for container in created] == [True, True]
         go.set()
         answers = [await task for task in asked]
         # The next one finds a free container.
@@ -160,5 +160,5 @@ def test_events_at_once_get_containers_of_their_own_up_to_a_number() -> None:
 
     answers = asyncio.run(story())
     assert [answer.result["n"] for answer in answers] == [0, 1, 2, 3, 4, 5]
-    assert (len(made), sum(container.events for container in made)) == (2, 6)
-    assert all(container.closed for container in made)
+    assert (len(created), sum(container.events for container in created)) == (2, 6)
+    assert all(container.closed for container in created)

@@ -83,8 +83,10 @@ def test_arguments_that_can_t_be_meant_are_told(arguments: list[str], sentence: 
 
 
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("moto", "uvicorn") else found(name))
+    matches = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in ("moto", "uvicorn") else matches(name)
+    )
     result = command()
     assert result.exit_code == 2
     assert result.stderr == (

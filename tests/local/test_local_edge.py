@@ -37,9 +37,9 @@ class Reply:
     @property
     def cors(self) -> dict[str, str]:
         """The CORS headers; each must be there once."""
-        found = {name: values for name, values in self.headers.items() if name.startswith("access-control-")}
-        assert all(len(values) == 1 for values in found.values()), found
-        return {name: values[0] for name, values in found.items()}
+        matches = {name: values for name, values in self.headers.items() if name.startswith("access-control-")}
+        assert all(len(values) == 1 for values in matches.values()), matches
+        return {name: values[0] for name, values in matches.items()}
 
 
 class Edge:
@@ -208,10 +208,10 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
         assert (await edge.preflight("/api/echo", REFUSED)).status == 403
         policy.write_text('{"rules": [{"allow_orgins": []}]}')
 
-        async def told() -> bool:
+        async def reported() -> bool:
             return any("The policy from before stays." in line for line in edge.said)
 
-        await edge.until(told, "the invalid file is reported")
+        await edge.until(reported, "the invalid file is reported")
         assert any("allow_orgins" in line for line in edge.said)
         assert (await edge.preflight("/api/echo", ALLOWED)).status == 204
         policy.write_text(document(REFUSED))
@@ -283,8 +283,8 @@ def test_the_gateway_behind_each_of_its_fronts(front: str) -> None:
         assert (echoed["method"], echoed["path"]) == ("PUT", "/api/echo/b%20c")
         assert echoed["query"] == {"rest-api": "x=%2F&x=1", "alb-single-value": "x=1"}.get(front, "x=%2f&x=1")
         assert ["cookie", "a=1; b=2"] in echoed["headers"]
-        several = await edge.ask("GET", "/api/cookies", ALLOWED)
-        assert len(several.headers["set-cookie"]) == 3
+        multiple = await edge.ask("GET", "/api/cookies", ALLOWED)
+        assert len(multiple.headers["set-cookie"]) == 3
         twice = await edge.ask("GET", "/api/own-cors/twice", ALLOWED)
         assert twice.cors["access-control-allow-origin"] == ALLOWED
         # Bytes that are no text come back as they were.

@@ -42,8 +42,8 @@ def seen(trials: Trials, method: str, target: str, origin: str | None, *answer: 
 
 
 def verdict(trials: Trials, origin: str, credentials: bool = False) -> tuple[Any, str]:
-    found = judged(POLICY, trials.of("1", origin), credentials)
-    return found["expected"], found["why"]
+    matches = judged(POLICY, trials.of("1", origin), credentials)
+    return matches["expected"], matches["why"]
 
 
 def test_the_policy_is_what_counts_and_not_what_was_sent() -> None:
@@ -145,9 +145,9 @@ def test_the_page_gets_all_its_parts(client: Client) -> None:
 
 
 def test_it_tells_what_the_edge_saw(client: Client) -> None:
-    told = client.get("/trial", params={"id": "1", "origin": APP, "credentials": "include"}).json()
-    assert told["expected"] is True
-    assert told["exchanges"][0]["sent"] == [["origin", APP]]
+    reported = client.get("/trial", params={"id": "1", "origin": APP, "credentials": "include"}).json()
+    assert reported["expected"] is True
+    assert reported["exchanges"][0]["sent"] == [["origin", APP]]
     assert client.get("/trial").json()["exchanges"] == []
 
 

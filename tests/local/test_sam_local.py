@@ -37,12 +37,12 @@ def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_derived_template_every_function_finds_the_store(derived: dict[str, Any]) -> None:
-    found = functions(derived)
-    assert found.keys() == {"EdgeFunction", "EdgeOriginFunction", "GatewayFunction", "GuardFunction"}
-    for properties in found.values():
+    matches = functions(derived)
+    assert matches.keys() == {"EdgeFunction", "EdgeOriginFunction", "GatewayFunction", "GuardFunction"}
+    for properties in matches.values():
         assert properties["Environment"]["Variables"]["AWS_ENDPOINT_URL_SSM"] == ENDPOINT
         assert properties["CodeUri"].startswith("/project/.aws-sam/build/")
-    guard = found["GuardFunction"]["Environment"]["Variables"]
+    guard = matches["GuardFunction"]["Environment"]["Variables"]
     assert (guard["AWS_ENDPOINT_URL"], guard["EDGECORS_TOPIC_ARN"]) == (ENDPOINT, TOPIC)
 
 
@@ -53,8 +53,8 @@ def test_derived_template_has_the_architecture_of_the_host(
     machine: str, architecture: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
-    found = functions(request.getfixturevalue("derived"))
-    assert {tuple(properties["Architectures"]) for properties in found.values()} == {(architecture,)}
+    matches = functions(request.getfixturevalue("derived"))
+    assert {tuple(properties["Architectures"]) for properties in matches.values()} == {(architecture,)}
 
 
 def test_derived_template_has_a_function_for_each_edge_setup(derived: dict[str, Any]) -> None:

@@ -16,10 +16,10 @@ every_lock = pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 
 def entries(lock: Path) -> dict[str, list[str]]:
     """Name -> versions (one project can have several, for different Pythons)."""
-    found: dict[str, list[str]] = {}
+    matches: dict[str, list[str]] = {}
     for name, version in re.findall(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", lock.read_text(), re.MULTILINE):
-        found.setdefault(name, []).append(version)
-    return found
+        matches.setdefault(name, []).append(version)
+    return matches
 
 
 @every_lock

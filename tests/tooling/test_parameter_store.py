@@ -11,8 +11,8 @@ NAME = "/edgecors/sites/shop"
 def test_a_parameter_is_written_changed_and_deleted(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "https://one.example", "StringList")
     parameter_store.put(NAME, "https://two.example", "StringList")
-    found = parameter_store.client.get_parameter(Name=NAME)["Parameter"]
-    assert (found["Value"], found["Type"], found["Version"]) == ("https://two.example", "StringList", 2)
+    matches = parameter_store.client.get_parameter(Name=NAME)["Parameter"]
+    assert (matches["Value"], matches["Type"], matches["Version"]) == ("https://two.example", "StringList", 2)
     parameter_store.delete(NAME)
     with pytest.raises(ClientError, match="ParameterNotFound"):
         parameter_store.client.get_parameter(Name=NAME)
@@ -55,12 +55,12 @@ def test_a_wrong_signature_is_refused(parameter_store: ParameterStoreServer, cha
 
 def test_temporary_credentials_need_their_token(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "x")
-    given = parameter_store.temporary_credentials()
-    assert given.session_token
-    client = parameter_store.client_in("us-east-1", given)
+    received = parameter_store.temporary_credentials()
+    assert received.session_token
+    client = parameter_store.client_in("us-east-1", received)
     assert client.get_parameter(Name=NAME)["Parameter"]["Value"] == "x"
     for token in (None, "wrong"):
-        other = Credentials(given.access_key, given.secret_key, token)
+        other = Credentials(received.access_key, received.secret_key, token)
         with pytest.raises(ClientError, match=r"UnrecognizedClient|InvalidClientTokenId"):
             parameter_store.client_in("us-east-1", other).get_parameter(Name=NAME)
 
