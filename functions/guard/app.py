@@ -8,7 +8,12 @@ It handles "Parameter Store Change" events of the home Region, its own queue of 
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
+
+if os.environ.get("EDGECORS_KEY_VALUE_STORES"):
+    # botocore imports awscrt where it finds it. That takes memory, and only KeyValueStores need it.
+    sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "native", os.uname().machine))
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, SQSEvent

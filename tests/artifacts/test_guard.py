@@ -42,11 +42,9 @@ def world(parameter_store: ParameterStoreServer) -> Iterator[World]:
 
 
 @pytest.fixture
-def function(
-    world: World, parameter_store: ParameterStoreServer, runtime_emulator: Path, built: Path
-) -> Iterator[LambdaRuntime]:
+def environment(world: World, parameter_store: ParameterStoreServer) -> dict[str, str]:
     role = parameter_store.temporary_credentials(ALLOWED)
-    environment = {
+    return {
         **parameter_store.environment(credentials=role),
         "EDGECORS_ROOT": "/edgecors",
         "EDGECORS_REPLICA_REGIONS": ",".join(REPLICAS),
@@ -61,6 +59,10 @@ def function(
         "POWERTOOLS_METRICS_NAMESPACE": "edgecors",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
+
+
+@pytest.fixture
+def function(environment: dict[str, str], runtime_emulator: Path, built: Path) -> Iterator[LambdaRuntime]:
     with LambdaRuntime(built / "GuardFunction", environment=environment) as running:
         yield running
 
@@ -128,3 +130,20 @@ def test_guard_scheduled_check_repairs_replicas_and_publishes_metrics(world: Wor
     assert published["ReplicaDrift"] == 2
     # moto has no SEARCH expressions, so no Region's metrics could be read.
     assert published["RegionsUnchecked"] == len(EDGE_REGIONS)
+
+
+def test_guard_signs_requests_to_key_value_stores(
+    world: World, environment: dict[str, str], runtime_emulator: Path, built: Path
+) -> None:
+    """Their signatures need machine code. botocore puts the account before the endpoint's host, which has no address."""
+    arn = "arn:aws:cloudfront::123456789012:key-value-store/11112222-aaaa-bbbb-cccc-333344445555"
+    stores = {"EDGECORS_KEY_VALUE_STORES": f"shop={arn}"}
+    world.put(SHOP, GOOD)
+    with LambdaRuntime(built / "GuardFunction", environment=environment | stores) as function:
+        with pytest.raises(FunctionError) as raised:
+            function.invoke(sample("create"))
+        assert "update the store of shop: " in raised.value.payload["errorMessage"]
+        assert "EndpointConnectionError" in raised.value.payload["errorMessage"]
+    assert world.everywhere(SHOP) == [GOOD] * 3
+    for machine in ("aarch64", "x86_64"):
+        assert (built / "GuardFunction" / "native" / machine / "_awscrt.abi3.so").exists()
