@@ -135,7 +135,7 @@ def test_guard_scheduled_check_repairs_replicas_and_publishes_metrics(world: Wor
 def test_guard_signs_requests_to_key_value_stores(
     world: World, environment: dict[str, str], runtime_emulator: Path, built: Path
 ) -> None:
-    """Their signatures need machine code. botocore puts the account before the endpoint's host, which has no address."""
+    """Their signatures need machine code. With the account before it, the host of the endpoint has no address."""
     arn = "arn:aws:cloudfront::123456789012:key-value-store/11112222-aaaa-bbbb-cccc-333344445555"
     stores = {"EDGECORS_KEY_VALUE_STORES": f"shop={arn}"}
     world.put(SHOP, GOOD)
