@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgecors.decision import REASONS, Decision, Request, decide_actual, decide_preflight
+from edgecors.decision import METHOD_NOT_ALLOWED, REASONS, Decision, Request, decide_actual, decide_preflight
 from edgecors.document import PolicyError
 from edgecors.findings import Finding
 from edgecors.policy import Policy
@@ -54,6 +54,15 @@ class ExplainedAnswer:
     def meaning(self) -> str:
         """The reason in a sentence."""
         return REASONS[self.reason]
+
+    @property
+    def fault(self) -> str:
+        """What was refused, in a sentence; empty where no method or header was."""
+        if self.cause is None:
+            return ""
+        if self.reason == METHOD_NOT_ALLOWED:
+            return f"the method {self.cause} is not in allow_methods"
+        return f"the header {self.cause} is not in allow_headers"
 
     @property
     def outcome(self) -> str:

@@ -46,9 +46,20 @@ def find_near_misses(policy: Policy, source: PolicySource, rule: Rule | None, or
         for entry in entries:
             if entry.pattern is not None and (difference := _difference(asked, entry.pattern, origin)) is not None:
                 ranked.append((difference[0], NearMiss(entry.pattern.text, entry.location, difference[1])))
+        ranked += [(0, near) for near in _skipped(source, rule, asked)]
     ranked.sort(key=lambda pair: pair[0])
     misses = [near for _, near in ranked[:MAX_SHOWN]]
     return [*misses, *_other_rules(policy, source, rule, origin)][:MAX_SHOWN]
+
+
+def _skipped(source: PolicySource, rule: Rule | None, asked: Pattern) -> Iterator[NearMiss]:
+    """Entries that can't be read and have the origin's host, such as one without a scheme."""
+    for one in source.rules:
+        for grant in one.grants if rule is not None and one.index == rule.index else ():
+            for entry in source.entries(grant):
+                if entry.pattern is None and asked.host in entry.text.lower().split("/"):
+                    why = f"the entry is skipped, because it can't be read; write {asked.text}"
+                    yield NearMiss(entry.text, entry.location, why)
 
 
 def _entries(source: PolicySource, rule: int | None) -> Iterable[EntrySource]:

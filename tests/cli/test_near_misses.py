@@ -78,6 +78,7 @@ def test_a_skipped_entry_is_shown(edgecors: Command) -> None:
     assert ran.status == 1
     assert "entries[0]" in ran.out
     assert "origin-no-scheme" in ran.out
+    assert "the entry is skipped, because it can't be read; write https://web.example.com" in ran.out
     assert [f["code"] for f in edgecors.json("explain", "shop", "--origin", "null")["findings"]] == ["origin-no-scheme"]
 
 
@@ -98,6 +99,8 @@ def test_a_refused_preflight_names_its_cause(asked: dict[str, Any], cause: str |
     explanation = explained(json.dumps({"rules": [rule]}), "https://web.example.com", **asked)
     assert explanation.preflight is not None
     assert explanation.preflight.cause == cause
+    assert (cause or "") in explanation.preflight.fault
+    assert bool(explanation.preflight.fault) is (cause is not None)
 
 
 @pytest.mark.parametrize(

@@ -154,8 +154,8 @@ def _say_answer(out: Console, title: str, answer: ExplainedAnswer) -> None:
     line(out)
     style = "green" if answer.reason == "allowed" else "yellow"
     line(out, (title, "bold"), "  ", (answer.reason, style), f"  {answer.meaning}")
-    if answer.cause:
-        line(out, f"because of {answer.cause}", indent=2)
+    if answer.fault:
+        line(out, answer.fault, indent=2)
     if answer.rule is not None:
         entry = f", by {answer.entry} ({answer.entry_location})" if answer.entry else ""
         grant = f", grant {answer.grant}" if answer.grant else ""
