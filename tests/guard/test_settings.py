@@ -80,6 +80,7 @@ def test_settings_from_environment_reads_each_variable() -> None:
         "EDGECORS_INVALIDATION_QUEUE_URL": "https://queue",
         "EDGECORS_EDGE_LOG_GROUPS": "/edgecors/stack/edge,/aws/lambda/us-east-1.stack-edge",
         "EDGECORS_LOG_RETENTION_DAYS": "30",
+        "EDGECORS_KEY_VALUE_STORES": "E1=arn:aws:cloudfront::123456789012:key-value-store/a, E2=,=arn",
     }
     assert Settings.from_environment(environment) == Settings(
         region="us-east-1",
@@ -92,6 +93,7 @@ def test_settings_from_environment_reads_each_variable() -> None:
         later="https://queue",
         edge_log_groups=("/edgecors/stack/edge", "/aws/lambda/us-east-1.stack-edge"),
         log_retention_days=30,
+        key_value_stores={"E1": "arn:aws:cloudfront::123456789012:key-value-store/a"},
     )
 
 
