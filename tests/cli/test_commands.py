@@ -36,6 +36,13 @@ def test_from_an_empty_account_to_an_allowed_page(edgecors: Command) -> None:
     assert edgecors("lint").status == 0
 
 
+def test_the_session_in_the_readme_is_what_the_command_prints(edgecors: Command) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    session = readme.partition("```console\n$ edgecors allow ")[2].partition("```")[0]
+    arguments, _, output = session.partition("\n")
+    assert edgecors("allow", *arguments.split()).out == output
+
+
 def test_allowing_twice_changes_nothing(edgecors: Command) -> None:
     edgecors("allow", "shop", A)
     again = edgecors.json("allow", "shop", A, "https://A.example.com:443/")
