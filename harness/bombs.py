@@ -36,7 +36,7 @@ MAX_FINDINGS = 5 * 101
 """A hundred of each severity, and a count of the others."""
 MAX_FINDING = 1000
 """Characters of one finding as it is logged."""
-MAX_REQUEST = 0.005
+MAX_REQUEST = 0.01
 """Seconds of processor time for one request."""
 REQUESTS = 20
 
