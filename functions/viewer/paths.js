@@ -118,23 +118,25 @@ const REWRITINGS = [
   [/%C[01]%[89AB][0-9A-F]|%E0%[89][0-9A-F]%[89AB][0-9A-F]|%F0%8[0-9A-F](%[89AB][0-9A-F]){2}/g, codePoint]
 ];
 
-// The forms that one step each makes of a form.
-function rewrite(form) {
+// Add the forms that one step each makes of a form, until `add` says that there are too many: true then.
+function rewrite(form, add) {
   const hasEscapes = form.indexOf('%') >= 0;
   const steps = hasEscapes ? REWRITINGS : REWRITINGS.slice(0, 4);
   const removed = removeDotSegments(form);
-  const next = steps.map((step) => form.replace(step[0], step[1]));
   // As Tomcat does: dot segments at the end leave no slash behind.
-  next.push(removed, /\/\.\.?(?![\s\S])/.test(form) ? removed.slice(0, -1) || '/' : removed);
-  if (hasEscapes) {
-    next.push(form.indexOf('%25') < 0 ? form : decodeEscapes(form.replace(/%25/g, '%')));
+  const withoutSlash = /\/\.\.?(?![\s\S])/.test(form) ? removed.slice(0, -1) || '/' : removed;
+  return (
+    add(removed) ||
+    add(withoutSlash) ||
+    steps.some((step) => add(form.replace(step[0], step[1]))) ||
+    (form.indexOf('%25') >= 0 && add(decodeEscapes(form.replace(/%25/g, '%')))) ||
     // As Jetty does: one byte that is not UTF-8 makes the whole path Latin-1.
-    if (form.search(BYTE) >= 0) {
-      const text = form.replace(/\x01(\w{2,})\x02/g, (_, code) => encodeURIComponent(String.fromCodePoint(parseInt(code, 16))));
-      next.push(text.replace(BYTE, codePoint));
-    }
-  }
-  return next;
+    (hasEscapes && form.search(BYTE) >= 0 && add(form.replace(/\x01(\w{2,})\x02/g, utf8).replace(BYTE, codePoint)))
+  );
+}
+
+function utf8(_, code) {
+  return encodeURIComponent(String.fromCodePoint(parseInt(code, 16)));
 }
 
 // Every form of a path that an upstream may take it for. Undefined when the path may be about anything.
@@ -157,15 +159,15 @@ function readings(path) {
       forms.push(form);
       length += form.replace(/\x01\w*/g, '').length;
     }
+    return length > 4096 || forms.length > 32;
   };
-  add(plain);
   // A decoded character must not complete a bad escape: %%32F is no slash for a server that decodes once.
-  add(decodeEscapes(text.replace(/%(?![0-9A-Fa-f]{2})/g, '%25')));
-  for (let i = 0; i < forms.length; i++) {
-    if (length > 4096 || forms.length > 32) {
-      return;
-    }
-    rewrite(forms[i]).forEach(add);
+  let isTooMuch = add(plain) || add(decodeEscapes(text.replace(/%(?![0-9A-Fa-f]{2})/g, '%25')));
+  for (let i = 0; i < forms.length && !isTooMuch; i++) {
+    isTooMuch = rewrite(forms[i], add);
+  }
+  if (isTooMuch) {
+    return;
   }
   return forms.map((form) => fromAscii(removeDotSegments(form)));
 }
