@@ -304,6 +304,16 @@ def test_history_diff_and_rollback(edgecors: Command) -> None:
     assert "version 1 to 4" in edgecors("diff", "shop", "1").out
 
 
+def test_rollback_is_not_stopped_by_an_unsafe_list_that_both_versions_name(edgecors: Command) -> None:
+    edgecors.put("lists/partners", "https://*.github.io")
+    rule = {"allow_origins": [A, "@partners"], "allow_credentials": True}
+    edgecors.put("sites/shop", policy(rule))
+    edgecors.put("sites/shop", policy({**rule, "max_age": 5}))
+    assert edgecors("rollback", "shop", "1", "--yes").status == 0
+    edgecors.put("sites/shop", A)
+    assert edgecors("rollback", "shop", "1", "--yes").status == 1
+
+
 def test_plan_and_apply(edgecors: Command, tmp_path: Path) -> None:
     edgecors.put("sites/shop", A)
     edgecors.put("sites/other", "@partners")
