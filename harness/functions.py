@@ -160,6 +160,8 @@ LIMITS = (
     Limits(value_bytes=600, inline_patterns=40, reads=1000),
     Limits(value_bytes=600, reserved=600, reads=1000),
     Limits(reserved=1024, inline_patterns=0, reads=1000),
+    Limits(inline_patterns=0, reads=1000, prefer_buckets=True),
+    Limits(value_bytes=600, reads=1000, prefer_buckets=True),
 )
 """With smaller values policies take more parts, and more sets of origins go to buckets."""
 

@@ -60,12 +60,14 @@ class Limits:
         reserved: bytes of a pointer beside the policy.
         inline_patterns: bytes of a set's patterns that stay in the policy, so that no bucket is read for them.
         reads: keys that one request may need. Each costs compute time, of which AWS does not publish the limit.
+        prefer_buckets: whether every set of origins goes to buckets, even where that costs reads.
     """
 
     value_bytes: int = MAX_VALUE_BYTES
     reserved: int = 64
     inline_patterns: int = 256
     reads: int = 16
+    prefer_buckets: bool = False
 
     def fits_pointer(self, size: int) -> bool:
         """Whether a policy of this size fits its pointer."""
@@ -207,7 +209,7 @@ class _Body:
             size -= self.sets[number].saving * self._uses[number]
             depths |= self.sets[number].depths
             reads = self._reads(size + 3 * len(depths) + 8, depths)
-            if reads < best.reads:
+            if reads < best.reads or self._limits.prefer_buckets:
                 best = _Layout(tuple(order[: position + 1]), reads)
         return best
 
