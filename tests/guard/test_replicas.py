@@ -109,6 +109,13 @@ def test_replicas_failing_region_does_not_stop_the_others(world: World, monkeypa
     assert metrics_of(guard)["ReplicationFailures"] == 1
 
 
+def test_replicas_invalid_region_does_not_stop_the_others(world: World) -> None:
+    guard = world.guard(replicas=("eu west 1", *REPLICAS))
+    with pytest.raises(Unfinished, match=r"copy to eu west 1: .*InvalidRegionError"):
+        guard.handle_change(world.put(SHOP, GOOD))
+    assert world.everywhere(SHOP) == [GOOD] * 3
+
+
 def test_replicas_failing_topic_does_not_stop_the_others(world: World) -> None:
     guard = world.guard(topic="arn:aws:sns:us-east-1:123456789012:nobody", auto_revert=True)
     guard.handle_change(world.put(SHOP, GOOD))

@@ -156,13 +156,31 @@ def test_store_invalid_list_serves_its_last_good_version(world: World, guard: Gu
     assert served(store) == expected(f"@partners {NEW}", partners=GOOD)
 
 
-def test_store_list_under_another_key_concerns_its_entries_only(world: World, guard: Guard, store: Store) -> None:
+@pytest.mark.parametrize("code", ["AccessDeniedException", "InvalidKeyId", "KMSInvalidStateException"])
+def test_store_list_under_another_key_concerns_its_entries_only(
+    world: World, guard: Guard, store: Store, code: str
+) -> None:
+    """The list's owner may use a key that the guard may not use, or disable it."""
     world.put(PARTNERS, GOOD, Type="SecureString")
     guard.handle_change(world.put(SITE, "@partners https://removed.example.com"))
     world.lock(PARTNERS)
+    world.lock_code = code
     world.now += 100
     guard.handle_change(world.put(SITE, f"@partners {NEW}"))
     assert served(store) == expected(f"@partners {NEW}", partners="")
+
+
+def test_store_list_that_can_not_be_read_for_now_is_waited_for(world: World, guard: Guard, store: Store) -> None:
+    """A list's origins do not disappear because of a throttled read."""
+    world.put(PARTNERS, GOOD, Type="SecureString")
+    guard.handle_change(world.put(SITE, "@partners"))
+    world.lock(PARTNERS)
+    world.lock_code = "ThrottlingException"
+    world.now += 100
+    event = world.put(SITE, f"@partners {NEW}")
+    with pytest.raises(Unfinished, match="ThrottlingException"):
+        guard.handle_change(event)
+    assert served(store) == expected("@partners", partners=GOOD)
 
 
 def test_store_list_that_is_too_large_concerns_its_entries_only(world: World, guard: Guard, store: Store) -> None:

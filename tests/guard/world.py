@@ -137,6 +137,7 @@ class World:
         self.later = QueueDouble()
         self.cloudwatch = {region: CloudWatchDouble() for region in EDGE_REGIONS}
         self.locked: set[str] = set()
+        self.lock_code = "AccessDeniedException"
         self._log = io.StringIO()
         self._guards = 0
         self._ssm: dict[str, SSMClient] = {}
@@ -182,7 +183,7 @@ class World:
         # moto keeps no keys; what it did not decrypt starts with kms:.
         items = [*parsed.get("Parameters", ()), *([parsed["Parameter"]] if "Parameter" in parsed else ())]
         if any(item["Name"] in self.locked and not item["Value"].startswith("kms:") for item in items):
-            error = {"Error": {"Code": "AccessDeniedException", "Message": "The ciphertext refers to a key"}}
+            error = {"Error": {"Code": self.lock_code, "Message": "The ciphertext refers to a key"}}
             raise ClientError(error, model.name)  # type: ignore[arg-type]
 
     def ssm(self, region: str = HOME) -> SSMClient:

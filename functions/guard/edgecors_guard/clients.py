@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from edgecors_admin.errors import AwsError
 from edgecors_admin.parameter_store import Parameters
 
 if TYPE_CHECKING:
@@ -34,7 +36,11 @@ class Clients:
         with self._lock:
             key = (service, region)
             if key not in self._regional:
-                self._regional[key] = self._session.client(service, region_name=region, config=CONFIG)
+                try:
+                    self._regional[key] = self._session.client(service, region_name=region, config=CONFIG)
+                except BotoCoreError as error:
+                    # Such as a Region's name that can't be one.
+                    raise AwsError(f"There is no client for {region!r}: {error}", type(error).__name__) from error
             return self._regional[key]
 
     def parameters(self, region: str) -> Parameters:

@@ -244,8 +244,8 @@ class _ChangeRun:
         """Make the replicas have this version; or nothing, for None."""
         name = self._change.name
         for region in self._settings.replicas:
-            replica = self._guard.clients.parameters(region)
             with self._part(f"copy to {region}", count="ReplicationFailures"):
+                replica = self._guard.clients.parameters(region)
                 if replica.delete(name) if good is None else replicas.copy_to(replica, good):
                     self._guard.count("Replicated")
                     self._log.info("replicated", parameter=name, version=good and good.version, replica=region)

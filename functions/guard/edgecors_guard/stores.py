@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from edgecors.allowlist import Allowlist, read_list
 from edgecors.document import load_policy, read_document
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import AwsError, NotPermittedError
+from edgecors_admin.errors import AwsError
 from edgecors_admin.key_value_store import CompiledPolicy, PolicyTooLargeError, compile_policy, pointer_keys
 from edgecors_admin.store_client import KeyValueStore, StoreConflictError
 from edgecors_admin.store_plan import StorePlan, read_pointer
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from edgecors_admin.parameter_store import Kind, Stored
 
     from .home import HomeParameters
+
+
+_UNREADABLE = ("AccessDeniedException", "InvalidKeyId", "KMSInvalidStateException", "NotFoundException")
+"""Error codes for a SecureString whose key the guard may not use, or whose key is disabled or deleted."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,10 @@ def _read_list(home: HomeParameters, name: str) -> Allowlist | None:
     """A list's entries, of its last good version where the current one is invalid; None for no such list."""
     try:
         _, list_ = _good(home, "lists", name)
-    except NotPermittedError:
-        return None  # under a key that the guard may not use
+    except AwsError as error:
+        if error.summary.rpartition(": ")[2] in _UNREADABLE:
+            return None
+        raise
     return None if list_ is None else read_list(name, list_.value)
 
 
