@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from edgecors_local.javascript import find_engine
 from edgecors_local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER, DEMO_POLICY
+from edgecors_local.server import FUNCTIONS
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.edge import EdgeProcess
@@ -95,6 +97,8 @@ def edges(parameter_store_server: ParameterStoreServer) -> Iterator[Callable[...
     with ExitStack() as stack:
 
         def edge(*arguments: str, site: str = "demo") -> EdgeProcess:
+            if FUNCTIONS in arguments:
+                require(find_engine("njs"), "njs is not installed (Debian and Ubuntu: apt install njs)")
             key = (*arguments, "--site", site)
             if key not in running:
                 running[key] = stack.enter_context(EdgeProcess(*key, environment=environment))
