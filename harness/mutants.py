@@ -311,7 +311,7 @@ def tests(module: str) -> tuple[list[str], list[str]]:
     """The test files that are about the engine: first those that know this module best."""
     first: list[str] = []
     others: list[str] = []
-    for path in sorted((ROOT / "tests" / "library").glob("test_*.py")):
+    for path in sorted((ROOT / "tests" / "unit").glob("test_*.py")):
         name = path.stem.removeprefix("test_")
         if not name.startswith(ELSEWHERE):
             (first if name.startswith(BEST[module]) else others).append(str(path))

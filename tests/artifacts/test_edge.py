@@ -16,7 +16,7 @@ from edgecors_local.ports import free_port
 
 from harness.lambda_runtime import LambdaRuntime, lambda_python
 from harness.wait import wait_until
-from tests.edge.support import (
+from tests.functions.edge.support import (
     ORIGIN_REQUEST,
     ORIGIN_RESPONSE,
     SETUPS,
@@ -27,7 +27,7 @@ from tests.edge.support import (
     plain,
     preflight,
 )
-from tests.edge.test_samples import POLICY, SAMPLES, expected, read
+from tests.functions.edge.test_samples import POLICY, SAMPLES, expected, read
 from tests.support.parameter_store import ParameterStoreServer
 
 pytestmark = pytest.mark.artifact

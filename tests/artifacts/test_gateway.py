@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.lambda_runtime import LambdaRuntime
-from tests.events_api.make import APP, EVIL, HTTP_2, REST, SOURCES, make_event, preflight, read_response
-from tests.gateway.spy import Spy
+from tests.events.make import APP, EVIL, HTTP_2, REST, SOURCES, make_event, preflight, read_response
+from tests.functions.gateway.spy import Spy
 from tests.support.parameter_store import ParameterStoreServer
 
 pytestmark = pytest.mark.artifact

@@ -9,7 +9,7 @@ import pytest
 from edgecors_admin.regions import EDGE_REGIONS
 
 from harness.lambda_runtime import FunctionError, LambdaRuntime
-from tests.guard.world import BAD, GOOD, REPLICAS, SHOP, World
+from tests.functions.guard.world import BAD, GOOD, REPLICAS, SHOP, World
 from tests.support.parameter_store import ParameterStoreServer
 
 pytestmark = pytest.mark.artifact

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from edgecors_local.containers import HostAddress
 
-from tests.edge.support import SETUPS
-from tests.edge.test_samples import SAMPLES, expected, read
-from tests.events_api.make import APP, EVIL, SOURCES, read_response
-from tests.events_api.test_samples import SAMPLES as GATEWAY_SAMPLES
-from tests.gateway.spy import Spy
+from tests.events.make import APP, EVIL, SOURCES, read_response
+from tests.events.test_samples import SAMPLES as GATEWAY_SAMPLES
+from tests.functions.edge.support import SETUPS
+from tests.functions.edge.test_samples import SAMPLES, expected, read
+from tests.functions.gateway.spy import Spy
 from tests.sam_local.conftest import ENVIRONMENT, ROOT, TEMPLATES, Prepared, SamServer, prepared, sam_server
 
 pytestmark = pytest.mark.container

@@ -1,0 +1,44 @@
+"""Packed values."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import zlib
+
+import pytest
+from edgecors.packing import unpack
+
+from tests.unit.cases import APP
+
+
+def packed(data: bytes) -> str:
+    return "gz:" + base64.b64encode(data).decode()
+
+
+def test_unpack_of_more_than_four_mebibytes_is_refused() -> None:
+    def packed(length: int) -> str:
+        return "gz:" + base64.b64encode(gzip.compress(b" " * length, 1)).decode()
+
+    assert len(unpack(packed(4_194_304))) == 4_194_304
+    with pytest.raises(ValueError, match="too large"):
+        unpack(packed(4_194_305))
+
+
+def test_unpack_of_anything_but_base64_of_gzip_is_refused() -> None:
+    text = packed(gzip.compress(APP.encode()))
+    assert unpack(text) == APP
+    for wrong in (text[:9] + "!" + text[9:], text[:9] + "-" + text[9:], packed(zlib.compress(APP.encode()))):
+        with pytest.raises(ValueError, match="not base64 of gzip"):
+            unpack(wrong)
+
+
+def test_unpack_of_text_that_repeats_after_a_whole_window_returns_it() -> None:
+    # The longest distance that gzip knows is 32 KiB; half of that window would not be enough.
+    piece = "".join(f"https://a{number:x}.example " for number in range(1300))
+    assert 20_000 < len(piece) < 32_000
+    assert unpack(packed(gzip.compress((piece * 2).encode(), 9))) == piece * 2
+
+
+def test_unpack_drops_a_byte_order_mark_inside_the_packed_text() -> None:
+    assert unpack(packed(gzip.compress(f"\ufeff{APP}".encode()))) == APP
