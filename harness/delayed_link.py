@@ -34,7 +34,7 @@ from edgecors.store import DEADLINE_COLD, OVERDUE, WAIT, store_from_environment
 from edgecors.telemetry import Telemetry
 
 from harness import peers
-from harness.latency import APP, CONNECTIONS, HANDSHAKE_CPU, REVOKED, ROUND_TRIPS, Case, Outcome, policy
+from harness.latency_cases import APP, CONNECTIONS, HANDSHAKE_CPU, REVOKED, ROUND_TRIPS, Case, Outcome, policy
 from harness.summary import Summary
 
 HERE = "198.18.0.1"

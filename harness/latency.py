@@ -11,81 +11,29 @@ policy at most 300 ms, once in a refresh time, unless the policy is more than tw
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from random import Random
 
 from edgecors.store import DEADLINE_COLD, DEADLINE_WARM, OVERDUE, WAIT, PolicyStore
 from edgecors.telemetry import Telemetry
 
+from harness import delayed_link
+from harness.latency_cases import (
+    APP,
+    CONNECTIONS,
+    CYCLES,
+    HANDSHAKE_CPU,
+    MOST_REQUESTS,
+    REVOKED,
+    ROUND_TRIPS,
+    SITE,
+    Case,
+    Outcome,
+    policy,
+)
 from harness.simulated_network import NEVER, SimulatedClock, SimulatedRegion
 from harness.summary import Summary
-
-SITE = "shop"
-APP, REVOKED = "https://app.example.com", "https://revoked.example"
-IDLE = 5.0
-"""Idle seconds after which the other side closes: the least that AWS waits."""
-CONNECTIONS = {"kept": (NEVER, False), "closed": (IDLE, False), "lost": (IDLE, True)}
-"""What becomes of an idle connection: idle seconds after which it ends, and whether nobody hears of that."""
-HANDSHAKE_CPU = {"full": 0.003, "128 MB": 0.045}
-"""Seconds of a TLS handshake: of a whole core, and of 128/1769 of one."""
-CYCLES = 4
-"""Changes in one case: the requests meet them at different points of the refresh time."""
-MOST_REQUESTS = 100_000
-
-
-@dataclass(frozen=True)
-class Case:
-    """One container: its distance, its connection, its CPU, and how requests come.
-
-    Attributes:
-        interval: seconds between requests; the container is frozen meanwhile.
-        lists: lists that the policy names.
-        near: whether there is a near Region, which has no copy.
-        throttled: the share of reads that Parameter Store refuses.
-    """
-
-    round_trip: float
-    connection: str = "kept"
-    cpu: str = "full"
-    interval: float = 1.0
-    refresh: int = 60
-    lists: int = 0
-    near: bool = False
-    throttled: float = 0.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a case, in seconds.
-
-    Attributes:
-        first: from the first request until the first policy, as a visitor waits for it.
-        stale: from a change to the last request that used the old policy, at worst.
-        seen: from a change to the first request that used the new policy, at worst.
-        wait: the longest wait of a request while the policy was not overdue.
-        overdue_wait: the longest wait of any request with a policy.
-        pause: the shortest time between two requests that waited, while the policy was not overdue.
-        failures: failures in the log.
-        alarms: alarms in the log.
-    """
-
-    first: float
-    stale: float
-    seen: float
-    wait: float
-    overdue_wait: float
-    pause: float
-    failures: int
-    alarms: int
-
-
-def policy(origins: Iterable[str], refresh: int, lists: Iterable[str] = ()) -> str:
-    """A policy's document."""
-    rules = [{"allow_origins": [*origins, *(f"@{name}" for name in lists)]}]
-    return json.dumps({"version": 1, "refresh_seconds": refresh, "rules": rules})
 
 
 class _Simulation:
@@ -199,7 +147,6 @@ def violations(case: Case, outcome: Outcome) -> Iterator[str]:
         yield f"{outcome.failures} failures and {outcome.alarms} alarms in the log"
 
 
-ROUND_TRIPS = (0.0, 0.05, 0.11, 0.22, 0.3)
 INTERVALS = (0.1, 1.0, 5.0, 15.0, 30.0, 45.0, 59.0, 61.0, 90.0, 130.0, 600.0)
 
 
@@ -232,8 +179,6 @@ def run(seed: int, seconds: float) -> Summary:
     print("simulated, refresh time 60 s, frozen between requests 0.1 to 15 s apart, 0 to 25 lists\n")
     print_table(rows)
     _throttling(seed)
-    from harness import delayed_link
-
     if missing := delayed_link.missing():
         print(f"\nnot measured for real: {missing}")
     else:

@@ -5,7 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from edgecors_local.server import LocalPlan, local_edge
+from edgecors_local.plan import LocalPlan
+from edgecors_local.server import local_edge
 from playwright.async_api import async_playwright
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "playground.png"

@@ -187,7 +187,7 @@ class _Calculator:
         return Cost("layer", items | self.parameters(), note)
 
     def functions(self, *, with_edge: bool) -> Cost:
-        # viewer-request reads for every Origin, viewer-response for all that is no preflight.
+        # viewer-request reads for every Origin, viewer-response for all that is not a preflight.
         reads = (self.preflights + self.with_origin + self.actual) * self.traffic.key_reads
         items = {
             "requests": self.millions(self.traffic.requests + self.actual, "function-request"),

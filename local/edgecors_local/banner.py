@@ -16,7 +16,7 @@ from edgecors_local.parameter_store import (
 )
 
 if TYPE_CHECKING:
-    from edgecors_local.server import Running
+    from edgecors_local.plan import Running
 
 ALLOWED = "https://app.example.com"
 REFUSED = "https://evil.example"

@@ -10,7 +10,6 @@ import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,63 +26,14 @@ from edgecors_local.gateway import Gateway
 from edgecors_local.gateway_forms import form_of
 from edgecors_local.http import Exchange, HttpRequest
 from edgecors_local.invoke import Container, Containers, Handler, InProcess, Invoker, Say
+from edgecors_local.plan import CLOUDFRONT, FRONTS, FUNCTIONS, PAGE_PORT, STAGED, LocalPlan, Running
 from edgecors_local.playground.page import Setup, make_page
 from edgecors_local.playground.trials import Trials
 from edgecors_local.runtime import EmulatedContainer, Tools, artifact
 from edgecors_local.serving import AppServer, bind
 
-FUNCTIONS: Final = "cloudfront-functions"
-CLOUDFRONT: Final = ("cloudfront-viewer", "cloudfront-origin", FUNCTIONS)
-STAGED: Final = ("http-api", "rest-api")
-FRONTS: Final = (*CLOUDFRONT, *STAGED, "function-url", "alb", "alb-single-value")
-PAGE_PORT: Final = 8081
-"""Where the playground is, unless that is taken."""
 MOST_EMULATED: Final = 2
 """Emulators at once; each is a process of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalPlan:
-    """What was asked for. Where there is no ``upstream``, the demonstration's; where there is neither ``policy`` nor
-    ``site``, the demonstration's policy.
-    """
-
-    front: str = FRONTS[0]
-    port: int = 8080
-    upstream: str | None = None
-    policy: Path | None = None
-    site: str | None = None
-    template: Path | None = None
-    unkeyed: tuple[str, ...] = ()
-    """Headers left out of the cache key by mistake, to see what comes of it."""
-    stage: str | None = None
-    """The API's stage; None for the front's default."""
-    runtime: bool = False
-    """Whether built artifacts run in Lambda's runtime emulator, instead of the handler in this process."""
-    page_port: int | None = None
-    """The playground's port; None for `PAGE_PORT`, or any free one where that is taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A local edge that answers."""
-
-    plan: LocalPlan
-    port: int
-    front: Front
-    upstream_url: str
-    source: policy_source.Source
-    page_port: int
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://localhost:{self.port}"
-
-    @property
-    def page(self) -> str:
-        """The playground, on the origin that the demonstration's policy allows."""
-        return f"http://app.localhost:{self.page_port}/"
 
 
 def run(plan: LocalPlan, say: Say) -> None:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from edgecors_local.server import FRONTS
+from edgecors_local.plan import FRONTS
 
 from harness.wait import wait_until
 from tests.browser.edge import EdgeProcess

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from edgecors_admin.explain import Asked, explain_request
 from edgecors_local.parameter_store import DEMO_LIST, DEMO_POLICY
-from edgecors_local.server import FRONTS
+from edgecors_local.plan import FRONTS
 from playwright.sync_api import Page
 
 from tests.browser.edge import EdgeProcess

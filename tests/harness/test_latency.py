@@ -4,7 +4,8 @@ import pytest
 from edgecors import store
 
 from harness import latency
-from harness.latency import Case, simulate, violations
+from harness.latency import simulate, violations
+from harness.latency_cases import Case
 from harness.simulated_network import SimulatedRegion
 
 DISTANCES = (0.0, 0.11, 0.3)

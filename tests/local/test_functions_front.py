@@ -11,7 +11,8 @@ from edgecors_local.cloudfront_events import EmulatedDistribution, make_event, r
 from edgecors_local.functions_front import function_event, lambda_result
 from edgecors_local.http import HttpRequest, HttpResponse
 from edgecors_local.javascript import find_engine
-from edgecors_local.server import FUNCTIONS, LocalPlan, local_edge
+from edgecors_local.plan import FUNCTIONS, LocalPlan
+from edgecors_local.server import local_edge
 
 from tests.support.require import require
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from edgecors_local.errors import LocalError
 from edgecors_local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER
+from edgecors_local.plan import LocalPlan, Running
 from edgecors_local.ports import free_port
-from edgecors_local.server import LocalPlan, Running, local_edge
+from edgecors_local.server import local_edge
 
 from tests.support.parameter_store import ParameterStoreServer
 

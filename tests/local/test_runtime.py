@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from edgecors_local import runtime
 from edgecors_local.errors import LocalError
+from edgecors_local.plan import LocalPlan
 from edgecors_local.runtime import EmulatedContainer, Tools, artifact
-from edgecors_local.server import LocalPlan
 
 from tests.local.test_local_edge import ALLOWED, REFUSED, Edge, with_edge
 

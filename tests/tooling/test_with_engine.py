@@ -51,7 +51,7 @@ def test_running_engine_is_used(tools: Path) -> None:
 
 @AS_ROOT
 def test_started_engine_ends_with_the_command(tools: Path) -> None:
-    """The imitated engine listens as soon as its file is there, and removes it when it is told to end."""
+    """The imitated engine listens as soon as its file is there, and removes it when it is asked to end."""
     running = tools.parent / "running"
     imitate(tools, "docker", f"test -e {running}")
     imitate(

@@ -146,9 +146,3 @@ def _read_hcl(text: str) -> Any:
     from edgecors_admin.importing.hcl import read_hcl
 
     return read_hcl(text)
-
-
-def line_of(text: str, number: int) -> str:
-    """One line of a text, as it can stand in a message."""
-    lines = text.splitlines()
-    return shown(lines[number - 1].strip()) if 0 < number <= len(lines) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgecors_admin.errors import UsageError
+from edgecors_admin.importing.report import line_of
 
 MAX_HCL = 256 * 1024
 """Characters; the parser is slow, and its work grows with the nesting."""
@@ -69,8 +70,6 @@ def _check_lines(tree: Any, text: str) -> None:
 
 
 def _syntax_error(text: str, line: int | None, column: int | None, message: str) -> UsageError:
-    from edgecors_admin.importing.documents import line_of
-
     where = f"line {line}, column {column}" if line and line > 0 else "its end"
     shown_line = f": {line_of(text, line)}" if line and line > 0 else ""
     remedy = " Write each argument on a line of its own." if "one line" in message else ""

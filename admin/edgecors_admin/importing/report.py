@@ -95,3 +95,9 @@ def shortened(text: str) -> str:
     """Text of at most 80 ASCII characters without control characters."""
     text = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text[: MAX_SHOWN * 2])
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
+def line_of(text: str, number: int) -> str:
+    """One line of a text, as it can stand in a message."""
+    lines = text.splitlines()
+    return shown(lines[number - 1].strip()) if 0 < number <= len(lines) else ""

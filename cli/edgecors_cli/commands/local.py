@@ -77,7 +77,8 @@ def local(
     """
     _require_extra()
     from edgecors_local.errors import LocalError
-    from edgecors_local.server import LocalPlan, run
+    from edgecors_local.plan import LocalPlan
+    from edgecors_local.server import run
 
     if differences:
         _say_differences()
