@@ -142,3 +142,11 @@ def test_table_of_globs_is_true() -> None:
             assert all(paths.match(form) for form in readings(path) or ()), (glob, path)
         for path in others:
             assert not any(paths.match(form) for form in readings(path) or ()), (glob, path)
+
+
+def test_tests_that_the_security_page_names_exist() -> None:
+    names = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (DOCS / "security.md").read_text(encoding="utf-8"))
+    assert len(names) > 15
+    for path, test in names:
+        source = (DOCS.parent / path).read_text(encoding="utf-8")
+        assert f"def {test}" in source, (path, test)
