@@ -19,7 +19,7 @@ SOURCES := $(shell find layers admin functions -type f ! -path '*/__pycache__/*'
            $(wildcard template.yaml samconfig.toml requirements/guard.lock scripts/*.sh)
 ARGS ?=
 
-.PHONY: help run sam-local sam-local-test test check format build bench screenshot lock clean setup runtime soak fuzz mutants sbom
+.PHONY: help run sam-local sam-local-test test check format build package bench screenshot lock clean setup runtime soak fuzz mutants sbom
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where
 	$(BIN)/ruff check --fix .
 
 build: .aws-sam/.stamp build/functions/.stamp ## the artifacts that are deployed, in .aws-sam/build and build/functions
+
+package: build ## versioned zips with checksums in build/package, for deployment without SAM
+	$(BIN)/python scripts/package.py
 
 bench: .venv-bench/.stamp .venv-sam/.stamp build ## speed, size and memory beside the alternatives (ARGS="--quick", "--json FILE")
 	@PYTHONPATH=layers/edgecors:admin:cli:local .venv-bench/bin/python -m bench $(ARGS)

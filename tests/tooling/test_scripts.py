@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from harness.lambda_runtime import LambdaRuntime
+from scripts import package
 
 ROOT = Path(__file__).resolve().parents[2]
 FIND = ROOT / "scripts" / "find_python.sh"
@@ -117,3 +119,15 @@ def test_scripts_and_ci_can_be_run() -> None:
     for script in (*sorted((ROOT / "scripts").glob("*.sh")), ROOT / ".ci" / "run"):
         assert os.access(script, os.X_OK), script
         assert run("sh" if script.suffix else "bash", "-n", script).returncode == 0, script
+
+
+def test_package_of_the_same_artifacts_has_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    """Times and the order of files on the disk must not count."""
+    one, other = tmp_path / "one.zip", tmp_path / "other.zip"
+    package.pack(built / "EdgeFunction", one)
+    copy = tmp_path / "copy"
+    shutil.copytree(built / "EdgeFunction", copy)
+    package.pack(copy, other)
+    assert one.read_bytes() == other.read_bytes()
+    with zipfile.ZipFile(one) as archive:
+        assert "app.py" in archive.namelist()
