@@ -432,3 +432,88 @@ def test_stopwatch_shows_the_clock_that_went_further(clocks: Clocks) -> None:
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+# Steps that the system usually takes in another order.
+
+
+def test_open_of_an_open_connection_keeps_it() -> None:
+    with ScriptedServer(lambda peer: peer.answer(http(b"x"))) as server:
+        connection = HttpConnection(Endpoint(server.url))
+        assert connection.open(soon())
+        assert connection.open(soon())
+        assert exchange(connection) == b"x"
+        assert server.connections == 1
+        connection.close()
+
+
+def test_connect_that_completes_at_once_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect_at_once(sock: socket.socket, address: tuple[str, int]) -> int:
+        sock.setblocking(True)
+        sock.connect(address)
+        sock.setblocking(False)
+        return 0
+
+    class QuickSocket(socket.socket):
+        connect_ex = connect_at_once  # type: ignore[assignment]
+
+    with ScriptedServer(lambda peer: peer.answer(http(b"x"))) as server:
+        monkeypatch.setattr(socket, "socket", QuickSocket)
+        connection = HttpConnection(Endpoint(server.url))
+        assert exchange(connection) == b"x"
+        connection.close()
+
+
+def test_lookup_that_is_done_is_not_waited_for() -> None:
+    lookup = http1.Lookup("127.0.0.1", 80)
+    assert lookup.wait(LONG)
+    assert lookup.wait(LONG)
+    assert lookup.addresses()[0][4] == ("127.0.0.1", 80)
+
+
+class RacingClocks(Clocks):
+    """Time passes whenever somebody looks, until `step` is 0."""
+
+    step = 1.0
+
+    def monotonic(self) -> float:
+        self.monotonic_ahead += self.step
+        return super().monotonic()
+
+
+def test_poll_whose_time_is_over_after_a_wait_goes_on_in_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks, go_on, answered = RacingClocks(), threading.Event(), threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        assert go_on.wait(30)
+        peer.send(http(b"x"))
+        answered.set()
+
+    with ScriptedServer(script) as server:
+        connection = HttpConnection(Endpoint(server.url))
+        begin(connection)
+        assert connection.poll(soon(0.05)) is None
+        go_on.set()
+        assert answered.wait(30)
+        monkeypatch.setattr(http1, "time", clocks)
+        assert connection.poll(0) is None
+        clocks.step = 0.0
+        assert poll_until_answered(connection) == b"x"
+        assert server.connections == 1
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 2000, "interim"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 20_000, "chunks"),
+    ],
+)
+def test_response_of_too_many_parts_is_refused(answer: bytes, message: str) -> None:
+    with ScriptedServer(lambda peer: peer.answer(answer)) as server:
+        connection = HttpConnection(Endpoint(server.url))
+        with pytest.raises(ValueError, match=message):
+            exchange(connection)
+        connection.close()

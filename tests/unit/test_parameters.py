@@ -743,3 +743,22 @@ def test_roots_are_valid_for_more_than_a_year() -> None:
 def test_roots_are_used_for_amazons_hosts_only() -> None:
     for host, small in ((AMAZON, True), ("ssm.cn-north-1.amazonaws.com.cn", True), ("amazonaws.com.evil.io", False)):
         assert HttpConnection(Endpoint(f"https://{host}"))._small_roots is small
+
+
+def test_poll_without_credentials_yet_returns_nothing_and_goes_on() -> None:
+    go_on = threading.Event()
+
+    def hang(peer: Peer) -> None:
+        peer.request()
+        go_on.wait(30)
+
+    with ScriptedServer(hang) as endpoint:
+        client = ParameterReader(
+            "us-east-1",
+            environ={"AWS_CONTAINER_CREDENTIALS_FULL_URI": endpoint.url, "AWS_ENDPOINT_URL_SSM": "http://127.0.0.1:9"},
+        )
+        client.begin([NAME], LONG)
+        assert client.poll(soon(0.05)) is None
+        assert client.poll(soon(0.0)) is None
+        client.close()
+        go_on.set()

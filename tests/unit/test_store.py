@@ -1201,3 +1201,11 @@ def test_store_from_environment_unreachable_store_does_not_raise() -> None:
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
     environ = {"AWS_ENDPOINT_URL_SSM": endpoint, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     assert store_from_environment(Telemetry(lambda line: None), environ, connect=True).get(SITE) is None
+
+
+def test_get_with_a_clock_that_runs_backwards_ends_after_three_reads() -> None:
+    region = FakeRegion(shop=A)
+    now = iter(range(10**6, 0, -1))
+    store = PolicyStore([region], Telemetry(lambda line: None), clock=lambda: float(next(now)), jitter=lambda: 0.0)
+    assert store.get(SITE) is not None
+    assert 1 <= len(region.calls) <= 3
