@@ -447,6 +447,23 @@ def test_open_of_an_open_connection_keeps_it() -> None:
         connection.close()
 
 
+def test_open_whose_time_is_over_is_continued_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    with ScriptedServer(lambda peer: peer.answer(http(b"x"))) as server:
+
+        def look_up(host: bytes, port: int, **options: object) -> list[object]:
+            assert go_on.wait(30)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        connection = HttpConnection(Endpoint("http://store.example"))
+        assert not connection.open(0)
+        go_on.set()
+        assert connection.open(soon())
+        assert exchange(connection) == b"x"
+        connection.close()
+
+
 def test_connect_that_completes_at_once_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect_at_once(sock: socket.socket, address: tuple[str, int]) -> int:
         sock.setblocking(True)
