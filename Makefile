@@ -16,10 +16,10 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
 
 # What the artifacts are made of. Bytecode that a test run left behind is not part of it.
 SOURCES := $(shell find layers admin functions -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' 2>/dev/null) \
-           $(wildcard template.yaml samconfig.toml requirements/guard.lock scripts/*.sh)
+           $(wildcard template.yaml samconfig.toml requirements/guard.lock scripts/*.sh scripts/compile_artifact.py scripts/strip_artifact.py)
 ARGS ?=
 
-.PHONY: help run sam-local sam-local-test test check format build package bench screenshot lock clean setup runtime soak fuzz mutants sbom
+.PHONY: help run sam-local sam-local-test test check generate format build package bench screenshot lock clean setup runtime soak fuzz mutants sbom
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

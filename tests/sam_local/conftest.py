@@ -146,5 +146,6 @@ def sam_server(words: list[str], log: Path) -> Iterator[SamServer]:
         wait_until(listening, "`sam local` listens", seconds=60)
         yield SamServer(port, log)
     finally:
-        process.send_signal(signal.SIGINT)
+        # SIGINT is ignored in a background job of a shell.
+        process.terminate()
         process.wait(60)
