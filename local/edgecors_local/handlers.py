@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edgecors_local.behavior import Behavior, built_in, from_template
 from edgecors_local.errors import LocalError
 from edgecors_local.invoke import Handler, Say, on_decision
 
@@ -91,11 +90,3 @@ def _telemetry(say: Say) -> Telemetry:
             say(f"    {level.lower()}: {message}{f' ({details})' if details else ''}")
 
     return Ears()
-
-
-def edge_behavior(setup: str, template: Path | None) -> Behavior:
-    """The behaviour of a set-up: from the template given, else from the project's own, else the built-in one."""
-    if template is not None:
-        return from_template(template, setup)
-    own = PROJECT / "template.yaml"
-    return from_template(own, setup) if own.is_file() else built_in(setup)

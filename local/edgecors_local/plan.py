@@ -28,7 +28,6 @@ class LocalPlan:
     upstream: str | None = None
     policy: Path | None = None
     site: str | None = None
-    template: Path | None = None
     unkeyed: tuple[str, ...] = ()
     """Headers left out of the cache key by mistake, to see what comes of it."""
     stage: str | None = None

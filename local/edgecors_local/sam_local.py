@@ -24,7 +24,6 @@ from edgecors_local.handlers import PROJECT
 from edgecors_local.invoke import Say
 from edgecors_local.parameter_store import REGION, EmbeddedStore
 from edgecors_local.serving import AppServer, bind
-from edgecors_local.template import read_document
 
 SAMPLE_DISTRIBUTION: Final = "EDFDVBD6EXAMPLE"
 """The distribution of the samples in ``events/cloudfront``, whose id is the name of their site."""
@@ -104,9 +103,17 @@ def _write_templates(running: SamLocal, built: Path, topic: str) -> None:
     directory = PROJECT / running.templates
     directory.mkdir(parents=True, exist_ok=True)
     for name, other_api in APIS.items():
-        template = derived_template(read_document(built), built.parent, running.endpoint, running.upstream, topic)
+        template = derived_template(_read(built), built.parent, running.endpoint, running.upstream, topic)
         del template["Resources"][other_api]
         (directory / name).write_text(json.dumps(template, indent=1) + "\n", encoding="utf-8")
+
+
+def _read(built: Path) -> dict[str, Any]:
+    """The template that `sam build` wrote: YAML with functions in their long form."""
+    import yaml
+
+    document: dict[str, Any] = yaml.safe_load(built.read_text(encoding="utf-8"))
+    return document
 
 
 def derived_template(

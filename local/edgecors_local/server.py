@@ -15,6 +15,7 @@ from typing import Final
 
 from edgecors_local import handlers, policy_source
 from edgecors_local.banner import banner
+from edgecors_local.behavior import deployed_behavior
 from edgecors_local.cloudfront import CloudFront
 from edgecors_local.cloudfront_events import EmulatedDistribution
 from edgecors_local.edge_app import EdgeApp, line
@@ -128,8 +129,8 @@ def _front(
         raise LocalError(f"--stage is for APIs: --front {' or --front '.join(STAGED)}.", 2)
     if plan.front in CLOUDFRONT:
         return _cloudfront(plan, source, upstream_url, handler, say, stack)
-    if plan.template is not None or plan.unkeyed:
-        raise LocalError(f"--template and --unkeyed are about CloudFront's cache; {plan.front} has none.", 2)
+    if plan.unkeyed:
+        raise LocalError(f"--unkeyed is about CloudFront's cache; {plan.front} has none.", 2)
     # An invalid address is reported before anything is sent there.
     Upstream(upstream_url)
     make: Callable[[], Container]
@@ -153,7 +154,7 @@ def _cloudfront(
 ) -> Front:
     # Lambda@Edge's triggers are those of the viewer set-up; the functions take two of them over.
     setup = "viewer" if plan.front == FUNCTIONS else plan.front.removeprefix("cloudfront-")
-    behavior = handlers.edge_behavior(setup, plan.template).unkeyed(plan.unkeyed)
+    behavior = deployed_behavior(setup).unkeyed(plan.unkeyed)
     upstream = Upstream(upstream_url)
     invoke: InProcess | Containers
     if plan.runtime:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from edgecors_local.behavior import EVERYTHING, NOTHING, TRIGGERS, Behavior, KeySelection, built_in
+from edgecors_local.behavior import EVERYTHING, NOTHING, TRIGGERS, Behavior, KeySelection, deployed_behavior
 from edgecors_local.cloudfront import CloudFront
 from edgecors_local.cloudfront_events import EmulatedDistribution
 from edgecors_local.forwarding import Upstream, UpstreamError
@@ -332,10 +332,10 @@ ALL_FORWARDED = NOTHING_FORWARDED | {
             | {"host": ["d.example"], "accept": ["text/html"], "accept-encoding": ["gzip"], "cookie": ["s=1"]},
             "x=1&y=2",
         ),
-        (built_in("viewer"), ALL_FORWARDED, "x=1&y=2"),
-        (built_in("origin"), ALL_FORWARDED, "x=1&y=2"),
+        (deployed_behavior("viewer"), ALL_FORWARDED, "x=1&y=2"),
+        (deployed_behavior("origin"), ALL_FORWARDED, "x=1&y=2"),
         (
-            replace(built_in("viewer"), forward_headers=EVERYTHING, key_encodings=()),
+            replace(deployed_behavior("viewer"), forward_headers=EVERYTHING, key_encodings=()),
             ALL_FORWARDED | {"host": ["d.example"], "accept-encoding": ["gzip, deflate, br"]},
             "x=1&y=2",
         ),
@@ -601,7 +601,7 @@ def allowed(exchanges: Iterable[Exchange]) -> list[str | None]:
 
 
 def test_poisoning_shows_with_the_wrong_key_and_not_with_the_right_one() -> None:
-    right = replace(built_in("origin"), default_ttl=60)
+    right = replace(deployed_behavior("origin"), default_ttl=60)
     requests = [with_origin(origin) for origin in ORIGINS]
     assert allowed(World(right, reflecting)(*requests)) == list(ORIGINS)
     assert allowed(World(right.unkeyed(["Origin"]), reflecting)(*requests)) == [ORIGINS[0]] * 2
@@ -609,7 +609,7 @@ def test_poisoning_shows_with_the_wrong_key_and_not_with_the_right_one() -> None
 
 def test_poisoning_shows_among_requests_at_once_even_where_nothing_is_kept() -> None:
     """Concurrent misses share one answer."""
-    right = built_in("origin")
+    right = deployed_behavior("origin")
     requests = [with_origin(origin) for origin in ORIGINS]
     assert allowed(World(right, reflecting).at_once(*requests)) == list(ORIGINS)
     fault = World(right.unkeyed(["Origin"]), reflecting)
@@ -619,7 +619,7 @@ def test_poisoning_shows_among_requests_at_once_even_where_nothing_is_kept() -> 
 
 
 def test_an_answer_that_forbids_caching_is_not_shared_among_requests_at_once() -> None:
-    fault = built_in("origin").unkeyed(["Origin"])
+    fault = deployed_behavior("origin").unkeyed(["Origin"])
     world = World(fault, reflecting, HttpResponse(200, (("Cache-Control", "no-store"),)))
     assert allowed(world.at_once(*(with_origin(origin) for origin in ORIGINS))) == list(ORIGINS)
 

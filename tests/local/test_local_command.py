@@ -63,13 +63,12 @@ def test_a_busy_port_is_named_with_the_option() -> None:
     ("arguments", "sentence"),
     [
         (["--upstream", "nonsense"], "'nonsense' is not a URL to forward to."),
-        (["--template", "/nowhere/template.yaml"], "/nowhere/template.yaml can't be read"),
         (["--policy", "p.json", "--site", "shop"], "give --policy or --site, not both"),
         (["--front", "carrier-pigeon"], "carrier-pigeon"),
         (["--front", "alb", "--stage", "live"], "--stage is for APIs: --front http-api or --front rest-api."),
         (
             ["--front", "alb", "--unkeyed", "Origin"],
-            "--template and --unkeyed are about CloudFront's cache; alb has none.",
+            "--unkeyed is about CloudFront's cache; alb has none.",
         ),
         (["--front", "alb", "--upstream", "nonsense"], "'nonsense' is not a URL to forward to."),
         (["--front", "alb", "--upstream", "http://h/a?b"], "it must end with the path, without query and fragment"),

@@ -12,8 +12,9 @@ from edgecors_local import sam_local
 from edgecors_local.containers import HostAddress, host_address
 from edgecors_local.errors import LocalError
 from edgecors_local.parameter_store import EmbeddedStore
-from edgecors_local.template import read_document
 from typer.testing import CliRunner
+
+from tests.template.document import read as read_template
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDPOINT, UPSTREAM, TOPIC = "http://172.17.0.1:4000", "http://172.17.0.1:5000", "arn:aws:sns:us-east-1:1:edgecors"
@@ -23,7 +24,7 @@ BRIDGE = [{"Subnet": "172.17.0.0/16"}]
 @pytest.fixture
 def derived() -> dict[str, Any]:
     """The derived template, from the project's own with the paths that `sam build` writes."""
-    built = read_document(ROOT / "template.yaml")
+    built = read_template(ROOT / "template.yaml")
     for name, resource in built["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = name
@@ -132,7 +133,7 @@ def test_command_without_a_container_engine_says_what_is_missing(
     assert "listen on 172.17.0.1 and give --upstream http://172.17.0.1:PORT" in message
 
 
-@pytest.mark.parametrize("option", ["--site=shop", "--policy=p.json", "--runtime", "--stage=live", "--template=t.yaml"])
+@pytest.mark.parametrize("option", ["--site=shop", "--policy=p.json", "--runtime", "--stage=live"])
 def test_command_with_an_option_of_the_local_edge_is_refused(option: str) -> None:
     code, message = sam(option)
     assert code == 2

@@ -43,10 +43,6 @@ def local(
         typer.Option(metavar="SITE", help="A site in Parameter Store, read with your own AWS settings."),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
-    template: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A CloudFormation template whose distribution says how to cache."),
-    ] = None,
     unkeyed: Annotated[
         list[str] | None,
         typer.Option(metavar="HEADER", help="Leave a header out of the cache key, to see what comes of that mistake."),
@@ -84,16 +80,14 @@ def local(
         _say_differences()
         return
     if sam:
-        if policy or site or template or unkeyed or stage or runtime:
+        if policy or site or unkeyed or stage or runtime:
             raise typer.BadParameter("--sam takes --upstream only")
         _sam(upstream)
         return
     if policy is not None and site is not None:
         raise typer.BadParameter("give --policy or --site, not both")
     try:
-        plan = LocalPlan(
-            front.value, port, upstream, policy, site, template, tuple(unkeyed or ()), stage, runtime, page_port
-        )
+        plan = LocalPlan(front.value, port, upstream, policy, site, tuple(unkeyed or ()), stage, runtime, page_port)
         run(plan, say)
     except LocalError as error:
         typer.echo(str(error), err=True)
