@@ -2,7 +2,7 @@
 # Builds a stand-in for Lambda's Python image from Debian trixie, whose Python is Lambda's 3.13 too, and loads it into the
 # running container engine under the name that `sam local` uses. For machines that can't pull from a registry, and for tests.
 #
-# The file system is cached in build/lambda-image; a change of this script or of requirements/image.lock makes a new one.
+# The file system is cached in build/lambda-image; a change of this script or of requirements/runtime.lock makes a new one.
 # Needs root, debootstrap, and a container engine that the `docker` command reaches. PYTHON (with pip) installs the packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ case "$(uname -m)" in
 esac
 name=public.ecr.aws/lambda/python:3.13-$architecture
 cache=build/lambda-image
-tarball=$cache/$(cat "$0" requirements/image.lock | sha256sum | cut -c1-16)-$architecture.tar
+tarball=$cache/$(cat "$0" requirements/runtime.lock | sha256sum | cut -c1-16)-$architecture.tar
 
 # The address of Debian's archive in the machine's own apt configuration; nothing where there is none.
 mirror() {
@@ -33,7 +33,7 @@ build() {
     "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-input --no-compile --no-deps --require-hashes \
         --only-binary :all: --python-version 3.13 --implementation cp \
         --platform "manylinux2014_$machine" --platform "manylinux_2_28_$machine" \
-        --target "$root/var/runtime" -r requirements/image.lock
+        --target "$root/var/runtime" -r requirements/runtime.lock
     cat >"$root/var/runtime/bootstrap" <<'BOOTSTRAP'
 #!/bin/sh
 export PYTHONPATH="/var/task:/opt/python:/var/runtime"

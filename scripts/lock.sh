@@ -1,25 +1,24 @@
 #!/bin/sh
-# Writes requirements/*.lock anew: one resolution for Python 3.11 to 3.14 on any system, with hashes and without the
-# address of any index. Called by `make lock`.
+# Writes requirements/*.lock anew, one for each dependency group of pyproject.toml: one resolution for Python 3.11 to 3.14
+# on any system, with hashes and without the address of any index. Called by `make lock`.
 set -eu
 : "${BIN:=.venv/bin}"
 
 compile() {
-    output=requirements/$1.lock
+    group=$1
     shift
     "$BIN/uv" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o "$output" "$@"
-    echo "$output"
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+        --group "$group" -o "requirements/$group.lock" "$@"
+    echo "requirements/$group.lock"
 }
 
-compile dev --extra local --extra terraform pyproject.toml requirements/dev.in
-# The SAM CLI pins much of what it uses: it lives apart.
-compile sam requirements/sam.in
-# What goes into artifacts is the version that was tested.
-compile runtime -c requirements/dev.lock requirements/runtime.in
-compile image -c requirements/dev.lock requirements/image.in
-compile guard -c requirements/dev.lock requirements/guard.in
-# The peers that `make bench` measures against live apart too; what they share with the tests is the same version.
-compile bench -c requirements/dev.lock requirements/bench.in
-# Fuzzing has an environment of its own: its packages are built for few Pythons.
-compile fuzz requirements/fuzz.in
+compile dev --extra local --extra terraform pyproject.toml
+compile sam
+# What goes into artifacts, and what they run with, is the version that was tested.
+compile runtime -c requirements/dev.lock
+compile guard -c requirements/dev.lock
+# The peers that `make bench` measures against: what they share with the tests is the same version.
+compile bench -c requirements/dev.lock
+# The fuzzer's packages are built for few Pythons.
+compile fuzz
