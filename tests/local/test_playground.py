@@ -128,7 +128,7 @@ def client() -> Client:
 def test_the_page_gets_all_its_parts(client: Client) -> None:
     page = client.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    for part in ("page.css", "page.js", "icon.svg"):
+    for part in ("style.css", "page.css", "page.js", "icon.svg"):
         assert f'"{part}"' in page.text
         assert client.get(f"/{part}").status_code == 200
     assert '"runner.js"' in client.get("/runner.html").text
@@ -151,7 +151,9 @@ def test_it_tells_what_the_edge_saw(client: Client) -> None:
     assert client.get("/trial").json()["exchanges"] == []
 
 
-@pytest.mark.parametrize("name", ["page.py", "__init__.py", "nothing.html", "..%2fserver.py", "%2e%2e/server.py"])
+@pytest.mark.parametrize(
+    "name", ["page.py", "files.py", "__init__.py", "nothing.html", "..%2fserver.py", "%2e%2e/server.py"]
+)
 def test_nothing_else_is_served(client: Client, name: str) -> None:
     assert client.get(f"/{name}").status_code == 404
 

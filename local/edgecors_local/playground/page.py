@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
@@ -15,17 +14,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from edgecors_local.playground.trials import Trials, judged
+from edgecors_local.web.files import package_file
 
 if TYPE_CHECKING:
     from edgecors.policy import Policy
 
-_TYPES: Final = {
-    "html": "text/html; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "json": "application/json",
-    "svg": "image/svg+xml",
-}
 # A page of somebody else's must not read from here through a name of its own that leads to this machine.
 _LOOPBACK: Final = re.compile(r"(?:[a-z0-9-]+\.)?localhost(?::[0-9]+)?|127\.0\.0\.1(?::[0-9]+)?|\[::1\](?::[0-9]+)?")
 
@@ -63,11 +56,7 @@ def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None])
 
     def file(request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
-        matches = resources.files(__package__).joinpath(name)
-        kind = _TYPES.get(name.rpartition(".")[2])
-        if kind is None or not matches.is_file():
-            return respond(request, PlainTextResponse("not found\n", 404))
-        return respond(request, Response(matches.read_bytes(), media_type=kind))
+        return respond(request, package_file(__package__, name))
 
     def reported(request: Request) -> Response:
         content = {
