@@ -5,12 +5,18 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import idna
 from edgecors.allowlist import is_name
 from edgecors.findings import ERROR
 from edgecors.origin import parse_origin, parse_pattern
+
+from edgecors_admin.errors import UsageError
+
+MAX_ERRORS = 200
+"""Entries that one error names."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,20 @@ def read_pasted(text: str) -> Pasted:
     if port and not pattern.port:
         notes.append("default port left out, as browsers do")
     return Pasted(text, pattern.text, tuple(notes))
+
+
+def read_all_pasted(texts: Iterable[str]) -> list[Pasted]:
+    """Read entries. Raises `UsageError` with one line for each that can't be read (at most `MAX_ERRORS`)."""
+    pasted, errors = [], []
+    for text in texts:
+        try:
+            pasted.append(read_pasted(text))
+        except ValueError as error:
+            errors.append(str(error))
+    if errors:
+        more = [f"... and {len(errors) - MAX_ERRORS} more."] if len(errors) > MAX_ERRORS else []
+        raise UsageError("\n".join([*errors[:MAX_ERRORS], *more]))
+    return pasted
 
 
 def _refuse_other_syntax(text: str, value: str) -> None:

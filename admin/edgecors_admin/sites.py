@@ -7,15 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from edgecors.allowlist import is_name
 from edgecors.document import PolicyError, read_document
 from edgecors.findings import Finding
 from edgecors.policy import Policy
 
-from edgecors_admin.errors import CommandError, NotPermittedError
+from edgecors_admin.errors import CommandError, NotPermittedError, UsageError
 from edgecors_admin.lint import lint
 from edgecors_admin.loading import load
 from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_admin.source_map import PolicySource, read_written
+
+_NAMES = "Names have letters, digits, '_', '.' and '-'."
 
 
 @dataclass(frozen=True)
@@ -113,3 +116,17 @@ def users_of(parameters: Parameters, name: str) -> dict[str, Stored]:
     """The sites whose policies name a list."""
     sites = parameters.below("sites")
     return {site: stored for site, stored in sites.items() if name in names_of_lists(stored.text)}
+
+
+def checked_site(name: str) -> str:
+    """The name. Raises `UsageError` when it is not a valid site name."""
+    if not is_name(name):
+        raise UsageError(f"{name!r} is not a valid site name. {_NAMES}")
+    return name
+
+
+def checked_target(target: str) -> str:
+    """``SITE`` or ``@LIST``. Raises `UsageError` when it is neither."""
+    if not is_name(target.removeprefix("@")):
+        raise UsageError(f"{target!r} is not a valid name. {_NAMES} A list has @ before its name.")
+    return target

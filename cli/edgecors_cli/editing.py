@@ -8,20 +8,17 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
-from edgecors.findings import ERROR, SKIPPED, Finding
-from edgecors_admin.access import AccessDifference, compare
 from edgecors_admin.allow import EditOutcome, RuleSelection
 from edgecors_admin.conditional_write import ChangeResult, change
 from edgecors_admin.edit import is_json
-from edgecors_admin.errors import CommandError, NotPermittedError, UsageError, ValueTooLargeError
-from edgecors_admin.lint import lint, lint_list
+from edgecors_admin.edit_review import EditReview, review_edit
+from edgecors_admin.errors import CommandError, UsageError, ValueTooLargeError
 from edgecors_admin.parameter_store import Parameters
-from edgecors_admin.pasted import Pasted, read_pasted, split_pasted
+from edgecors_admin.pasted import Pasted, read_all_pasted, split_pasted
 from edgecors_admin.policy_files import read_entries
-from edgecors_admin.sites import missing, names_of_lists, similar, users_of
+from edgecors_admin.sites import checked_target, missing, names_of_lists, similar
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import checked_target
 from edgecors_cli.context import Context
 from edgecors_cli.render import SHOWN, difference, findings, line, text_difference
 
@@ -37,9 +34,6 @@ GrantNumberOption = Annotated[int | None, typer.Option("--grant", metavar="N", h
 PathOption = Annotated[str | None, typer.Option("--path", metavar="PATH", help="The rule that decides for this path.")]
 HostOption = Annotated[str | None, typer.Option("--host", metavar="HOST", help="The rule that decides for this host.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")]
-
-RISKS = ("public-suffix", "insecure-origin", "null-origin", "allows-nobody")
-"""Codes of findings that a change is only made for after a question."""
 
 EditFunction = Callable[[str, tuple[str, ...], dict[str, str | None]], EditOutcome]
 
@@ -63,16 +57,7 @@ def read_origins(arguments: list[str] | None, file: str | None) -> list[Pasted]:
         texts += read_entries(file)
     if not texts:
         raise UsageError("No origins given. Write them as arguments, or use - or --from FILE.")
-    pasted, errors = [], []
-    for text in texts:
-        try:
-            pasted.append(read_pasted(text))
-        except ValueError as error:
-            errors.append(str(error))
-    if errors:
-        more = [f"... and {len(errors) - SHOWN} more."] if len(errors) > SHOWN else []
-        raise UsageError("\n".join([*errors[:SHOWN], *more]))
-    return pasted
+    return read_all_pasted(texts)
 
 
 class _DryRun(Exception):
@@ -93,9 +78,7 @@ class Editing:
     must_exist: bool = False
     create: bool = False
     outcome: EditOutcome = field(default_factory=lambda: EditOutcome(""))
-    new_findings: list[Finding] = field(default_factory=list)
-    differences: dict[str, AccessDifference] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    review: EditReview = field(default_factory=EditReview)
     before: str = ""
 
     @property
@@ -142,8 +125,8 @@ class Editing:
     def _agree(self, old: str, new: str) -> None:
         self.before = old
         self.context.progress.step(f"comparing access to {self.target}")
-        self._examine(old, new)
-        errors = [f for f in self.new_findings if f.severity in (ERROR, SKIPPED) and f.code != "list-missing"]
+        self.review = review_edit(self.parameters, self.target, old, new)
+        errors = self.review.errors
         if too_large := [f for f in errors if f.code == "too-large"]:
             raise ValueTooLargeError(f"{self.parameters.name_of(self.target)}: {too_large[0].message}.")
         if errors:
@@ -151,42 +134,12 @@ class Editing:
             raise CommandError("Nothing was written.")
         if self.dry_run:
             raise _DryRun
-        risks = [f for f in self.new_findings if f.code in RISKS]
+        risks = self.review.risks
         if risks and not self.yes:
             self._say_changes(self.context.out, old, new)
             findings(self.context.out, risks)
         if risks:
             self.context.confirm("Write it despite these findings?", yes=self.yes)
-
-    def _examine(self, old: str, new: str) -> None:
-        """What the linter reports for the new text but not for the old one, and who gains and who loses access."""
-        if not self.target.startswith("@"):
-            lists = self.parameters.get_lists(tuple(dict.fromkeys((*names_of_lists(old), *names_of_lists(new)))))
-            known = {(f.code, f.message) for f in lint(old, lists)} if old else set()
-            self.new_findings = [f for f in lint(new, lists) if (f.code, f.message) not in known]
-            self.differences = {self.target: compare(old or None, new, lists, lists)}
-            return
-        name, self.notes = self.target[1:], []
-        known = {(f.code, f.message) for f in lint_list(name, old)}
-        self.new_findings = [f for f in lint_list(name, new) if (f.code, f.message) not in known]
-        try:
-            self._examine_users(name, new)
-        except NotPermittedError as error:
-            # A team that may write its own list only: what is missing is who gains access where.
-            self.notes.append(f"the sites that use {self.target} were not looked at: {error}")
-
-    def _examine_users(self, name: str, new: str) -> None:
-        reported = set(self.new_findings)
-        for site, stored in users_of(self.parameters, name).items():
-            text = stored.text
-            before = self.parameters.get_lists(names_of_lists(text))
-            after = {**before, name: new}
-            self.differences[site] = compare(text, text, before, after)
-            known = {(f.code, f.message) for f in lint(text, before)}
-            for finding in lint(text, after):
-                if (finding.code, finding.message) not in known and finding not in reported:
-                    reported.add(finding)
-                    self.new_findings.append(finding)
 
     def _as_dict(self, name: str, result: ChangeResult | None) -> dict[str, Any]:
         after = result.after if result is not None else None
@@ -197,18 +150,18 @@ class Editing:
             self.verb: list(self.outcome.done),
             "others": [{"entry": entry, "why": why} for entry, why in self.outcome.others],
             "read_as": [{"given": p.received, "entry": p.entry, "notes": p.notes} for p in self.pasted],
-            "notes": [*(result.notes if result is not None else ()), *self.notes],
-            "access": {site: changes.as_dict() for site, changes in self.differences.items()},
-            "findings": [f.as_dict() for f in self.new_findings],
+            "notes": [*(result.notes if result is not None else ()), *self.review.notes],
+            "access": {site: changes.as_dict() for site, changes in self.review.access.items()},
+            "findings": [f.as_dict() for f in self.review.findings],
         }
 
     def _say(self, out: Console, name: str, result: ChangeResult | None) -> None:
         for pasted in [p for p in self.pasted if p.notes][:SHOWN]:
             line(out, f"{pasted.received} is {pasted.entry} ", (f"({'; '.join(pasted.notes)})", "dim"))
-        for note in (*(result.notes if result is not None else ()), *self.notes):
+        for note in (*(result.notes if result is not None else ()), *self.review.notes):
             line(out, ("note: ", "yellow"), note)
         self._say_changes(out, self.before, self.outcome.text)
-        findings(out, self.new_findings)
+        findings(out, self.review.findings)
         for entry, why in self.outcome.others[:SHOWN]:
             line(out, entry, (f"  {why}", "yellow"))
         if len(self.outcome.others) > SHOWN:
@@ -225,9 +178,9 @@ class Editing:
         if not self.outcome.done:
             return
         # The entries of a plain list say everything; in a document it matters where they went.
-        if is_json(new) or not self.differences:
+        if is_json(new) or not self.review.access:
             text_difference(out, old, new, indent=2)
-        for site, changes in self.differences.items():
+        for site, changes in self.review.access.items():
             if self.target.startswith("@"):
                 line(out, (f"site {site}", "bold"))
             difference(out, changes)

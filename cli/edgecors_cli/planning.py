@@ -8,9 +8,9 @@ import typer
 from edgecors_admin.lint import FINDINGS, has_errors
 from edgecors_admin.plan import PolicyPlan, make_plan
 from edgecors_admin.policy_files import read_policies
+from edgecors_admin.sites import checked_site
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import checked_site
 from edgecors_cli.context import Context
 from edgecors_cli.render import difference, findings, line, text_difference
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgecors.findings import ERROR, REPAIRED, SKIPPED, WARNING, Finding
-from edgecors_admin.edit import canonical, is_json
+from edgecors_admin.text_difference import text_difference_lines
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -24,8 +22,6 @@ UNFOLDED = 1000
 """Columns when the output is not a terminal: a program or a file gets each line whole."""
 SHOWN = 200
 """Lines of one kind that are printed for people. JSON has all of them."""
-MAX_COMPARED_LINES = 4000
-"""Lines that difflib compares in order; its time grows with their square."""
 _STYLES = {ERROR: "bold red", SKIPPED: "red", WARNING: "yellow", REPAIRED: "cyan"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -105,64 +101,6 @@ def text_difference(out: Console, old: str, new: str, indent: int = 0) -> None:
         style = {"+": "green", "-": "red"}.get(text[:1], "dim")
         line(out, (text, style), indent=indent)
     _say_rest(out, len(lines), "lines", indent)
-
-
-def text_difference_lines(old: str, new: str) -> list[str]:
-    """A unified difference without its head. JSON is formatted first, so that one long line shows what changed."""
-    before, after = _lines(old), _lines(new)
-    start = 0
-    shorter = min(len(before), len(after))
-    while start < shorter and before[start] == after[start]:
-        start += 1
-    end = 0
-    while end < shorter - start and before[-1 - end] == after[-1 - end]:
-        end += 1
-    if len(before) + len(after) - 2 * (start + end) <= MAX_COMPARED_LINES:
-        first, last = max(0, start - 2), max(0, end - 2)
-        middle = (before[first : len(before) - last], after[first : len(after) - last])
-        return list(difflib.unified_diff(*middle, lineterm="", n=2))[2:]
-    # Too many lines to align: what was removed and added, whatever the order.
-    removed, added = Counter(before), Counter(after)
-    return [
-        *(f"-{text}" for text in (removed - added).elements()),
-        *(f"+{text}" for text in (added - removed).elements()),
-    ]
-
-
-def changed_entries(old: str, new: str) -> tuple[int, int]:
-    """How many entries of allowlists a change adds and removes, wherever they are in the text."""
-    before, after = _entries(old), _entries(new)
-    return len(after - before), len(before - after)
-
-
-def _entries(text: str) -> set[str]:
-    if not is_json(text):
-        return {canonical(entry) for entry in text.replace(",", " ").split()}
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return set()
-    entries: set[str] = set()
-    pending = [data]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            origins = value.get("allow_origins", ())
-            texts = [origins] if isinstance(origins, str) else origins if isinstance(origins, list) else []
-            entries.update(canonical(text) for text in texts if isinstance(text, str))
-            pending += [value[key] for key in ("rules", "grants") if key in value]
-        elif isinstance(value, list):
-            pending += value
-    return entries
-
-
-def _lines(text: str) -> list[str]:
-    if not is_json(text):
-        return text.replace(",", " ").split()
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False).splitlines()
-    except (ValueError, RecursionError):
-        return text.splitlines()
 
 
 def table(out: Console, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

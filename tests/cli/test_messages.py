@@ -41,7 +41,7 @@ A, B = "https://a.example.com", "https://b.example.org"
         (("allow", "shp", A), 2, "--create"),
         (("allow", "@partner", A), 2, "Create @partner?"),
         (("rollback", "shop", "1"), 2, "--yes"),
-        (("explain", "shop", "--origin", " "), 2, "--origin is empty"),
+        (("explain", "shop", "--origin", " "), 2, "The origin is empty"),
         (("explain", "shop", "--origin", f"{A}, {B}"), 2, "several origins"),
         (("explain", "shop", "--origin", "https://*.example.com"), 2, "is a pattern"),
         (("explain", "shop", "--origin", A, "--file", "no.json"), 2, "no.json can't be read: No such file"),

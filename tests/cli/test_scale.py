@@ -11,7 +11,7 @@ from edgecors_admin.allow import RuleSelection, allow_in_list, allow_in_site, re
 from edgecors_admin.explain import Asked, explain_request
 from edgecors_admin.lint import lint, lint_list
 from edgecors_admin.policy_files import read_policy_text
-from edgecors_cli.render import changed_entries, text_difference_lines
+from edgecors_admin.text_difference import changed_entries, text_difference_lines
 
 _RUNS = count()
 SMALL, LARGE = 500, 2000

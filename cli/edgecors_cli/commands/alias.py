@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 from edgecors_admin.errors import CommandError
-from edgecors_admin.sites import missing
+from edgecors_admin.sites import checked_site, missing
 
-from edgecors_cli.commands.arguments import SiteName, checked_site
+from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, Yes, command
 from edgecors_cli.render import line, table
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from edgecors.allowlist import is_name
-from edgecors_admin.errors import UsageError
-
-NAMES = "Names have letters, digits, '_', '.' and '-'."
 
 
 def _names(context: typer.Context, kinds: tuple[str, ...]) -> list[str]:
@@ -43,23 +39,10 @@ SiteName = Annotated[
         metavar="SITE", help="At the edge the distribution's id, elsewhere EDGECORS_SITE.", autocompletion=complete_site
     ),
 ]
+Version = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="As edgecors history shows it.")]
 Target = Annotated[
     str,
     typer.Argument(
         metavar="SITE|@LIST", help="A site, or a list with @ before its name.", autocompletion=complete_target
     ),
 ]
-
-
-def checked_site(name: str) -> str:
-    """The name. Raises `UsageError` when it is not a valid site name."""
-    if not is_name(name):
-        raise UsageError(f"{name!r} is not a valid site name. {NAMES}")
-    return name
-
-
-def checked_target(target: str) -> str:
-    """``SITE`` or ``@LIST``. Raises `UsageError` when it is neither."""
-    if not is_name(target.removeprefix("@")):
-        raise UsageError(f"{target!r} is not a valid name. {NAMES} A list has @ before its name.")
-    return target

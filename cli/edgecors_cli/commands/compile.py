@@ -10,10 +10,9 @@ from edgecors.document import PolicyError, load_policy
 from edgecors_admin.errors import UsageError
 from edgecors_admin.key_value_store import PolicyTooLargeError, compile_policy
 from edgecors_admin.policy_files import ENDINGS, read_policies
-from edgecors_admin.sites import load_site, names_of_lists
+from edgecors_admin.sites import checked_site, load_site, names_of_lists
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import checked_site
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import findings, line
 

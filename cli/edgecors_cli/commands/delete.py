@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from edgecors_admin.access import AccessDifference, compare
-from edgecors_admin.errors import CommandError, NotPermittedError
-from edgecors_admin.sites import missing, names_of_lists, users_of
+from edgecors_admin.edit_review import review_deletion
+from edgecors_admin.errors import CommandError
+from edgecors_admin.sites import checked_target, missing
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import Target, checked_target
+from edgecors_cli.commands.arguments import Target
 from edgecors_cli.context import Context, Yes, command
 from edgecors_cli.render import difference, line
 
@@ -29,13 +29,13 @@ def delete(context: Context, target: Target, dry_run: DryRun = False, yes: Yes =
     stored = context.parameters.get(name)
     if stored is None:
         raise missing(context.parameters, target)
-    differences, notes = _consequences(context, target, stored.text)
+    review = review_deletion(context.parameters, target, stored.text)
 
     def say_consequences(out: Console) -> None:
-        for site, changes in differences.items():
+        for site, changes in review.access.items():
             line(out, (f"site {site}", "bold"))
             difference(out, changes)
-        for note in notes:
+        for note in review.notes:
             line(out, ("note: ", "yellow"), note)
 
     if not context.json:
@@ -49,8 +49,8 @@ def delete(context: Context, target: Target, dry_run: DryRun = False, yes: Yes =
     data: dict[str, Any] = {
         "parameter": name,
         "deleted": deleted,
-        "access": {site: changes.as_dict() for site, changes in differences.items()},
-        "notes": notes,
+        "access": {site: changes.as_dict() for site, changes in review.access.items()},
+        "notes": review.notes,
     }
 
     def say(out: Console) -> None:
@@ -60,27 +60,3 @@ def delete(context: Context, target: Target, dry_run: DryRun = False, yes: Yes =
             line(out, "Nothing was deleted (--dry-run).")
 
     context.answer(data, say)
-
-
-def _consequences(context: Context, target: str, text: str) -> tuple[dict[str, AccessDifference], list[str]]:
-    """Who loses access at which site, and what else to know."""
-    notes: list[str] = []
-    if not target.startswith("@"):
-        lists = context.parameters.get_lists(names_of_lists(text))
-        notes.append("a site without a policy allows nobody; running containers notice within their refresh time")
-        try:
-            aliases = [a for a, stored in context.parameters.below("aliases").items() if stored.text.strip() == target]
-        except NotPermittedError:
-            aliases = []
-        notes += [f"the alias {alias} uses this site" for alias in aliases]
-        return {target: compare(text, None, lists, lists)}, notes
-    differences = {}
-    name = target[1:]
-    try:
-        for site, stored in users_of(context.parameters, name).items():
-            before = context.parameters.get_lists(names_of_lists(stored.text))
-            differences[site] = compare(stored.text, stored.text, before, {**before, name: None})
-            notes.append(f"site {site} still names {target}: edgecors revoke {site} {target}")
-    except NotPermittedError as error:
-        notes.append(f"the sites that use {target} were not looked at: {error}")
-    return differences, notes

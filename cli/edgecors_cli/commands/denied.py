@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 from edgecors_admin.denied import PREFIXES, find_refused, seconds_of
-from edgecors_admin.sites import with_lists
+from edgecors_admin.sites import checked_site, with_lists
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import SiteName, checked_site
+from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import line
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from edgecors_admin.text_difference import text_difference_lines
+from edgecors_admin.versions import compare_versions, one_version
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import Target
 from edgecors_cli.context import Context, command
-from edgecors_cli.render import difference, line, text_difference, text_difference_lines
-from edgecors_cli.versions import compare_versions, one_version
+from edgecors_cli.render import difference, line, text_difference
 
 
 def register(app: typer.Typer) -> None:
@@ -25,10 +26,10 @@ def diff(
     second: Annotated[int | None, typer.Argument(metavar="V2", min=1, help="Default: the newest.")] = None,
 ) -> None:
     """Show who gained and who lost access between two versions, and the text. Lists count as they are now."""
-    old = one_version(context, target, first)
-    new = one_version(context, target, second)
+    old = one_version(context.parameters, target, first)
+    new = one_version(context.parameters, target, second)
     context.progress.step("comparing access")
-    access = compare_versions(context, target, old.text, new.text)
+    access = compare_versions(context.parameters, target, old.text, new.text)
     data = {
         "from": old.version,
         "to": new.version,

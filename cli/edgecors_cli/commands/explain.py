@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 from edgecors.findings import ERROR, SKIPPED, WARNING
-from edgecors_admin.errors import UsageError
-from edgecors_admin.explain import Asked, ExplainedAnswer, Explanation, explain_request
-from edgecors_admin.pasted import read_pasted, split_pasted
+from edgecors_admin.asked import read_asked
+from edgecors_admin.explain import ExplainedAnswer, Explanation, explain_request
 from edgecors_admin.policy_files import read_policies
-from edgecors_admin.sites import load_site, names_of_lists
-from edgecors_admin.urls import is_http_url
+from edgecors_admin.sites import checked_site, load_site, names_of_lists
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import SiteName, checked_site
+from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import findings, line, table
 
@@ -44,9 +40,7 @@ def explain(
     ] = None,
 ) -> None:
     """Explain a decision: its rule and entry, the headers, the browser's verdict, and what nearly matched."""
-    notes: list[str] = []
-    path, host = _resource(path, host, notes)
-    request = Asked(_origin(origin, notes), method.strip(), _headers(headers), path, host)
+    request, notes = read_asked(origin, method, headers, path, host)
     if file is not None:
         files = read_policies(file)
         text = files.policy_of(checked_site(site))
@@ -60,61 +54,6 @@ def explain(
     explanation = explain_request(text, lists, request)
     context.answer({**explanation.as_dict(), "notes": notes}, lambda out: _say(out, explanation, notes))
     context.fail_if(not explanation.verdict_without_credentials.ok)
-
-
-def _origin(text: str, notes: list[str]) -> str:
-    """The origin as a browser sends it; what was changed goes to the notes. Raises `UsageError` for several or none."""
-    if not text.strip():
-        raise UsageError("--origin is empty. Write the page's origin, such as https://app.example.com, or null.")
-    if len(split_pasted(text)) > 1:
-        raise UsageError(f"--origin {text!r} holds several origins. Ask about one at a time.")
-    if text == "null":
-        return text
-    if "*" in text:
-        raise UsageError(f"--origin {text!r} is a pattern. Write one origin that it should allow.")
-    try:
-        pasted = read_pasted(text)
-    except ValueError:
-        return text  # the decision says what is wrong with it
-    if text.startswith("@"):
-        raise UsageError(f"--origin {text!r} names a list. Write one origin.")
-    if pasted.entry != text:
-        notes.append(f"{text} is read as {pasted.entry} ({'; '.join(pasted.notes) or 'repaired'})")
-    return pasted.entry
-
-
-def _resource(path: str, host: str | None, notes: list[str]) -> tuple[str, str | None]:
-    """Path and host of the request, also out of a pasted URL; what was changed goes to the notes."""
-    url = path.strip()
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url) or url.startswith("//"):
-        try:
-            parts = urlsplit(url)
-        except ValueError as error:
-            raise UsageError(f"--path {path!r} is not a path and not a URL: {error}.") from None
-        host = host or parts.netloc.rpartition("@")[2] or None
-        url = parts.path or "/"
-        notes.append(f"{path} is read as the path {url} on {host}")
-    elif "?" in url or "#" in url:
-        url = re.split(r"[?#]", url, maxsplit=1)[0]
-        notes.append(f"the query of {path} is left out: rules match paths only")
-    if not url.startswith("/"):
-        notes.append(f"the path {url!r} is read as {'/' + url!r}: paths start with a slash")
-        url = f"/{url}"
-    if host is not None and "://" in host:
-        if not is_http_url(host):
-            raise UsageError(f"--host {host!r} is not a host name.")
-        host = urlsplit(host).netloc
-        notes.append(f"the host is read as {host}")
-    return url, host
-
-
-def _headers(text: str) -> dict[str, str | None]:
-    headers: dict[str, str | None] = {}
-    for part in text.split(","):
-        name, colon, value = part.partition(":")
-        if name.strip():
-            headers[name.strip()] = value.strip() if colon else None
-    return headers
 
 
 def _say(out: Console, explanation: Explanation, notes: list[str]) -> None:

@@ -8,10 +8,10 @@ import typer
 from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import CommandError
 from edgecors_admin.function_check import check_functions
-from edgecors_admin.sites import load_site
+from edgecors_admin.sites import checked_site, load_site
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import SiteName, checked_site
+from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import line, table
 

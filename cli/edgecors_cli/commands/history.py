@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+from edgecors_admin.versions import all_versions, version_row
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import Target
 from edgecors_cli.context import Context, command
-from edgecors_cli.render import changed_entries, table
-from edgecors_cli.versions import all_versions, is_rejected
+from edgecors_cli.render import table
 
 
 def register(app: typer.Typer) -> None:
@@ -21,25 +21,12 @@ def register(app: typer.Typer) -> None:
 
 def history(context: Context, target: Target) -> None:
     """List the versions that Parameter Store still has, with the origins that each added and removed."""
-    versions = all_versions(context, target)
+    versions = all_versions(context.parameters, target)
     by_number = {stored.version: stored for stored in versions}
     rows = []
     for stored in versions:
         context.progress.step(f"comparing version {stored.version}")
-        before = by_number.get(stored.version - 1)
-        known = before is not None or stored.version == 1
-        added, removed = changed_entries(before.text if before is not None else "", stored.text)
-        rows.append(
-            {
-                "version": stored.version,
-                "modified": stored.modified.isoformat(timespec="seconds") if stored.modified is not None else None,
-                "user": stored.user,
-                "labels": list(stored.labels),
-                "origins_added": added if known else None,
-                "origins_removed": removed if known else None,
-                "errors": is_rejected(target, stored.text),
-            }
-        )
+        rows.append(version_row(target, stored, by_number.get(stored.version - 1)))
 
     def say(out: Console) -> None:
         head = ("VERSION", "WHEN", "ORIGINS", "BY", "")

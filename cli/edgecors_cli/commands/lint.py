@@ -11,10 +11,10 @@ from edgecors_admin.errors import UsageError
 from edgecors_admin.lint import FINDINGS, is_clean, lint_list
 from edgecors_admin.lint import lint as lint_policy
 from edgecors_admin.policy_files import ENDINGS, PolicyFiles, read_policies
-from edgecors_admin.sites import load_site, missing, names_of_lists
+from edgecors_admin.sites import checked_site, checked_target, load_site, missing, names_of_lists
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import checked_site, checked_target, complete_target
+from edgecors_cli.commands.arguments import complete_target
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import findings, line
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from edgecors_admin.lint import FINDINGS, lint_list
+from edgecors_admin.overview import list_row, size_text
 from edgecors_admin.sites import names_of_lists
-from edgecors_admin.source_map import read_written_list
 from rich.console import Console
 
 from edgecors_cli.context import Context, command
-from edgecors_cli.overview import about, size_text
 from edgecors_cli.render import line, table
 
 
@@ -30,10 +28,7 @@ def lists(context: Context) -> None:
     rows: list[dict[str, Any]] = []
     for name, stored in stored_lists.items():
         context.progress.step(f"reading list @{name}")
-        problems = [f for f in lint_list(name, stored.value) if f.severity in FINDINGS]
-        entries = len(read_written_list(name, stored.value))
-        state = {"entries": entries, "used_by": used.get(name, []), "findings": len(problems)}
-        rows.append({**about(stored), "list": f"@{name}", **state})
+        rows.append(list_row(name, stored, used))
     missing = sorted(set(used) - set(stored_lists))
 
     def say(out: Console) -> None:

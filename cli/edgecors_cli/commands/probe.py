@@ -9,10 +9,9 @@ from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.policy_files import read_policies
 from edgecors_admin.probe import HttpSender, Probed, place_of
 from edgecors_admin.probe import probe as send_all
-from edgecors_admin.sites import Site, load_site, names_of_lists
+from edgecors_admin.sites import Site, checked_site, load_site, names_of_lists
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import checked_site
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import line
 

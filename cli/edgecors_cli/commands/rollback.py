@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import typer
-from edgecors.findings import ERROR, Finding
 from edgecors_admin.conditional_write import replace
 from edgecors_admin.errors import CommandError
-from edgecors_admin.lint import lint, lint_list
-from edgecors_admin.sites import names_of_lists
+from edgecors_admin.versions import compare_versions, new_errors, one_version
 
-from edgecors_cli.commands.arguments import Target
+from edgecors_cli.commands.arguments import Target, Version
 from edgecors_cli.context import Context, Yes, command
 from edgecors_cli.render import difference, findings, line, text_difference
-from edgecors_cli.versions import Version, compare_versions, is_rejected, one_version
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def rollback(context: Context, target: Target, version: Version, yes: Yes = False) -> None:
     """Write an older version again, as a new one."""
-    wanted = one_version(context, target, version)
+    wanted = one_version(context.parameters, target, version)
     name = context.parameters.name_of(target)
     current = context.parameters.get(name)
     if current is not None and current.value == wanted.value:
@@ -32,11 +29,11 @@ def rollback(context: Context, target: Target, version: Version, yes: Yes = Fals
         )
         return
     text = current.text if current is not None else ""
-    access = compare_versions(context, target, text, wanted.text)
+    access = compare_versions(context.parameters, target, text, wanted.text)
     if access is not None:
         difference(context.out, access)
     text_difference(context.out, text, wanted.text)
-    problems = _new_errors(context, target, text, wanted.text)
+    problems = new_errors(context.parameters, target, text, wanted.text)
     if problems:
         findings(context.out, problems)
         raise CommandError(f"Version {version} is rejected. Nothing was written.")
@@ -46,18 +43,3 @@ def rollback(context: Context, target: Target, version: Version, yes: Yes = Fals
         {"parameter": name, "written": True, "version": written.version, "same_as": version},
         lambda out: line(out, ("written: ", "bold green"), f"{name} version {written.version}, same as {version}"),
     )
-
-
-def _new_errors(context: Context, target: str, current: str, wanted: str) -> list[Finding]:
-    """What must not be written. An unsafe entry of a list that the policy names already is no reason to stop."""
-    errors = [f for f in _problems(context, target, wanted) if f.severity == ERROR]
-    if not is_rejected(target, wanted) and current:
-        known = {(f.code, f.message) for f in _problems(context, target, current)}
-        return [f for f in errors if (f.code, f.message) not in known]
-    return errors
-
-
-def _problems(context: Context, target: str, text: str) -> list[Finding]:
-    if target.startswith("@"):
-        return lint_list(target[1:], text)
-    return lint(text, context.parameters.get_lists(names_of_lists(text)))

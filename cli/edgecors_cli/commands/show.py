@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from edgecors.policy import Grant, Rule
-from edgecors_admin.globs import texts
 from edgecors_admin.lint import lint_list
-from edgecors_admin.sites import Site, load_site, missing, users_of
+from edgecors_admin.overview import list_details, site_details, size_text
+from edgecors_admin.sites import checked_target, load_site, missing
 from edgecors_admin.size import ADVANCED, STANDARD
-from edgecors_admin.source_map import read_written_list
 from rich.console import Console
 
-from edgecors_cli.commands.arguments import Target, checked_target
+from edgecors_cli.commands.arguments import Target
 from edgecors_cli.context import Context, command
-from edgecors_cli.overview import about, size_text, summary
 from edgecors_cli.render import UNFOLDED, findings, line
 
 SHOWN_ENTRIES = 1000
@@ -40,17 +37,7 @@ def _show_site(context: Context, name: str) -> None:
     site = load_site(context.parameters, name)
     context.progress.step("checking the policy")
     problems = site.findings()
-    assert site.stored is not None
-    data = {
-        "site": site.name,
-        "alias": site.alias or None,
-        **about(site.stored),
-        **summary(site.policy),
-        "rejected": site.policy is None,
-        "refresh_seconds": site.policy.refresh_seconds if site.policy is not None else None,
-        "rule_list": [_rule(rule, site) for rule in site.policy.rules] if site.policy is not None else [],
-        "findings": [f.as_dict() for f in problems],
-    }
+    data = site_details(site, problems)
 
     def say(out: Console) -> None:
         if site.alias:
@@ -71,20 +58,13 @@ def _show_list(context: Context, target: str) -> None:
     stored = context.parameters.get(context.parameters.name_of(target))
     if stored is None:
         raise missing(context.parameters, target)
-    name = target[1:]
-    problems = lint_list(name, stored.value)
-    entries = [
-        {"entry": entry.canonical, "location": entry.location, "readable": entry.pattern is not None}
-        for entry in read_written_list(name, stored.value)
-    ]
-    users = list(users_of(context.parameters, name))
-    data = {"list": target, **about(stored), "used_by": users, "entries": entries}
-    data["findings"] = [f.as_dict() for f in problems]
+    problems = lint_list(target[1:], stored.value)
+    data = list_details(context.parameters, target, stored, problems)
 
     def say(out: Console) -> None:
         _say_parameter(out, target, data)
-        line(out, f"used by {', '.join(users) or 'no site'}")
-        _say_entries(out, entries, 2)
+        line(out, f"used by {', '.join(data['used_by']) or 'no site'}")
+        _say_entries(out, data["entries"], 2)
         _say_findings(out, problems)
 
     context.answer(data, say)
@@ -142,38 +122,3 @@ def _say_grant(out: Console, grant: dict[str, Any]) -> None:
 
 def _listed(values: str | list[str]) -> str:
     return values if isinstance(values, str) else ", ".join(values) or "none"
-
-
-def _rule(rule: Rule, site: Site) -> dict[str, Any]:
-    return {
-        "rule": rule.index,
-        "hosts": list(texts(rule.hosts)),
-        "paths": list(texts(rule.paths, "/*")),
-        "grants": [_grant(rule, grant, site) for grant in rule.grants],
-        "on_refused": rule.on_refused,
-        "resource_policy": rule.resource_policy or None,
-        "debug": rule.debug,
-        "tolerate": list(rule.tolerate),
-    }
-
-
-def _grant(rule: Rule, grant: Grant, site: Site) -> dict[str, Any]:
-    by_text = site.source.by_text(site.source.grant(rule.index, grant.index))
-    origins = grant.allow_origins
-    entries = [{"entry": text, "location": by_text[text].location} for text in origins or () if text in by_text]
-    return {
-        "grant": grant.index,
-        "allow_origins": "*" if origins is None else entries,
-        "allow_methods": "*" if grant.allow_methods is None else _names(grant.allow_methods_value),
-        "allow_headers": "*" if grant.allow_headers is None else _names(grant.allow_headers_value),
-        "expose_headers": "*" if grant.expose_headers == "*" else _names(grant.expose_headers),
-        "allow_credentials": grant.allow_credentials,
-        "max_age": grant.max_age,
-        "allow_private_network": grant.allow_private_network,
-        "timing_allow_origin": grant.timing_allow_origin,
-    }
-
-
-def _names(value: str) -> list[str]:
-    """A header's value as a list."""
-    return [name for name in value.split(", ") if name]

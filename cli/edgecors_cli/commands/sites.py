@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import typer
-from edgecors_admin.lint import FINDINGS
+from edgecors_admin.overview import aliases_by_site, site_row, size_text
 from edgecors_admin.sites import Site
 from rich.console import Console
 
 from edgecors_cli.context import Context, command
-from edgecors_cli.overview import about, size_text, summary
 from edgecors_cli.render import line, table
 
 
@@ -21,23 +20,11 @@ def sites(context: Context) -> None:
     """List all sites with a summary of their policies, and the aliases that use them."""
     stored_sites = context.parameters.below("sites")
     values: dict[str, str | None] = {name: stored.value for name, stored in context.parameters.below("lists").items()}
-    aliases: dict[str, list[str]] = {}
-    for alias, target in context.parameters.below("aliases").items():
-        aliases.setdefault(target.text.strip(), []).append(alias)
+    aliases = aliases_by_site(context.parameters)
     rows = []
     for name, stored in stored_sites.items():
         context.progress.step(f"reading site {name}")
-        site = Site(name, stored.text, values, stored)
-        problems = [f for f in site.findings() if f.severity in FINDINGS]
-        rows.append(
-            {
-                **about(stored),
-                "site": name,
-                **summary(site.policy),
-                "aliases": aliases.get(name, []),
-                "findings": len(problems),
-            }
-        )
+        rows.append(site_row(Site(name, stored.text, values, stored), aliases))
     dangling = {site: names for site, names in aliases.items() if site not in stored_sites}
 
     def say(out: Console) -> None:

@@ -1,0 +1,160 @@
+"""Sites and lists as data for JSON: in a row each, or in full with who may read what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from edgecors.findings import Finding
+from edgecors.policy import Grant, Policy, Rule
+
+from edgecors_admin.globs import texts
+from edgecors_admin.lint import FINDINGS, lint_list
+from edgecors_admin.parameter_store import Parameters, Stored
+from edgecors_admin.sites import Site, users_of
+from edgecors_admin.size import size
+from edgecors_admin.source_map import read_written_list
+
+
+def about(stored: Stored) -> dict[str, Any]:
+    """A parameter without its value."""
+    return {
+        "parameter": stored.name,
+        "version": stored.version,
+        "type": stored.type,
+        "modified": stored.modified.isoformat() if stored.modified is not None else None,
+        "bytes": size(stored.value),
+        "packed": stored.packed,
+    }
+
+
+def summary(policy: Policy | None) -> dict[str, Any]:
+    """A policy in three numbers; None is a rejected one."""
+    if policy is None:
+        return {"mode": "rejected", "rules": 0, "entries": 0}
+    entries = sum(len(grant.allow_origins or ()) for rule in policy.rules for grant in rule.grants)
+    return {"mode": policy.mode, "rules": len(policy.rules), "entries": entries}
+
+
+def size_text(row: Mapping[str, Any]) -> str:
+    """The size of a parameter for people."""
+    return f"{row['bytes']} bytes" + (" (gz)" if row["packed"] else "")
+
+
+def site_row(site: Site, aliases: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A site in one row.
+
+    Args:
+        site: A site of Parameter Store.
+        aliases: The aliases of each site.
+    """
+    assert site.stored is not None
+    problems = [f for f in site.findings() if f.severity in FINDINGS]
+    return {
+        **about(site.stored),
+        "site": site.name,
+        **summary(site.policy),
+        "aliases": aliases.get(site.name, []),
+        "findings": len(problems),
+    }
+
+
+def list_row(name: str, stored: Stored, users: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A list in one row.
+
+    Args:
+        name: The list's name, without @.
+        stored: The parameter.
+        users: The sites that use each list.
+    """
+    problems = [f for f in lint_list(name, stored.value) if f.severity in FINDINGS]
+    entries = len(read_written_list(name, stored.value))
+    state = {"entries": entries, "used_by": users.get(name, []), "findings": len(problems)}
+    return {**about(stored), "list": f"@{name}", **state}
+
+
+def aliases_by_site(parameters: Parameters) -> dict[str, list[str]]:
+    """The aliases of each site, also of sites that do not exist."""
+    aliases: dict[str, list[str]] = {}
+    for alias, target in parameters.below("aliases").items():
+        aliases.setdefault(target.text.strip(), []).append(alias)
+    return aliases
+
+
+def site_details(site: Site, problems: Iterable[Finding]) -> dict[str, Any]:
+    """A site in full, with who may read what.
+
+    Args:
+        site: A site of Parameter Store.
+        problems: Its findings.
+    """
+    assert site.stored is not None
+    return {
+        "site": site.name,
+        "alias": site.alias or None,
+        **about(site.stored),
+        **summary(site.policy),
+        "rejected": site.policy is None,
+        "refresh_seconds": site.policy.refresh_seconds if site.policy is not None else None,
+        "rule_list": [_rule(rule, site) for rule in site.policy.rules] if site.policy is not None else [],
+        "findings": [f.as_dict() for f in problems],
+    }
+
+
+def list_details(parameters: Parameters, target: str, stored: Stored, problems: Iterable[Finding]) -> dict[str, Any]:
+    """A list in full.
+
+    Args:
+        parameters: Where the sites are that may use it.
+        target: The list's name with @.
+        stored: The parameter.
+        problems: Its findings.
+    """
+    name = target[1:]
+    entries = [
+        {"entry": entry.canonical, "location": entry.location, "readable": entry.pattern is not None}
+        for entry in read_written_list(name, stored.value)
+    ]
+    users = list(users_of(parameters, name))
+    return {
+        "list": target,
+        **about(stored),
+        "used_by": users,
+        "entries": entries,
+        "findings": [f.as_dict() for f in problems],
+    }
+
+
+def _rule(rule: Rule, site: Site) -> dict[str, Any]:
+    return {
+        "rule": rule.index,
+        "hosts": list(texts(rule.hosts)),
+        "paths": list(texts(rule.paths, "/*")),
+        "grants": [_grant(rule, grant, site) for grant in rule.grants],
+        "on_refused": rule.on_refused,
+        "resource_policy": rule.resource_policy or None,
+        "debug": rule.debug,
+        "tolerate": list(rule.tolerate),
+    }
+
+
+def _grant(rule: Rule, grant: Grant, site: Site) -> dict[str, Any]:
+    by_text = site.source.by_text(site.source.grant(rule.index, grant.index))
+    origins = grant.allow_origins
+    entries = [{"entry": text, "location": by_text[text].location} for text in origins or () if text in by_text]
+    return {
+        "grant": grant.index,
+        "allow_origins": "*" if origins is None else entries,
+        "allow_methods": "*" if grant.allow_methods is None else _names(grant.allow_methods_value),
+        "allow_headers": "*" if grant.allow_headers is None else _names(grant.allow_headers_value),
+        "expose_headers": "*" if grant.expose_headers == "*" else _names(grant.expose_headers),
+        "allow_credentials": grant.allow_credentials,
+        "max_age": grant.max_age,
+        "allow_private_network": grant.allow_private_network,
+        "timing_allow_origin": grant.timing_allow_origin,
+    }
+
+
+def _names(value: str) -> list[str]:
+    """A header's value as a list."""
+    return [name for name in value.split(", ") if name]
