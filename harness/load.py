@@ -213,15 +213,16 @@ def local_edge(store: str) -> Iterator[tuple[int, Callable[[], Ask]]]:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        drain = threading.Thread(target=_drain, args=(process,), daemon=True)
         try:
             port = _port(process)
-            drain = threading.Thread(target=_drain, args=(process,), daemon=True)
             drain.start()
             yield process.pid, lambda: _browser(port)
         finally:
             process.terminate()
             process.wait(20)
-            drain.join(5)
+            if drain.ident is not None:
+                drain.join(5)
             if process.stdout is not None:
                 process.stdout.close()
 
