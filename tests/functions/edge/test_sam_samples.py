@@ -10,24 +10,11 @@ from typing import Any
 
 import pytest
 
+from harness.events import CLOUDFRONT_SAMPLES
 from tests.functions.edge.support import SETUPS, TRIGGERS, Handlers, trigger_of
 from tests.support.require import require
 
 SAM = Path(__file__).resolve().parents[3] / ".venv-sam" / "bin" / "sam"
-NAMES = [
-    "ab-test",
-    "access-request-in-response",
-    "http-redirect",
-    "modify-querystring",
-    "modify-response-header",
-    "multiple-remote-calls-aggregate-response",
-    "normalize-querystring-to-improve-cache-hit",
-    "redirect-on-viewer-country",
-    "redirect-unauthenticated-users",
-    "response-generation",
-    "serve-object-on-viewer-device",
-    "simple-remote-call",
-]
 POLICIES: dict[str, Any] = {
     "origins": {"version": 1, "rules": [{"allow_origins": ["https://app.example.com"]}]},
     "everyone": {"version": 1, "rules": [{"allow_origins": "*", "on_refused": "block", "expose_headers": ["etag"]}]},
@@ -46,10 +33,10 @@ def sam(*arguments: str) -> str:
 
 def test_sam_sample_names_are_complete() -> None:
     listed = sam("--help").rpartition("Commands:")[2]
-    assert re.findall(r"^  ([a-z-]+)(?:  |$)", listed, re.MULTILINE) == NAMES
+    assert re.findall(r"^  ([a-z-]+)(?:  |$)", listed, re.MULTILINE) == list(CLOUDFRONT_SAMPLES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CLOUDFRONT_SAMPLES)
 def test_sam_sample_is_no_error(name: str) -> None:
     event = json.loads(sam(name))
     assert trigger_of(event) in TRIGGERS
