@@ -330,24 +330,24 @@ def run(seed: int, seconds: float, cases: int, readers: Iterable[str] = READERS)
     """Measure every value with every reader, then the slowest requests; prints a table of each."""
     summary = Summary("bombs", seconds, seed=seed)
     print(f"{'value':42}{'reader':13}{'outcome':>8}{'findings':>9}{'CPU ms':>8}{'MB':>7}")
-    for name, text in values(Random(seed), cases):
-        for reader in readers:
-            if summary.over:
-                break
-            summary.counts["values"] += 1
-            try:
-                cost = measure(reader, text)
-            except RuntimeError as error:
-                summary.fail(f"{name}, {reader}: {error}")
-                continue
-            for failure in check(name, reader, cost):
-                summary.fail(failure)
-            if cost.cpu > MAX_CPU:
-                summary.fail(f"{name}, {reader}: {cost.cpu:.2f} s of CPU")
-            summary.counts["worst_ms"] = max(summary.counts["worst_ms"], round(cost.cpu * 1000))
-            summary.counts["worst_kib"] = max(summary.counts["worst_kib"], cost.memory // 1024)
-            figures = f"{cost.findings:>9}{cost.cpu * 1000:>8.0f}{cost.memory / 2**20:>7.1f}"
-            print(f"{name[:41]:42}{reader:13}{cost.outcome:>8}{figures}", flush=True)
+    trials = ((name, text, reader) for name, text in values(Random(seed), cases) for reader in readers)
+    for name, text, reader in trials:
+        if summary.over:
+            break
+        summary.counts["values"] += 1
+        try:
+            cost = measure(reader, text)
+        except RuntimeError as error:
+            summary.fail(f"{name}, {reader}: {error}")
+            continue
+        for failure in check(name, reader, cost):
+            summary.fail(failure)
+        if cost.cpu > MAX_CPU:
+            summary.fail(f"{name}, {reader}: {cost.cpu:.2f} s of CPU")
+        summary.counts["worst_ms"] = max(summary.counts["worst_ms"], round(cost.cpu * 1000))
+        summary.counts["worst_kib"] = max(summary.counts["worst_kib"], cost.memory // 1024)
+        figures = f"{cost.findings:>9}{cost.cpu * 1000:>8.0f}{cost.memory / 2**20:>7.1f}"
+        print(f"{name[:41]:42}{reader:13}{cost.outcome:>8}{figures}", flush=True)
     print(f"\n{'requests':42}" + "".join(f"{f'{length} ch., ms':>14}" for length in LENGTHS))
     for name, (globs, unit) in MATCHING.items():
         if summary.over:

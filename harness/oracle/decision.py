@@ -9,7 +9,6 @@ from typing import Any
 from . import origins
 
 TCHAR = "!#$%&'*+-.^_`|~" + origins.DIGITS + origins.LOWER + origins.LOWER.upper()
-UNRESERVED = "-._~" + origins.DIGITS + origins.LOWER + origins.LOWER.upper()
 FORBIDDEN_HEADERS = (
     *("accept-charset", "accept-encoding", "access-control-request-headers", "access-control-request-method"),
     *("access-control-request-private-network", "connection", "content-length", "cookie", "cookie2", "date", "dnt"),
@@ -49,7 +48,7 @@ class Expected:
     cause: str | None = None
 
     def removed(self, upstream: Iterable[str]) -> list[str]:
-        """Which of the upstream's header names are taken away before `headers` are set, as written there."""
+        """Which of the upstream's header names are removed before `headers` are set, as the upstream writes them."""
         if not self.managed:
             return []
         return [

@@ -35,8 +35,6 @@ JETTY += ":/usr/share/java/servlet-api.jar"
 SEED = 20261125
 COUNT = 4000
 
-Address = tuple[str, int]
-
 
 def ask(port: int, path: str) -> str | int:
     """What the application of a server sees of a path, or the status of a refusal."""
