@@ -16,12 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edgecors_local.ports import free_port
+from edgecors_local.ports import accepts_connections, free_port
+from edgecors_local.runtime import MACHINES
 
-from harness.wait import accepts_connections, wait_until
+from harness.wait import wait_until
+
+__all__ = ["MACHINES", "FunctionError", "LambdaRuntime", "emulator", "lambda_python"]
 
 ROOT = Path(__file__).resolve().parents[1]
-MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def emulator() -> Path | None:

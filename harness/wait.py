@@ -1,9 +1,12 @@
 """Waiting for things that happen in another thread or process."""
 
-import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from edgecors_local.ports import accepts_connections
+
+__all__ = ["accepts_connections", "wait_until"]
 
 T = TypeVar("T")
 
@@ -27,10 +30,3 @@ def wait_until(probe: Callable[[], T], what: str, seconds: float = 15.0) -> T:
         if time.monotonic() >= deadline:
             raise TimeoutError(f"waited {seconds:g} s in vain: {what}")
         time.sleep(0.02)
-
-
-def accepts_connections(port: int) -> bool:
-    """Whether something listens on a loopback port."""
-    with socket.socket() as client:
-        client.settimeout(1)
-        return client.connect_ex(("127.0.0.1", port)) == 0

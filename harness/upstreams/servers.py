@@ -20,11 +20,12 @@ from random import Random
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from edgecors_local.ports import free_port
+from edgecors_local.ports import accepts_connections, free_port
 from werkzeug.serving import WSGIRequestHandler as WerkzeugRequestHandler
 from werkzeug.serving import make_server as make_werkzeug_server
 
 from harness import paths
+from harness.wait import wait_until
 
 HERE = Path(__file__).resolve().parent
 ANSWERS = HERE / "answers.jsonl"
@@ -153,12 +154,7 @@ def nginx_server(directory: Path) -> Iterator[int]:
     command = ["nginx", "-c", str(configuration), "-p", str(directory), "-e", f"{directory}/nginx.log"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                probe.settimeout(0.1)
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            threading.Event().wait(0.05)
+        wait_until(lambda: accepts_connections(port), "nginx listens")
         yield port
     finally:
         process.terminate()

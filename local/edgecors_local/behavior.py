@@ -11,7 +11,6 @@ from typing import Any, Final
 
 READ_METHODS: Final = frozenset({"GET", "HEAD"})
 ALL_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"})
-TRIGGERS: Final = ("viewer-request", "origin-request", "origin-response", "viewer-response")
 DEFAULT_ERROR_TTL: Final = 10
 """Seconds for which CloudFront keeps an error when the distribution says nothing about its status."""
 

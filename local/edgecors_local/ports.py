@@ -1,4 +1,4 @@
-"""Ports for programs that can't choose one themselves."""
+"""Loopback ports: free ones for programs that can't choose one themselves, and whether a program listens."""
 
 from __future__ import annotations
 
@@ -26,3 +26,10 @@ def free_port() -> int:
                 continue
             return port
     raise taken
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether something listens on a loopback port."""
+    with socket.socket() as client:
+        client.settimeout(1)
+        return client.connect_ex(("127.0.0.1", port)) == 0

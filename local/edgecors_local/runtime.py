@@ -11,7 +11,6 @@ import os
 import platform
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,10 +24,11 @@ from typing import Any, Final
 from edgecors_local.errors import LocalError
 from edgecors_local.handlers import PROJECT
 from edgecors_local.invoke import Event, Invocation, Say
-from edgecors_local.ports import free_port
+from edgecors_local.ports import accepts_connections, free_port
 
 START_SECONDS: Final = 15.0
-_MACHINES: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+MACHINES: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+"""Lambda's architecture for each name that `platform.machine()` has."""
 # A program that is still open for writing in a process forked meanwhile can't be run ("text file busy").
 _starting: Final = threading.Lock()
 _INVOKE: Final = "/2015-03-31/functions/function/invocations"
@@ -68,7 +68,7 @@ def artifact(name: str) -> Path:
 
 
 def _emulator() -> Path | None:
-    machine = _MACHINES.get(platform.machine())
+    machine = MACHINES.get(platform.machine())
     if sys.platform != "linux" or machine is None:
         return None
     inside = f"lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"
@@ -143,7 +143,7 @@ class EmulatedContainer:
         self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
         self._reader.start()
         deadline = time.monotonic() + START_SECONDS
-        while not _listens(self._port):
+        while not accepts_connections(self._port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("it did not start")
             time.sleep(0.02)
@@ -199,9 +199,9 @@ class EmulatedContainer:
         """Tells what the function logs; the emulator's own lines and metric records are left out."""
         assert process.stdout is not None
         for line in process.stdout:
-            said = _log_line(line)
-            if said is not None and not self._ending:
-                self._say(said)
+            text = _log_line(line)
+            if text is not None and not self._ending:
+                self._say(text)
         process.stdout.close()
 
     def close(self) -> None:
@@ -230,9 +230,3 @@ def _log_line(line: str) -> str | None:
     details = ", ".join(f"{name} {text}" for name, text in record.items() if name not in known and text)
     level = str(record.get("level", "info")).lower()
     return f"    {level}: {record['message']}{f' ({details})' if details else ''}"
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        client.settimeout(1)
-        return client.connect_ex(("127.0.0.1", port)) == 0

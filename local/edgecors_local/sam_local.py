@@ -23,6 +23,7 @@ from edgecors_local.errors import LocalError
 from edgecors_local.handlers import PROJECT
 from edgecors_local.invoke import Say
 from edgecors_local.parameter_store import REGION, EmbeddedStore
+from edgecors_local.runtime import MACHINES
 from edgecors_local.serving import AppServer, bind
 
 SAMPLE_DISTRIBUTION: Final = "EDFDVBD6EXAMPLE"
@@ -35,7 +36,6 @@ DIRECTORY: Final = Path("build", "sam-local")
 APIS: Final = {"http-api.json": "RestApi", "rest-api.json": "HttpApi"}
 """The template written for each API, with the API that it leaves out: `sam local start-api` ignores conditions and
 would serve both APIs on the same paths."""
-_ARCHITECTURES: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 _LOOPBACK: Final = ("127.", "localhost", "[::1]")
 
 
@@ -129,7 +129,7 @@ def derived_template(
         topic: the ARN of the guard's topic.
     """
     template = copy.deepcopy(dict(built))
-    architecture = _ARCHITECTURES.get(platform.machine(), "x86_64")
+    architecture = MACHINES.get(platform.machine(), "x86_64")
     values = {"Site": SAMPLE_SITE, "Upstream": upstream, "EdgeSetup": "viewer", "ReplicaRegions": ""}
     for name, value in values.items():
         template["Parameters"][name]["Default"] = value

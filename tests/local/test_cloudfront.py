@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from edgecors_local.behavior import EVERYTHING, NOTHING, TRIGGERS, Behavior, KeySelection, deployed_behavior
+from edgecors_local.behavior import EVERYTHING, NOTHING, Behavior, KeySelection, deployed_behavior
 from edgecors_local.cloudfront import CloudFront
 from edgecors_local.cloudfront_events import EmulatedDistribution
+from edgecors_local.edge_rules import TRIGGERS
 from edgecors_local.forwarding import Upstream, UpstreamError
 from edgecors_local.http import Exchange, Headers, HttpRequest, HttpResponse, value, values
 from edgecors_local.invoke import Invocation

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from edgecors_cli.app import app
 from edgecors_local import cloudfront, gateway, handlers
+from edgecors_local.ports import accepts_connections
 from typer.testing import CliRunner, Result
 
-from harness.wait import accepts_connections, wait_until
+from harness.wait import wait_until
 from tests.support.require import require
 
 
