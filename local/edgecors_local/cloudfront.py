@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from edgecors_local import cloudfront_events as events
-from edgecors_local.behavior import Behavior
+from edgecors_local.behavior import EVERYTHING, Behavior
 from edgecors_local.cache import (
     Cache,
     Key,
@@ -262,7 +262,7 @@ class CloudFront:
             headers.append(("Accept-Encoding", encoding))
         remaining = set(select_cookies(behavior.key_cookies, viewer.headers))
         remaining |= set(select_cookies(behavior.forward_cookies, viewer.headers))
-        cookies = [pair for pair in _all_cookies(viewer.headers) if pair in remaining]
+        cookies = [pair for pair in select_cookies(EVERYTHING, viewer.headers) if pair in remaining]
         if cookies:
             headers.append(("Cookie", "; ".join(cookies)))
         if viewer.body or value(viewer.headers, "content-length") is not None:
@@ -390,10 +390,6 @@ class CloudFront:
             ("X-Amz-Cf-Id", trip.request_id),
         )
         return replace(response, headers=(*headers, *added))
-
-
-def _all_cookies(headers: Headers) -> list[str]:
-    return [pair.strip() for text in values(headers, "cookie") for pair in text.split(";") if pair.strip()]
 
 
 def _error_page(trip: _Trip, failed: _Failed) -> HttpResponse:

@@ -125,7 +125,7 @@ def headers_object(headers: Headers) -> dict[str, list[dict[str, str]]]:
 def changed_request(request: HttpRequest, result: Mapping[str, Any]) -> HttpRequest:
     """The request as a function left it. Raises ValueError when the object can't be read."""
     if not isinstance(result.get("headers", {}), Mapping):
-        raise ValueError("request.headers is no object")
+        raise ValueError("request.headers is not an object")
     return replace(
         request,
         path=str(result.get("uri", request.path)),
@@ -159,7 +159,7 @@ def _status(result: Mapping[str, Any]) -> int:
     try:
         status = int(result["status"])
     except (KeyError, TypeError, ValueError):
-        raise ValueError(f"status {result.get('status')!r} is no number") from None
+        raise ValueError(f"status {result.get('status')!r} is not a number") from None
     if not 200 <= status <= 599:
         raise ValueError(f"status {status} is not between 200 and 599")
     return status
@@ -168,13 +168,13 @@ def _status(result: Mapping[str, Any]) -> int:
 def _body(result: Mapping[str, Any]) -> bytes:
     text = result.get("body", "")
     if not isinstance(text, str):
-        raise ValueError("body is no string")
+        raise ValueError("body is not a string")
     if result.get("bodyEncoding", "text") == "text":
         return text.encode()
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise ValueError(f"body is no base64: {error}") from None
+        raise ValueError(f"body is not base64: {error}") from None
 
 
 def _read_headers(headers: Any, before: Iterable[tuple[str, str]]) -> Headers:

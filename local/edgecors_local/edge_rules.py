@@ -61,7 +61,7 @@ def violations(trigger: str, event: Mapping[str, Any], result: object) -> list[s
     Raises ValueError when ``trigger`` is none of the four.
     """
     if trigger not in TRIGGERS:
-        raise ValueError(f"{trigger!r} is no trigger; there are {', '.join(TRIGGERS)}")
+        raise ValueError(f"{trigger!r} is not a trigger; there are {', '.join(TRIGGERS)}")
     cf = event["Records"][0]["cf"]
     if not isinstance(result, Mapping):
         return [f"The function returned {_kind(result)} instead of a request or response object."]
@@ -119,7 +119,7 @@ def _request_body(trigger: str, received: object, body: object) -> Iterator[str]
         yield f"request.body is {_kind(body)} instead of an object."
         return
     for field in sorted(map(str, body.keys() - {"action", "data", "encoding", "inputTruncated"})):
-        yield f"request.body.{field} is no field of a body."
+        yield f"request.body.{field} is not a field of a body."
     if body.get("inputTruncated") != received.get("inputTruncated"):
         yield "request.body.inputTruncated is read-only."
     action = body.get("action", "read-only")
@@ -225,7 +225,7 @@ def _unknown_fields(
 ) -> Iterator[str]:
     for field, value in result.items():
         if field not in known and (field not in received or received[field] != value):
-            yield f"{place}.{field} is no field of a {place}."
+            yield f"{place}.{field} is not a field of a {place}."
 
 
 def _replaced_body(trigger: str, place: str, body: object, encoding: object, headers: int = 0) -> Iterator[str]:
@@ -238,7 +238,7 @@ def _replaced_body(trigger: str, place: str, body: object, encoding: object, hea
     try:
         size = len(base64.b64decode(body, validate=True) if encoding == "base64" else body.encode())
     except (binascii.Error, UnicodeEncodeError) as error:
-        yield f"{place} is no {encoding}: {error}."
+        yield f"{place} is not {encoding}: {error}."
         return
     limit = MAX_BODY[trigger.partition("-")[0]]
     if size + headers > limit:
@@ -308,14 +308,14 @@ def _has_value(result: Mapping[Any, Any], name: str, received: Mapping[str, Any]
 
 def _values(message: Mapping[Any, Any]) -> Values:
     """The header values of a request or response by lower-case name; what has not the right shape is left out."""
-    created: Values = {}
+    collected: Values = {}
     headers = message.get("headers", {})
     for name, items in headers.items() if isinstance(headers, Mapping) else ():
-        matches = created.setdefault(str(name).lower(), [])
+        texts = collected.setdefault(str(name).lower(), [])
         for item in items if isinstance(items, list) else ():
             if isinstance(item, Mapping) and isinstance(item.get("value"), str):
-                matches.append(item["value"])
-    return created
+                texts.append(item["value"])
+    return collected
 
 
 def _size(headers: Values) -> int:

@@ -78,7 +78,7 @@ class RestApiForm:
     def event(self, arrival: Arrival) -> dict[str, Any]:
         """Payload format 1.0."""
         request = arrival.request
-        fields = {train_case(name): matches for name, matches in _arrived(request, "https", "443").items()}
+        fields = {train_case(name): texts for name, texts in _arrived(request, "https", "443").items()}
         parameters = _grouped(parse_qsl(request.query, keep_blank_values=True))
         method = value(request.headers, "x-http-method-override") or request.method
         resource = "/" if request.path == "/" else "/{proxy+}"
@@ -119,7 +119,7 @@ class RestApiForm:
         result = _object(result)
         if unknown := sorted(map(str, result.keys() - known)):
             raise WrongShape(f"a REST API takes no {', '.join(unknown)} in a response")
-        multiple = _several(result, "multiValueHeaders")
+        multiple = _multi_values(result, "multiValueHeaders")
         taken = {(name.lower(), text) for name, text in multiple}
         single = [item for item in _single(result, "headers") if (item[0].lower(), item[1]) not in taken]
         headers = [self._renamed(item) for item in (*single, *multiple) if item[0].lower() not in _DROPPED]
@@ -158,7 +158,7 @@ class _Format2:
             "routeKey": context["routeKey"],
             "rawPath": path,
             "rawQueryString": request.query,
-            "headers": {name: ",".join(matches) for name, matches in fields.items()},
+            "headers": {name: ",".join(texts) for name, texts in fields.items()},
             "requestContext": {
                 **context,
                 "domainPrefix": context["domainName"].partition(".")[0],
@@ -178,7 +178,7 @@ class _Format2:
         if cookies:
             event["cookies"] = cookies
         if parameters:
-            event["queryStringParameters"] = {name: ",".join(matches) for name, matches in parameters.items()}
+            event["queryStringParameters"] = {name: ",".join(texts) for name, texts in parameters.items()}
         if request.body:
             event["body"] = text
         return event
@@ -264,8 +264,9 @@ class FunctionUrlForm(_Format2):
 
 
 class LoadBalancer:
-    """An application load balancer; ``several`` is the target group's attribute ``lambda.multi_value_headers.enabled``.
+    """An application load balancer.
 
+    ``multi_value`` is the target group's attribute ``lambda.multi_value_headers.enabled``.
     The listener is plain HTTP. The query is not decoded.
     """
 
@@ -300,8 +301,8 @@ class LoadBalancer:
         if wanted not in result and result.get(other):
             raise WrongShape(f"the load balancer is set to {wanted}, the response has {other}")
         if not isinstance(result.get("statusDescription", ""), str):
-            raise WrongShape("statusDescription is no string")
-        headers = _several(result, wanted) if self._multi_value else _single(result, wanted)
+            raise WrongShape("statusDescription is not a string")
+        headers = _multi_values(result, wanted) if self._multi_value else _single(result, wanted)
         if value(headers, "content-type") is None:
             headers.append(("Content-Type", "application/octet-stream"))
         return HttpResponse(_status(result), tuple(headers), _body(result))
@@ -334,14 +335,14 @@ def _arrived(request: HttpRequest, scheme: str, port: str) -> Fields:
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> Fields:
-    matches: Fields = {}
+    fields: Fields = {}
     for name, text in pairs:
-        matches.setdefault(name, []).append(text)
-    return matches
+        fields.setdefault(name, []).append(text)
+    return fields
 
 
 def _last(fields: Fields) -> dict[str, str]:
-    return {name: matches[-1] for name, matches in fields.items()}
+    return {name: texts[-1] for name, texts in fields.items()}
 
 
 def _travelling(request: HttpRequest, *, compressed: bool = False) -> tuple[str, bool]:
@@ -363,8 +364,8 @@ def _name(request: HttpRequest) -> str:
 
 
 def _port(request: HttpRequest) -> str:
-    matches = re.search(r":([0-9]+)$", value(request.headers, "host") or "")
-    return matches[1] if matches else "80"
+    match = re.search(r":([0-9]+)$", value(request.headers, "host") or "")
+    return match[1] if match else "80"
 
 
 def _identity(request: HttpRequest) -> dict[str, Any]:
@@ -408,15 +409,15 @@ def _status(result: Mapping[str, Any]) -> int:
 def _single(result: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
     fields = result.get(key) or {}
     if not isinstance(fields, Mapping):
-        raise WrongShape(f"{key} is no object")
+        raise WrongShape(f"{key} is not an object")
     return [(name, _checked(name, text)) for name, text in fields.items()]
 
 
-def _several(result: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
+def _multi_values(result: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
     fields = result.get(key) or {}
-    if not isinstance(fields, Mapping) or not all(isinstance(matches, list) for matches in fields.values()):
-        raise WrongShape(f"{key} is no object of lists")
-    return [(name, _checked(name, text)) for name, matches in fields.items() for text in matches]
+    if not isinstance(fields, Mapping) or not all(isinstance(texts, list) for texts in fields.values()):
+        raise WrongShape(f"{key} is not an object of lists")
+    return [(name, _checked(name, text)) for name, texts in fields.items() for text in texts]
 
 
 def _checked(name: str, text: object) -> str:
@@ -443,7 +444,7 @@ def _body(result: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
-        raise WrongShape(f"body is no base64: {error}") from None
+        raise WrongShape(f"body is not base64: {error}") from None
 
 
 def _json(status: int, content: object, *headers: tuple[str, str]) -> HttpResponse:

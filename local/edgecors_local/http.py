@@ -75,8 +75,8 @@ def values(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
 
 def value(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     """All values under a lower-case name as one, or None."""
-    matches = values(headers, name)
-    return ", ".join(matches) if matches else None
+    texts = values(headers, name)
+    return ", ".join(texts) if texts else None
 
 
 def without(headers: Iterable[tuple[str, str]], names: Iterable[str]) -> Headers:

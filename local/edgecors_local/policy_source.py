@@ -75,12 +75,12 @@ async def _follow(policy: Path, text: str, source: Source, store: EmbeddedStore,
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            matches: str | None = policy.read_text(encoding="utf-8")
+            current: str | None = policy.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
-            matches = None
-        if matches == seen:
+            current = None
+        if current == seen:
             continue
-        seen = matches
+        seen = current
         try:
             await asyncio.to_thread(store.put, source.parameter, _checked(policy, say))
         except LocalError as error:
@@ -101,8 +101,8 @@ def _checked(policy: Path, say: Say) -> str:
     try:
         compiled = load_policy(text)
     except PolicyError as error:
-        matches = "\n".join(f"  {finding}" for finding in error.findings)
-        raise LocalError(f"The policy {policy} is broken:\n{matches}", 2) from error
+        findings = "\n".join(f"  {finding}" for finding in error.findings)
+        raise LocalError(f"The policy {policy} is broken:\n{findings}", 2) from error
     for finding in compiled.findings:
         say(f"{policy}: {finding}")
     return text

@@ -474,9 +474,9 @@ MISTAKES = [
 # viewer-response can change headers only; what it says of status and body is not read.
 MISTAKES_ELSEWHERE = [
     ({"status": "99", "headers": {}}, "status 99 is not between 200 and 599"),
-    ({"status": "x", "headers": {}}, "status 'x' is no number"),
-    ({"status": "200", "headers": {}, "body": 1}, "body is no string"),
-    ({"status": "200", "headers": {}, "body": "?", "bodyEncoding": "base64"}, "body is no base64"),
+    ({"status": "x", "headers": {}}, "status 'x' is not a number"),
+    ({"status": "200", "headers": {}, "body": 1}, "body is not a string"),
+    ({"status": "200", "headers": {}, "body": "?", "bodyEncoding": "base64"}, "body is not base64"),
 ]
 
 

@@ -132,7 +132,7 @@ def test_an_event_without_request_or_response_is_no_obstacle() -> None:
 
 
 def test_no_trigger() -> None:
-    with pytest.raises(ValueError, match="'viewer' is no trigger"):
+    with pytest.raises(ValueError, match="'viewer' is not a trigger"):
         violations("viewer", {}, {})
 
 
@@ -252,13 +252,13 @@ BOTH_REQUESTS = [
     (changed(querystring="a#b"), "request.querystring has"),
     (changed(querystring="a\tb"), "request.querystring has"),
     (changed(uri="/" + "a" * 8188, querystring="x=1"), "are 8192 characters"),
-    (changed(path="/"), "request.path is no field"),
+    (changed(path="/"), "request.path is not a field"),
     (changed(body="x"), "request.body is str"),
     (body(action="drop"), "request.body.action is 'drop'"),
     (body(inputTruncated=True), "request.body.inputTruncated is read-only"),
-    (body(size=3), "request.body.size is no field"),
+    (body(size=3), "request.body.size is not a field"),
     (body(action="replace", encoding="gzip"), "encoding of request.body is 'gzip'"),
-    (body(action="replace", data="*"), "request.body is no base64"),
+    (body(action="replace", data="*"), "request.body is not base64"),
     (body(action="replace", data=1), "request.body is int"),
     (body(action="replace", data="x" * (1024 * 1024 + 1), encoding="text"), "request.body is 1048577 bytes"),
 ]
@@ -337,13 +337,13 @@ RESPONSES = [
     ({"status": ""}, "response.status is ''"),
     ({"statusDescription": 1}, "response.statusDescription is int"),
     ({"statusDescription": "O\nK"}, "response.statusDescription has"),
-    ({"statusCode": 200}, "response.statusCode is no field"),
-    ({"uri": "/"}, "response.uri is no field"),
+    ({"statusCode": 200}, "response.statusCode is not a field"),
+    ({"uri": "/"}, "response.uri is not a field"),
     ({"body": None}, "response.body is nothing"),
     ({"body": b"x"}, "response.body is bytes"),
-    ({"body": "\ud800"}, "response.body is no text"),
+    ({"body": "\ud800"}, "response.body is not text"),
     ({"body": "x", "bodyEncoding": "gzip"}, "encoding of response.body is 'gzip'"),
-    ({"body": "x", "bodyEncoding": "base64"}, "response.body is no base64"),
+    ({"body": "x", "bodyEncoding": "base64"}, "response.body is not base64"),
     ({"bodyEncoding": None}, "encoding of response.body is None"),
     ({"status": "204", "body": "x"}, "with status 204"),
     ({"status": "304", "body": "x"}, "with status 304"),
@@ -386,7 +386,7 @@ def test_a_generated_204_has_no_body_at_all(trigger: str, text: str) -> None:
         ({"statusDescription": "\r"}, "response.statusDescription has"),
         ({"body": ""}, "response.body can't be set"),
         ({"bodyEncoding": "text"}, "response.bodyEncoding can't be set"),
-        ({"trailers": {}}, "response.trailers is no field"),
+        ({"trailers": {}}, "response.trailers is not a field"),
     ],
 )
 def test_viewer_responses(fields: Made, sentence: str) -> None:
@@ -398,7 +398,7 @@ def test_viewer_responses(fields: Made, sentence: str) -> None:
 def test_all_violations_are_told_at_once() -> None:
     result: Made = {"status": "99", "body": 1, "headers": {"X-A": [], "via": header("1")}, "more": 1}
     assert matches("viewer-request", result) == [
-        "response.more is no field of a response.",
+        "response.more is not a field of a response.",
         "response.status is '99' instead of a number from 200 to 599.",
         "Header X-A in response.headers has to be written x-a (only `key` may have capitals).",
         "Header X-A in response.headers has to be a list with one object or more.",
@@ -409,7 +409,7 @@ def test_all_violations_are_told_at_once() -> None:
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_a_control_character_that_only_passed_through_is_nobody_s_mistake(trigger: str) -> None:
-    """A viewer or an upstream may send any byte: the one 0x84 is no UTF-8 and becomes U+0084 in the event."""
+    """A viewer or an upstream may send any byte: the one 0x84 is not UTF-8 and becomes U+0084 in the event."""
     event = event_of(trigger)
     part = event["Records"][0]["cf"]["response" if trigger.endswith("response") else "request"]
     part["headers"]["x-a"] = header("\x84")

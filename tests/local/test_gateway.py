@@ -201,7 +201,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"statusCode": 200, "headers": {"X A": "1"}, "multiValueHeaders": {"X A": ["1"]}}, "'X A' is not the name"),
     ({"statusCode": 200, "headers": {"X": "a\r\nb"}, "multiValueHeaders": {"X": ["a\nb"]}}, "has a line break"),
     ({"statusCode": 200, "body": {"a": 1}}, "body is dict"),
-    ({"statusCode": 200, "body": "%", "isBase64Encoded": True}, "body is no base64"),
+    ({"statusCode": 200, "body": "%", "isBase64Encoded": True}, "body is not base64"),
     ({"statusCode": 200, "body": "a", "isBase64Encoded": "yes"}, "isBase64Encoded is 'yes'"),
 ]
 
@@ -222,12 +222,12 @@ def test_a_wrong_shape_is_a_502_with_the_reason_printed(source: str, result: Any
         ("rest", {"statusCode": 200, "cookies": []}, "takes no cookies"),
         ("rest", "text", "returned str instead of an object"),
         ("rest", {"statusCode": 200, "headers": []}, None),
-        ("rest", {"statusCode": 200, "headers": ["a"]}, "headers is no object"),
-        ("rest", {"statusCode": 200, "multiValueHeaders": {"X": "1"}}, "multiValueHeaders is no object of lists"),
+        ("rest", {"statusCode": 200, "headers": ["a"]}, "headers is not an object"),
+        ("rest", {"statusCode": 200, "multiValueHeaders": {"X": "1"}}, "multiValueHeaders is not an object of lists"),
         ("http-api-2.0", {"statusCode": 200, "cookies": "a=1"}, "cookies is not a list"),
         ("alb", {"statusCode": 200, "multiValueHeaders": {"X": ["1"]}}, "is set to headers"),
         ("alb-multi-value", {"statusCode": 200, "headers": {"X": "1"}}, "is set to multiValueHeaders"),
-        ("alb", {"statusCode": 200, "statusDescription": 200}, "statusDescription is no string"),
+        ("alb", {"statusCode": 200, "statusDescription": 200}, "statusDescription is not a string"),
         ("alb", None, "returned NoneType"),
     ],
 )
