@@ -73,7 +73,7 @@ def ttl(behavior: Behavior, response: HttpResponse, now: float) -> float:
     """
     directives = _directives(response.headers)
     stated = _stated_age(directives, response.headers, now)
-    forbidden = not directives.keys().isdisjoint({"no-cache", "no-store", "private"})
+    forbidden = forbids_caching(response)
     if behavior.max_ttl == 0:
         return 0
     if response.status >= 400:
@@ -86,6 +86,11 @@ def ttl(behavior: Behavior, response: HttpResponse, now: float) -> float:
     if stated is None:
         return max(behavior.min_ttl, behavior.default_ttl)
     return min(max(stated, behavior.min_ttl), behavior.max_ttl)
+
+
+def forbids_caching(response: HttpResponse) -> bool:
+    """Whether the origin's ``Cache-Control`` forbids to cache a response (a directive may name headers)."""
+    return not _directives(response.headers).keys().isdisjoint({"no-cache", "no-store", "private"})
 
 
 def _error_ttl(behavior: Behavior, status: int, stated: float | None, forbidden: bool) -> float:

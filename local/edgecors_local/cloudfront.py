@@ -16,6 +16,7 @@ from edgecors_local.cache import (
     Key,
     cache_key,
     cacheable_method,
+    forbids_caching,
     normal_encoding,
     select_cookies,
     select_query,
@@ -216,10 +217,8 @@ class CloudFront:
         seconds = ttl(self._behavior, response, now := self._clock())
         if key is not None and seconds > 0:
             self.cache.keep(key, response, seconds, now)
-        forbids = not set(tokens((value(response.headers, "cache-control") or "").lower())).isdisjoint(
-            {"private", "no-store", "no-cache"}
-        )
-        return _Fetched(response, result, shared=not (self._behavior.min_ttl == 0 and forbids))
+        shared = self._behavior.min_ttl > 0 or not forbids_caching(response)
+        return _Fetched(response, result, shared=shared)
 
     async def _from_origin(self, trip: _Trip, viewer: HttpRequest) -> tuple[HttpResponse, str]:
         asked = await self._ask(trip, "origin-request", self._origin_request(viewer))

@@ -613,15 +613,15 @@ def test_poisoning_shows_among_requests_at_once_even_where_nothing_is_kept() -> 
     right = deployed_behavior("origin")
     requests = [with_origin(origin) for origin in ORIGINS]
     assert allowed(World(right, reflecting).at_once(*requests)) == list(ORIGINS)
-    fault = World(right.unkeyed(["Origin"]), reflecting)
-    exchanges = fault.at_once(*requests)
+    exchanges = World(right.unkeyed(["Origin"]), reflecting).at_once(*requests)
     assert allowed(exchanges) == [ORIGINS[0]] * 2
     assert [exchange.steps[-1] for exchange in exchanges] == ["origin-response", "collapsed"]
 
 
-def test_an_answer_that_forbids_caching_is_not_shared_among_requests_at_once() -> None:
-    fault = deployed_behavior("origin").unkeyed(["Origin"])
-    world = World(fault, reflecting, HttpResponse(200, (("Cache-Control", "no-store"),)))
+@pytest.mark.parametrize("directive", ["no-store", "private", "No-Cache", 'private="x-user"'])
+def test_an_answer_that_forbids_caching_is_not_shared_among_requests_at_once(directive: str) -> None:
+    without_origin = deployed_behavior("origin").unkeyed(["Origin"])
+    world = World(without_origin, reflecting, HttpResponse(200, (("Cache-Control", directive),)))
     assert allowed(world.at_once(*(with_origin(origin) for origin in ORIGINS))) == list(ORIGINS)
 
 
