@@ -69,7 +69,7 @@ def seconds_of(text: str) -> int:
     """The seconds of ``90m``, ``1h``, ``2d``, ``1w``. Raises `UsageError`."""
     matches = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", text.strip())
     if matches is None:
-        raise UsageError(f"{text!r} is no time: write 30m, 1h, 2d or 1w.")
+        raise UsageError(f"{text!r} is not a valid time. Write 30m, 1h, 2d or 1w.")
     return int(matches[1]) * _UNITS[matches[2]]
 
 
@@ -91,8 +91,9 @@ def find_refused(
     seconds: int,
     prefixes: Iterable[str] = PREFIXES,
     now: float | None = None,
+    answered: Callable[[str], None] = lambda region: None,
 ) -> DeniedReport:
-    """Ask all Regions at once. Raises `AwsError` when none could be asked."""
+    """Ask all Regions at once, and call ``answered`` after each. Raises `AwsError` when none could be asked."""
     end = int(time.time() if now is None else now)
     regions, prefixes = list(regions), tuple(prefixes)
 
@@ -107,6 +108,8 @@ def find_refused(
                 return region, groups, rows, ""
         except (AwsError, TimeoutError) as error:
             return region, [], [], str(error)
+        finally:
+            answered(region)
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         answers = list(pool.map(ask, regions))

@@ -26,6 +26,7 @@ from edgecors_cli.commands import (
     lint,
     lists,
     local,
+    man,
     plan,
     probe,
     revoke,
@@ -43,7 +44,7 @@ COMMANDS = (
     *(attach, detach),
     *(plan, apply, export, import_, compile, schema),
     *(history, diff, rollback),
-    *(local, cost),
+    *(local, cost, man),
 )
 """In the order of the help."""
 

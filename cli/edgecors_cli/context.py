@@ -36,13 +36,14 @@ Root = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 
-_COMMON: dict[str, tuple[Any, Any]] = {
+COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
     "json": (Json, False),
     "profile": (Profile, None),
     "region": (Region, None),
     "endpoint_url": (EndpointUrl, None),
     "root": (Root, DEFAULT_ROOT),
 }
+"""By name: the type with its help, and the default."""
 
 CHANGES = 4
 """Exit status of `plan` when there is something to apply."""
@@ -78,13 +79,19 @@ class Context:
         self.progress.step("reading Parameter Store")
         return Parameters(self.account.ssm, self.root.rstrip("/"), self.account.name)
 
-    @cached_property
+    @property
     def out(self) -> Console:
-        """The console for people."""
+        """The console for people, with the line of the progress erased."""
+        self.progress.erase()
+        return self._console
+
+    @cached_property
+    def _console(self) -> Console:
         return console(error=self.json)
 
     def answer(self, data: Any, say: Callable[[Console], None]) -> None:
         """Print the result in the form that was asked for."""
+        self.progress.pause(True)
         if self.json:
             as_json(data)
         else:
@@ -126,7 +133,7 @@ def command(
         aws: Whether it takes the options that choose an AWS account; otherwise only ``--json``.
         settings: Passed on to typer.
     """
-    common = _COMMON if aws else {"json": _COMMON["json"]}
+    common = COMMON_OPTIONS if aws else {"json": COMMON_OPTIONS["json"]}
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(function, include_extras=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecors.findings import ERROR, REPAIRED, SKIPPED, WARNING, Finding
 from edgecors_admin.text_difference import text_difference_lines
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -22,6 +23,10 @@ UNFOLDED = 1000
 """Columns when the output is not a terminal: a program or a file gets each line whole."""
 SHOWN = 200
 """Lines of one kind that are printed for people. JSON has all of them."""
+_HANG = 2
+"""Columns by which the further rows of a folded line are indented."""
+_GAP = 2
+"""Columns between two cells of a table."""
 _STYLES = {ERROR: "bold red", SKIPPED: "red", WARNING: "yellow", REPAIRED: "cyan"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -51,7 +56,32 @@ def line(out: Console, *parts: object, indent: int = 0) -> None:
     text = Text()
     for value, style in pairs:
         text.append_text(Text(harmless(value), style=style))
-    out.print(Padding(text, (0, 0, 0, indent), expand=False) if indent else text)
+    for number, row in enumerate(folded(text, out.width - indent)):
+        out.print(Text(" " * (indent + _HANG * bool(number))) + row, no_wrap=True, overflow="ignore", crop=False)
+
+
+def folded(text: Text, width: int) -> list[Text]:
+    """A line as rows of at most ``width`` columns, broken between words; all but the first are indented further.
+
+    A word is broken only where it is longer than a row, and then where it stands: a sign stays beside its origin.
+    """
+    starts = [0]
+    room = width
+    position = len(text.plain) - len(text.plain.lstrip())
+    for word in re.finditer(r"\S+\s*", text.plain):
+        size = cell_len(word.group().rstrip())
+        if position + size > room and size <= width - _HANG:
+            starts.append(word.start())
+            room, position = width - _HANG, 0
+        for offset, character in enumerate(word.group()):
+            if position + cell_len(character) > room and not character.isspace():
+                starts.append(word.start() + offset)
+                room, position = width - _HANG, 0
+            position += cell_len(character)
+    rows = list(text.divide(starts[1:]))
+    for row in rows[:-1]:
+        row.rstrip()
+    return rows
 
 
 def as_json(data: Any) -> None:
@@ -103,11 +133,50 @@ def text_difference(out: Console, old: str, new: str, indent: int = 0) -> None:
     _say_rest(out, len(lines), "lines", indent)
 
 
-def table(out: Console, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print columns without frames. What does not fit is folded, never cut."""
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in head:
-        grid.add_column(name, overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(harmless(value)) for value in row))
-    out.print(grid)
+def table(out: Console, head: Sequence[str], rows: Iterable[Sequence[object]], indent: int = 0) -> None:
+    """Print columns without frames. Nothing is cut: cells are folded between words.
+
+    Where the terminal is too narrow for that, each row is printed as a block: its first cell, and below it the other
+    cells with their heads. Without heads it is a list, whose gaps are one column wide.
+    """
+    cells = [[harmless(cell) for cell in row] for row in rows]
+    widths = _column_widths(head, cells, out.width - indent)
+    if widths is None:
+        for row in cells:
+            line(out, (row[0], "bold"), indent=indent)
+            pairs(out, [(name, cell) for name, cell in zip(head[1:], row[1:], strict=True) if cell], indent + 2)
+        return
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0), show_header=any(head))
+    for name, width in zip(head, widths, strict=True):
+        grid.add_column(name, overflow="fold", width=width)
+    for row in cells:
+        grid.add_row(*(Text(cell) for cell in row))
+    out.print(Padding(grid, (0, 0, 0, indent), expand=False))
+
+
+def pairs(out: Console, items: Sequence[tuple[str, object]], indent: int = 0) -> None:
+    """Print names with their values, aligned."""
+    grid = Table.grid(padding=(0, _GAP, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in items:
+        grid.add_row(Text(name, style="dim"), Text(harmless(value)))
+    out.print(Padding(grid, (0, 0, 0, indent), expand=False))
+
+
+def _column_widths(head: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> list[int] | None:
+    """The width of each column; None where not even the longest words fit beside each other."""
+    columns = [[name, *(row[number] for row in cells)] for number, name in enumerate(head)]
+    wanted = [max(map(cell_len, texts)) for texts in columns]
+    least = [max((cell_len(word) for text in texts for word in text.split()), default=0) for texts in columns]
+    free = width - _GAP * (len(head) - 1) - sum(least)
+    if free < 0:
+        return None
+    widths = least
+    # The columns that need the least get it first, so that only the widest are folded.
+    order = sorted(range(len(head)), key=lambda number: wanted[number] - least[number])
+    for position, number in enumerate(order):
+        more = min(wanted[number] - least[number], free // (len(order) - position))
+        widths[number] += more
+        free -= more
+    return widths

@@ -56,10 +56,12 @@ def cost(
     rows = [{"setup": c.setup, "dollars": round(c.dollars, 2), "items": c.items, "note": c.note} for c in results]
 
     def say(out: Console) -> None:
-        table(out, ["SET-UP", "$ A MONTH", ""], [(c.setup, f"{c.dollars:,.2f}", c.note) for c in results])
+        table(out, ["SET-UP", "$ A MONTH", "NOTE"], [(c.setup, f"{c.dollars:,.2f}", c.note) for c in results])
         line(out)
         about = traffic.about().items()
-        table(out, ["ASSUMPTION", "", ""], [(n, f"{getattr(traffic, n):,g}", meaning) for n, meaning in about])
+        table(
+            out, ["ASSUMPTION", "VALUE", "MEANING"], [(n, f"{getattr(traffic, n):,g}", meaning) for n, meaning in about]
+        )
         line(out)
         cells = [
             (

@@ -9,14 +9,18 @@ from edgecors_admin.denied import PREFIXES, find_refused, seconds_of
 from edgecors_admin.sites import checked_site, with_lists
 from rich.console import Console
 
+from edgecors_cli import watching
 from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import line
+from edgecors_cli.watching import Interval, Watch
+
+WATCH_SECONDS = 60
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    examples = ["edgecors denied shop --since 2d", "edgecors denied shop --in-region eu-west-1"]
+    examples = ["edgecors denied shop --since 2d", "edgecors denied shop --in-region eu-west-1 --watch"]
     command(app, "denied", rich_help_panel="Check", examples=examples)(denied)
 
 
@@ -31,12 +35,33 @@ def denied(
     in_region: Annotated[
         list[str] | None, typer.Option(metavar="REGION", help="Read only this Region. Default: every Region.")
     ] = None,
+    watch: Watch = False,
+    interval: Interval = None,
 ) -> None:
-    """List the origins that are refused, each with the command that would allow it. Reads the logs of every Region."""
+    """List the origins that are refused, each with the command that would allow it. Reads the logs of every Region.
+
+    --watch looks every 60 seconds, or as --interval says; CloudWatch charges for what each look reads.
+    """
     seconds = seconds_of(since)
+    checked_site(site)
     regions = in_region or context.account.regions()
+    prefixes = log_group or list(PREFIXES)
+    watching.answer(
+        context, lambda: _refused(context, site, since, seconds, regions, prefixes), watch, interval, WATCH_SECONDS
+    )
+
+
+def _refused(
+    context: Context, site: str, since: str, seconds: int, regions: list[str], prefixes: list[str]
+) -> tuple[dict[str, Any], watching.Say]:
+    answered: list[str] = []
+
+    def count(region: str) -> None:
+        answered.append(region)
+        context.progress.step(f"reading logs, {len(answered)} of {len(regions)} Regions answered")
+
     context.progress.step(f"reading logs in {len(regions)} Regions")
-    report = find_refused(context.account.logs, regions, checked_site(site), seconds, log_group or PREFIXES)
+    report = find_refused(context.account.logs, regions, site, seconds, prefixes, answered=count)
     has_rules = _has_several_rules(context, site)
     rows: list[dict[str, Any]] = [
         {
@@ -58,7 +83,7 @@ def denied(
             if row["remedy"]:
                 line(out, (row["remedy"], "green"), indent=4)
         if not report.groups:
-            line(out, f"No log group starts with {' or '.join(log_group or PREFIXES)}. Name yours with --log-group.")
+            line(out, f"No log group starts with {' or '.join(prefixes)}. Name yours with --log-group.")
         elif not rows:
             line(out, f"No origin was refused within {since} ({len(report.groups)} log groups).")
         else:
@@ -67,7 +92,7 @@ def denied(
             first = next(iter(report.failed.items()))
             line(out, (f"{len(report.failed)} Regions could not be asked", "yellow"), f" ({first[0]}: {first[1]})")
 
-    context.answer({"refused": rows, "log_groups": report.groups, "failed_regions": dict(report.failed)}, say)
+    return {"refused": rows, "log_groups": report.groups, "failed_regions": dict(report.failed)}, say
 
 
 def _has_several_rules(context: Context, site: str) -> bool:

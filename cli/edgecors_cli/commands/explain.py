@@ -101,4 +101,4 @@ def _say_answer(out: Console, title: str, answer: ExplainedAnswer) -> None:
         line(out, f"rule {answer.rule}{grant}{entry}", indent=2)
     line(out, answer.outcome, indent=2)
     if answer.headers:
-        table(out, ("  HEADER", "VALUE"), [(f"  {name}", value) for name, value in answer.headers])
+        table(out, ("HEADER", "VALUE"), answer.headers, indent=2)

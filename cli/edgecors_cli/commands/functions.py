@@ -42,11 +42,14 @@ def check(
         raise CommandError(f"The policy of {site} has errors. See them: edgecors lint {site}")
     functions = {"viewer-request": request, "viewer-response": response}
     with aws_errors(context.account.name):
-        results = list(check_functions(context.account.cloudfront, functions, checked_site(id or site), policy))
+        results = []
+        for result in check_functions(context.account.cloudfront, functions, checked_site(id or site), policy):
+            results.append(result)
+            context.progress.step(f"running events in CloudFront, {len(results)} done")
 
     def say(out: Console) -> None:
         rows = [(result.name, f"{result.utilization} %", result.fault or "fine") for result in results]
-        table(out, ("event", "compute", "result"), rows)
+        table(out, ("EVENT", "COMPUTE", "RESULT"), rows)
         most = max(result.utilization for result in results)
         line(out, f"{len(results)} events, at most {most} % of the allowed compute time.")
 

@@ -29,7 +29,7 @@ def history(context: Context, target: Target) -> None:
         rows.append(version_row(target, stored, by_number.get(stored.version - 1)))
 
     def say(out: Console) -> None:
-        head = ("VERSION", "WHEN", "ORIGINS", "BY", "")
+        head = ("VERSION", "WHEN", "ORIGINS", "BY", "NOTES")
         table(out, head, [(r["version"], r["modified"], _change(r), _who(r["user"]), _notes(r)) for r in rows])
 
     context.answer(rows, say)

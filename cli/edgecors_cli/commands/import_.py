@@ -58,6 +58,8 @@ def import_(
         raise UsageError("Name a file (- for standard input), or use --from-aws.")
     if from_aws and format is not None:
         raise UsageError("--format is for files; leave it out with --from-aws.")
+    if from_aws:
+        context.progress.step(f"reading the CORS settings in {context.account.region}")
     imported = (
         import_text(read_text(file), format, resource)
         if file is not None

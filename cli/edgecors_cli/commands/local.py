@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from edgecors_cli.render import console, line, table
+
 
 class FrontName(StrEnum):
     """The fronts that can be chosen."""
@@ -128,11 +130,12 @@ def _require_extra() -> None:
 def _say_differences() -> None:
     from edgecors_local import cloudfront, gateway
 
+    out = console()
     for name, source in (("CloudFront", cloudfront), ("The fronts of the gateway", gateway)):
-        typer.echo(f"{name}, not emulated:")
-        for sentence in source.NOT_EMULATED:
-            typer.echo(f"- {sentence}")
-        typer.echo("\nTaken for true where the documentation is silent:")
-        for sentence in source.ASSUMED:
-            typer.echo(f"- {sentence}")
-        typer.echo()
+        for title, sentences in (
+            (f"{name}, not emulated:", source.NOT_EMULATED),
+            ("Taken for true where the documentation is silent:", source.ASSUMED),
+        ):
+            line(out, (title, "bold"))
+            table(out, ("", ""), [("-", sentence) for sentence in sentences])
+            line(out)

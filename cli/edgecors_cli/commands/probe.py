@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.policy_files import read_policies
-from edgecors_admin.probe import HttpSender, Probed, place_of
+from edgecors_admin.probe import Case, HttpSender, Probed, Reply, place_of
 from edgecors_admin.probe import probe as send_all
 from edgecors_admin.sites import Site, checked_site, load_site, names_of_lists
 from rich.console import Console
@@ -46,8 +46,13 @@ def probe(
     policy = loaded.policy
     if policy is None:
         raise CommandError("The policy is rejected, so the one that serves is not known. Run edgecors lint.")
-    context.progress.step(f"asking {url}")
-    results = send_all(policy, location, HttpSender(url, _extra(header or [])))
+    sender = HttpSender(url, _extra(header or []))
+
+    def send(case: Case) -> Reply:
+        context.progress.step(f"sending to {url}: {case.title}")
+        return sender(case)
+
+    results = send_all(policy, location, send)
     context.answer([probed.as_dict() for probed in results], lambda out: _say(out, url, results))
     context.fail_if(any(probed.differences for probed in results))
 

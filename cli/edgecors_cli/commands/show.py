@@ -11,29 +11,33 @@ from edgecors_admin.sites import checked_target, load_site, missing
 from edgecors_admin.size import ADVANCED, STANDARD
 from rich.console import Console
 
+from edgecors_cli import watching
 from edgecors_cli.commands.arguments import Target
 from edgecors_cli.context import Context, command
-from edgecors_cli.render import UNFOLDED, findings, line
+from edgecors_cli.render import UNFOLDED, findings, line, pairs
+from edgecors_cli.watching import Interval, Watch
 
+WATCH_SECONDS = 5
 SHOWN_ENTRIES = 1000
 """Entries of one grant that are printed on a terminal. Files, pipes and JSON get all of them."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    examples = ["edgecors show shop", "edgecors show @partners", "edgecors show shop --json"]
+    examples = ["edgecors show shop", "edgecors show @partners", "edgecors show shop --watch --interval 2"]
     command(app, "show", rich_help_panel="Look", examples=examples)(show)
 
 
-def show(context: Context, target: Target) -> None:
-    """Show one site with its lists expanded, or one list: entries, size and findings."""
-    if checked_target(target).startswith("@"):
-        _show_list(context, target)
-    else:
-        _show_site(context, target)
+def show(context: Context, target: Target, watch: Watch = False, interval: Interval = None) -> None:
+    """Show one site with its lists expanded, or one list: entries, size and findings.
+
+    --watch looks every 5 seconds, or as --interval says.
+    """
+    look = _list if checked_target(target).startswith("@") else _site
+    watching.answer(context, lambda: look(context, target), watch, interval, WATCH_SECONDS)
 
 
-def _show_site(context: Context, name: str) -> None:
+def _site(context: Context, name: str) -> tuple[dict[str, Any], watching.Say]:
     site = load_site(context.parameters, name)
     context.progress.step("checking the policy")
     problems = site.findings()
@@ -42,19 +46,20 @@ def _show_site(context: Context, name: str) -> None:
     def say(out: Console) -> None:
         if site.alias:
             line(out, f"{site.alias} has no policy of its own and uses the policy of {site.name}.")
-        _say_parameter(out, site.name, data)
         if site.policy is None:
+            _say_parameter(out, site.name, data, [])
             line(out, ("The policy is rejected: the last good one keeps serving.", "bold red"))
         else:
-            line(out, f"mode    {data['mode']}, read again every {site.policy.refresh_seconds} s")
+            mode = f"{data['mode']}, read again every {site.policy.refresh_seconds} s"
+            _say_parameter(out, site.name, data, [("mode", mode)])
             for rule in data["rule_list"]:
                 _say_rule(out, rule)
         _say_findings(out, problems)
 
-    context.answer(data, say)
+    return data, say
 
 
-def _show_list(context: Context, target: str) -> None:
+def _list(context: Context, target: str) -> tuple[dict[str, Any], watching.Say]:
     stored = context.parameters.get(context.parameters.name_of(target))
     if stored is None:
         raise missing(context.parameters, target)
@@ -62,17 +67,17 @@ def _show_list(context: Context, target: str) -> None:
     data = list_details(context.parameters, target, stored, problems)
 
     def say(out: Console) -> None:
-        _say_parameter(out, target, data)
-        line(out, f"used by {', '.join(data['used_by']) or 'no site'}")
+        _say_parameter(out, target, data, [("used by", ", ".join(data["used_by"]) or "no site")])
         _say_entries(out, data["entries"], 2)
         _say_findings(out, problems)
 
-    context.answer(data, say)
+    return data, say
 
 
-def _say_parameter(out: Console, name: str, data: dict[str, Any]) -> None:
+def _say_parameter(out: Console, name: str, data: dict[str, Any], more: list[tuple[str, str]]) -> None:
     line(out, (name, "bold"), f"  {data['parameter']} version {data['version']}, {data['type']}")
-    line(out, f"size    {size_text(data)} of {STANDARD} (standard tier) or {ADVANCED} (advanced tier)")
+    size = f"{size_text(data)} of {STANDARD} (standard tier) or {ADVANCED} (advanced tier)"
+    pairs(out, [("size", size), *more])
 
 
 def _say_findings(out: Console, problems: list[Any]) -> None:
