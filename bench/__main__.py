@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench.report import DOCS, run
+from bench.report import PARTS, markdown, run, write
 
 
 def main() -> None:
@@ -18,25 +18,21 @@ def main() -> None:
         "--only",
         action="append",
         default=[],
-        choices=["request", "cold", "memory", "policies", "fleet", "cost"],
+        choices=PARTS,
         help="a part, may be repeated; docs are left alone",
     )
     options = parser.parse_args()
-    write = not options.quick and not options.only
-    text, figures = run(
-        quick=options.quick,
-        write=write,
-        only=options.only,
-        say=lambda words: print(words, file=sys.stderr, flush=True),
+    parts, figures = run(
+        quick=options.quick, only=options.only, say=lambda words: print(words, file=sys.stderr, flush=True)
     )
-    if write:
-        (DOCS / "performance.md").write_text(text, "utf-8")
+    if not options.quick and not options.only:
+        write(figures, parts)
     if options.json == Path("-"):
         print(json.dumps(figures, indent=1))
         return
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), "utf-8")
-    print(text)
+    print(markdown(figures, parts))
 
 
 if __name__ == "__main__":

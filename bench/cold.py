@@ -1,8 +1,8 @@
 """A cold start, first answer included, in Lambda's own runtime client driven by Lambda's own runtime emulator.
 
-Contenders take turns, each start is a new process. What is measured is the emulator's `Duration` of the first
-invocation, which holds the function's whole start. All run on one interpreter, from bytecode that is there already: for
-the peers' packages that is more than a usual deployment gives them.
+Each start is a new process. What is measured is the emulator's `Duration` of the first invocation, which holds the
+function's whole start. All run on one interpreter, from bytecode that is there already: for the peers' packages that is
+more than a usual deployment gives them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,23 +29,21 @@ ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / ".aws-sam" / "build"
 HANDLERS = Path(__file__).resolve().parent / "handlers"
 PARAMETER = f"/edgecors/sites/{samples.SITE}"
+LIST = "/bench/origins"
+"""The same origins as a plain list, for the contenders that can read nothing else."""
+REFRESH = 5
+"""Seconds after which every contender reads its list again."""
 ORIGINS = samples.exact_origins(100)
 
 EMPTY = "empty handler"
 EDGE = "edgecors edge"
 SOURCES = "edgecors edge without its bytecode"
 GATEWAY = "edgecors gateway"
-BOTO3 = "boto3, one GetParameter"
+BOTO3 = "boto3, GetParameter"
 POWERTOOLS = "Powertools parameters + resolver"
 STARLETTE = "Starlette + Mangum, list in the environment"
 
-CPU_SHARE = 128 / 1769
-"""Lambda gives CPU in proportion to memory, one whole processor at 1,769 MB.
-
-https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-"""
-PERIOD = 20_000
-"""Microseconds in which a share of the processor is given and withheld."""
+_starting = threading.Lock()
 
 
 class Start:
@@ -97,52 +96,48 @@ def _compiled(name: str, directory: Path) -> Path:
     return target
 
 
-def environment(store: StoreStub, *, tls: bool) -> dict[str, str]:
+def parameters() -> dict[str, str]:
+    """What the contenders read."""
+    policy = {"version": 1, "refresh_seconds": REFRESH, "rules": [{"allow_origins": ORIGINS}]}
+    return {PARAMETER: json.dumps(policy), LIST: ",".join(ORIGINS)}
+
+
+def environment(store: StoreStub, *, tls: bool, host: str = "localhost") -> dict[str, str]:
     """The variables that the contenders read."""
-    return store.environment(tls=tls) | {
+    return store.environment(tls=tls, host=host) | {
         "EDGECORS_SITE": samples.SITE,
         "EDGECORS_UPSTREAM": "http://127.0.0.1:9",
-        "BENCH_PARAMETER": PARAMETER,
+        "BENCH_PARAMETER": LIST,
+        "BENCH_MAX_AGE": str(REFRESH),
         "BENCH_ORIGINS": ",".join(ORIGINS),
     }
 
 
-def start(contender: Contender, variables: Mapping[str, str], python: Path | None = None) -> Start:
-    """Start a function and send it its first event. Raises AssertionError when the answer is not the one expected."""
-    runtime = LambdaRuntime(
-        contender.artifact,
-        contender.handler,
-        environment=variables,
-        python=python or Path(sys.executable),
-        seconds=60,
-    )
-    with runtime:
+@contextmanager
+def running(contender: Contender, variables: Mapping[str, str], python: Path | None = None) -> Iterator[LambdaRuntime]:
+    """A function that has answered its first event. Raises AssertionError when that answer is not the one expected."""
+    # The emulator takes free ports; two at once might take the same one.
+    with _starting:
+        runtime = LambdaRuntime(
+            contender.artifact,
+            contender.handler,
+            environment=variables,
+            python=python or Path(sys.executable),
+            seconds=60,
+        ).start()
+    try:
         answer = runtime.invoke(contender.event)
         if contender.name != EMPTY and ORIGINS[0] not in json.dumps(answer):
             raise AssertionError(f"{contender.name}: {answer}\n{runtime.log}")
+        yield runtime
+    finally:
+        runtime.stop()
+
+
+def start(contender: Contender, variables: Mapping[str, str], python: Path | None = None) -> Start:
+    """Start a function and send it its first event."""
+    with running(contender, variables, python) as runtime:
         return Start(runtime.durations[0], processor_milliseconds(function_of(runtime)))
-
-
-def starts(
-    chosen: Sequence[Contender], variables: Mapping[str, str], rounds: int, python: Path | None = None
-) -> dict[str, list[Start]]:
-    """Every contender's starts, in turn. One start of each goes before, for the file cache."""
-    matches: dict[str, list[Start]] = {contender.name: [] for contender in chosen}
-    for contender in chosen:
-        start(contender, variables, python)
-    for _ in range(rounds):
-        for contender in chosen:
-            matches[contender.name].append(start(contender, variables, python))
-    return matches
-
-
-def warm(contender: Contender, variables: Mapping[str, str], python: Path, invocations: int = 50) -> float:
-    """The median of milliseconds that an invocation takes once the function is warm, by the emulator's clock."""
-    runtime = LambdaRuntime(contender.artifact, contender.handler, environment=variables, python=python, seconds=60)
-    with runtime:
-        for _ in range(invocations):
-            runtime.invoke(contender.event)
-        return statistics.median(runtime.durations[1:])
 
 
 def parts(variables: Mapping[str, str], rounds: int) -> dict[str, float]:
@@ -158,47 +153,3 @@ def parts(variables: Mapping[str, str], rounds: int) -> dict[str, float]:
         )
         runs.append(json.loads(done.stdout))
     return {name: round(statistics.median(run[name] for run in runs), 2) for name in runs[0]}
-
-
-@contextmanager
-def limited_python(directory: Path, share: float = CPU_SHARE) -> Iterator[tuple[Path | None, str]]:
-    """An interpreter with a share of one processor, and in words how; None where the platform can't set one."""
-    version1, version2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
-    name = f"edgecors-bench-{os.getpid()}"
-    quota = round(PERIOD * share)
-    how = f"cpu quota of a control group: {quota / 1000:.2f} ms in every {PERIOD // 1000} ms"
-    try:
-        if (version1 / "cpu.cfs_quota_us").exists():
-            group = version1 / name
-            group.mkdir()
-            settings = {"cpu.cfs_period_us": str(PERIOD), "cpu.cfs_quota_us": str(quota)}
-        else:
-            group = version2 / name
-            group.mkdir()
-            settings = {"cpu.max": f"{quota} {PERIOD}"}
-    except OSError as error:
-        yield None, f"not measured: no control group can be made here ({error.strerror})"
-        return
-    try:
-        for file, value in settings.items():
-            (group / file).write_text(value)
-        python = directory / "limited-python"
-        # Only the function's own process is slowed down, neither the emulator nor the store.
-        python.write_text(f'#!/bin/sh\necho $$ > {group}/cgroup.procs\nexec {sys.executable} "$@"\n')
-        python.chmod(0o755)
-    except OSError as error:
-        group.rmdir()
-        yield None, f"not measured: the control group takes no quota ({error.strerror})"
-        return
-    try:
-        yield python, how
-    finally:
-        _remove(group)
-
-
-def _remove(group: Path) -> None:
-    """A control group goes when its last process, already killed, has gone."""
-    from harness.wait import wait_until
-
-    wait_until(lambda: not (group / "cgroup.procs").read_text(), "the limited processes are gone")
-    group.rmdir()

@@ -2,8 +2,8 @@
 
 A container reads when a request finds its policy due. Requests come to each container at random (Poisson). Containers
 end after a random life and are replaced by cold ones. Parameter Store serves so many reads a second, one after another
-within each second, and throttles the rest; in an outage it answers none. What is not modelled: the time that a read
-takes, several Regions, several requests that find the policy due at once.
+within each second, and throttles the rest; in an outage it answers none. The time that a read takes, and how it is
+continued from request to request, is left to `bench.regions`, which runs the store itself on fewer containers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import random
 from collections.abc import Callable, Sequence
 
 from edgecors.store import wait_after_failure, wait_after_read
+
+from bench import charts
 
 NOT_STARTED, FRESH, STALE, NONE = range(4)
 AfterRead = Callable[[float, float, bool], float]
@@ -250,64 +252,34 @@ def shapes(containers: int = 10_000) -> list[tuple[str, Course, Course]]:
     ]
 
 
-def chart(title: str, course: Course, *, width: int = 720, height: int = 240) -> str:
-    """An SVG: reads asked for and answered over time, and the share of containers that are stale or have none.
-
-    It is legible on light and on dark ground, and says its figures in words to who can't see it.
-    """
+def chart(title: str, course: Course) -> str:
+    """Reads asked for and answered over time, and the share of containers that have a stale policy or none."""
     fleet = course.fleet
-    left, right, top, bottom = 56, 48, 48, 32
-    inner_width, inner_height = width - left - right, height - top - bottom
     step = max(1, fleet.seconds // 360)
     most = max(course.asked) or 1
 
-    def line(values: Sequence[int], scale: float, style: str) -> str:
-        points = []
-        for start in range(0, fleet.seconds, step):
-            part = values[start : start + step]
-            x = left + inner_width * start / fleet.seconds
-            y = top + inner_height * (1 - max(part) / scale)
-            points.append(f"{x:.1f},{y:.1f}")
-        return f'<polyline fill="none" {style} points="{" ".join(points)}"/>'
+    def line(name: str, values: Sequence[int], scale: float, color: str, dashes: str = "") -> charts.Line:
+        starts = range(0, fleet.seconds, step)
+        points = [(start, max(values[start : start + step]) / scale) for start in starts]
+        return charts.Line(name, points, color, dashes)
 
-    def text(x: float, y: float, words: str, anchor: str = "start", color: str = "#7a7a7a") -> str:
-        return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{color}">{words}</text>'
-
-    minutes = [
-        text(left + inner_width * minute * 60 / fleet.seconds, height - 10, f"{minute} min", "middle")
-        for minute in range(0, fleet.seconds // 60 + 1, 5)
-    ]
-    outage = ""
+    spoken = f"Reads a second: {course.mean:.0f} in the mean, {max(course.asked)} at most."
     if fleet.outage:
-        begin, end = (left + inner_width * second / fleet.seconds for second in fleet.outage)
-        box = f'x="{begin:.1f}" y="{top}" width="{end - begin:.1f}" height="{inner_height}"'
-        outage = f'<rect {box} fill="#888" fill-opacity="0.15"/>'
-    said = f"{title}. Reads a second: {course.mean:.0f} in the mean, {max(course.asked)} at most."
-    if fleet.outage:
-        said += f" After the outage all are fresh again in {course.recovery} seconds."
-    return "\n".join(
+        spoken += f" After the outage all are fresh again in {course.recovery} seconds."
+    return charts.lines(
+        title,
+        spoken,
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-            'font-family="system-ui, sans-serif" font-size="12">',
-            f"<title>{said}</title>",
-            outage,
-            f'<path d="M{left} {top}V{top + inner_height}H{width - right}V{top}" fill="none" stroke="#7a7a7a"/>',
-            text(left, 16, title),
-            text(left, 34, "reads asked for", color="#d9730d"),
-            text(left + 100, 34, "answered", color="#2b7fd4"),
-            text(left + 168, 34, "containers with a stale policy", color="#8a8a8a"),
-            text(left + 352, 34, "with none", color="#c0392b"),
-            text(left - 6, top + 6, f"{most:,}/s", "end"),
-            text(left - 6, top + inner_height, "0", "end"),
-            text(width - right + 6, top + 6, "100 %"),
-            text(width - right + 6, top + inner_height, "0 %"),
-            *minutes,
-            line(course.stale, fleet.containers, 'stroke="#8a8a8a" stroke-dasharray="4 3"'),
-            line(course.none, fleet.containers, 'stroke="#c0392b" stroke-dasharray="2 2"'),
-            line(course.asked, most, 'stroke="#d9730d"'),
-            line(course.answered, most, 'stroke="#2b7fd4"'),
-            "</svg>\n",
-        ]
+            line("containers with a stale policy", course.stale, fleet.containers, "#8a8a8a", "4 3"),
+            line("with none", course.none, fleet.containers, "#c0392b", "2 2"),
+            line(f"reads asked for (100 %: {most:,}/s)", course.asked, most, charts.PEER),
+            line("answered", course.answered, most, charts.OWN),
+        ],
+        right=fleet.seconds,
+        top=1,
+        x_marks=[(minute * 60, f"{minute} min") for minute in range(0, fleet.seconds // 60 + 1, 5)],
+        y_marks=[(0, "0"), (1, "100 %")],
+        shaded=fleet.outage,
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench import samples
-from bench.cold import ARTIFACTS, PARAMETER, Contender, environment
+from bench.cold import ARTIFACTS, LIST, PARAMETER, Contender, environment
 from bench.process import function_of, peak_of
 from bench.store_stub import StoreStub
 from harness.lambda_runtime import LambdaRuntime
@@ -57,7 +57,8 @@ def peaks(chosen: list[Contender], directory: Path, counts: tuple[int, ...] = (1
     """Kilobytes of each contender with one origin, and of the edge with each further count."""
     matches = {}
     for count in counts:
-        parameters = {PARAMETER: samples.exact_origins(1)[0]} if count == 1 else list_parameters(count)
+        one = samples.exact_origins(1)[0]
+        parameters = {PARAMETER: one, LIST: one} if count == 1 else list_parameters(count)
         here = directory / f"store-{count}"
         here.mkdir()
         with StoreStub(here, parameters) as store:

@@ -1,18 +1,22 @@
-"""Reading policies, and headers that were made to hurt: both have to take time in proportion to their length."""
+"""Reading policies, value bombs, and hostile headers: all have to take time in proportion to their length, or less."""
 
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from edgecors.decision import Request, decide
 from edgecors.document import load_policy
 from edgecors.policy import Policy
 
 from bench import samples
+from harness import bombs
 
 COUNTS = (10, 1_000, 10_000, 100_000)
+PLAIN, EXACT, PATTERNS = "plain list", "JSON, exact", "JSON, wildcards"
 LENGTHS = (1_000, 10_000, 1_000_000)
 
 
@@ -34,9 +38,9 @@ def documents(count: int) -> dict[str, str]:
     """The same list in the three forms in which it can stand."""
     exact = samples.exact_origins(count)
     return {
-        "plain list": "\n".join(exact),
-        "JSON, exact": samples.policy(exact),
-        "JSON, wildcards": samples.policy(samples.wildcard_origins(count)),
+        PLAIN: "\n".join(exact),
+        EXACT: samples.policy(exact),
+        PATTERNS: samples.policy(samples.wildcard_origins(count)),
     }
 
 
@@ -49,6 +53,18 @@ def reading(counts: tuple[int, ...] = COUNTS, seconds: float = 1.0) -> dict[str,
             runs = max(4, min(50, int(seconds / once)))
             matches.setdefault(form, {})[count] = least(lambda text=text: load_policy(text), runs)  # type: ignore[misc]
     return matches
+
+
+def value_bombs() -> dict[tuple[str, str], bombs.Cost]:
+    """The cost of the bombs harness's values, by name and reader: as much of each as edgecors reads, packed.
+
+    Each is read in a process of its own, as many at once as there are processors.
+    """
+    values = bombs.OTHERS | {name: bombs.readable(family) for name, family in bombs.FAMILIES.items()}
+    places = [(name, reader) for name in values for reader in ("list", "site")]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        costs = pool.map(lambda place: bombs.measure(place[1], values[place[0]]), places)
+        return dict(zip(places, costs, strict=True))
 
 
 def hostile(length: int) -> dict[str, Callable[[], Request]]:

@@ -10,11 +10,15 @@ import importlib.util
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from unittest import mock
 
+import edgecors.decorator
+import edgecors.edge
 from edgecors.aws.parameters import Parameter
 from edgecors.decorator import cors
 from edgecors.edge import Edge
 from edgecors.memory import MAX_DECISIONS
+from edgecors.policy import Policy
 from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 
@@ -22,6 +26,7 @@ from bench import samples
 from bench.measure import Handler, Task, least_ratio, ratio, run
 
 EDGECORS = "edgecors"
+FORGETFUL = "edgecors without its decision memory"
 YARDSTICK = "yardstick"
 POWERTOOLS = "Powertools"
 STARLETTE = "Starlette + Mangum"
@@ -89,7 +94,7 @@ class Memory:
 
 
 def edgecors_handlers(origins: list[str]) -> dict[str, Handler]:
-    """Ours for every front, over one real store. Log lines go nowhere: there is one a minute and origin."""
+    """edgecors for every front, over one real store. Log lines go nowhere: there is one a minute and origin."""
     telemetry = Telemetry(_discard)
     store = PolicyStore([Memory(samples.policy(origins))], telemetry)
     viewer = Edge(store, telemetry).viewer
@@ -308,6 +313,40 @@ def rows(sizes: Sequence[int] = EXACT, peer_sizes: Sequence[int] = PEER_SIZES, p
         if size in (label(10_000), WILDCARDS):
             matches += _anew(size, origins, yards)
     return matches + _passing(yards)
+
+
+class _NoMemory:
+    """Stands where `edgecors.memory.MemoryBySite` does, and remembers nothing."""
+
+    def of(self, site: str, policy: Policy | None) -> None:
+        return None
+
+
+def forgetful_handlers(origins: list[str]) -> dict[str, Handler]:
+    """edgecors with its decision memory left out: every request is decided anew."""
+    with (
+        mock.patch.object(edgecors.edge, "MemoryBySite", _NoMemory),
+        mock.patch.object(edgecors.decorator, "MemoryBySite", _NoMemory),
+    ):
+        return edgecors_handlers(origins)
+
+
+def memory_rows() -> list[Row]:
+    """With and without the decision memory: origins that come again and again, and so many that none does."""
+    lists = {label(10_000): samples.exact_origins(10_000), WILDCARDS: samples.wildcard_origins(10_000)}
+    matches = []
+    for size, origins in lists.items():
+        yards = yardsticks(samples.spread(origins))
+        for outcome, most in ((ALLOWED, samples.SPREAD), (ANEW, 8 * MAX_DECISIONS)):
+            # Handlers of their own: the many origins would empty the few ones' memory all the time.
+            handlers = {EDGECORS: edgecors_handlers(origins), FORGETFUL: forgetful_handlers(origins)}
+            named = samples.spread(origins, most)
+            for front in (*EDGE_FRONTS, *API_FRONTS):
+                yard = Task(YARDSTICK, yards[front], [event(front, origin) for origin in samples.spread(origins)])
+                events = [event(front, origin) for origin in named]
+                for name, each in handlers.items():
+                    matches.append(Row(front, name, size, outcome, Task(name, each[front], events), yard))
+    return matches
 
 
 def _anew(size: str, origins: list[str], yards: dict[tuple[str, str], Task]) -> list[Row]:

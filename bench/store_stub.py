@@ -3,6 +3,8 @@
 moto needs several milliseconds for each answer, which would drown what is measured here. That signatures are right is
 tested elsewhere, against a store that checks them. Run as a program it prints two ports (http, https) and serves until
 its standard input ends.
+
+Like AWS it closes idle connections, so that a refresh makes a new one.
 """
 
 from __future__ import annotations
@@ -13,22 +15,32 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent
+IDLE = 2.0
+"""Seconds without a request after which a connection is closed."""
 
 
 class StoreStub:
-    """The running program: a context manager. ``directory`` is for its files."""
+    """The running program: a context manager.
 
-    def __init__(self, directory: Path, parameters: Mapping[str, str]) -> None:
+    Args:
+        directory: for its files.
+        parameters: values by name.
+        addresses: further addresses for its certificate. With any, it listens on all addresses of the machine: for a
+            network of the benchmark's own.
+    """
+
+    def __init__(self, directory: Path, parameters: Mapping[str, str], addresses: Sequence[str] = ()) -> None:
         import trustme
 
         authority = trustme.CA()
-        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        certificate = authority.issue_cert("localhost", "127.0.0.1", *addresses)
+        self._listen_on = "0.0.0.0" if addresses else "127.0.0.1"
         self.ca_bundle = directory / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_bundle))
         certificate.private_key_and_cert_chain_pem.write_to_path(str(directory / "server.pem"))
@@ -37,7 +49,7 @@ class StoreStub:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.store_stub", str(self._directory)],
+            [sys.executable, "-m", "bench.store_stub", str(self._directory), self._listen_on],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -45,7 +57,7 @@ class StoreStub:
         )
         assert self._process.stdout is not None
         ports = self._process.stdout.readline().split()
-        self.http, self.https = f"http://127.0.0.1:{ports[0]}", f"https://localhost:{ports[1]}"
+        self._http_port, self._https_port = ports
         return self
 
     def __exit__(
@@ -57,12 +69,13 @@ class StoreStub:
         self._process.wait()
         self._process.stdout.close()
 
-    def environment(self, *, tls: bool) -> dict[str, str]:
+    def environment(self, *, tls: bool, host: str = "localhost") -> dict[str, str]:
         """The variables that lead any SDK, and edgecors, here."""
         variables = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
         if tls:
-            return variables | {"AWS_ENDPOINT_URL_SSM": self.https, "AWS_CA_BUNDLE": str(self.ca_bundle)}
-        return variables | {"AWS_ENDPOINT_URL_SSM": self.http}
+            endpoint = f"https://{host}:{self._https_port}"
+            return variables | {"AWS_ENDPOINT_URL_SSM": endpoint, "AWS_CA_BUNDLE": str(self.ca_bundle)}
+        return variables | {"AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{self._http_port}"}
 
 
 def answer(parameters: Mapping[str, str], target: str, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -83,10 +96,12 @@ def _parameter(parameters: Mapping[str, str], name: str) -> dict[str, Any]:
 def serve(connection: socket.socket, context: ssl.SSLContext | None, parameters: Mapping[str, str]) -> None:
     """Answer every request of one connection."""
     try:
+        connection.settimeout(10)
         if context is not None:
             connection = context.wrap_socket(connection, server_side=True)
         with connection, connection.makefile("rb") as stream:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.settimeout(IDLE)
             while stream.readline():
                 headers = {}
                 while (line := stream.readline().strip()) != b"":
@@ -100,12 +115,12 @@ def serve(connection: socket.socket, context: ssl.SSLContext | None, parameters:
                 head = f"HTTP/1.1 {status} -\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {len(text)}"
                 connection.sendall(head.encode() + b"\r\n\r\n" + text)
     except OSError:
-        pass  # the function was ended while it was connected
+        pass  # the function was ended while it was connected, or asked nothing for a while
 
 
-def listen(context: ssl.SSLContext | None, parameters: Mapping[str, str]) -> socket.socket:
+def listen(context: ssl.SSLContext | None, parameters: Mapping[str, str], host: str = "127.0.0.1") -> socket.socket:
     """Serve on a free port, a thread for each connection, until the listening socket that is returned is shut down."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    listener = socket.create_server((host, 0), backlog=64)
 
     def accept() -> None:
         while True:
@@ -124,7 +139,7 @@ def main() -> None:
     parameters = json.loads((directory / "parameters.json").read_text())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(directory / "server.pem")
-    listeners = listen(None, parameters), listen(context, parameters)
+    listeners = listen(None, parameters), listen(context, parameters, sys.argv[2])
     print(*(listener.getsockname()[1] for listener in listeners), flush=True)
     sys.stdin.read()
 

@@ -1,7 +1,7 @@
 """What CORS costs a month in each set-up: traffic in, dollars out. Every price is an input with AWS's page and a date.
 
 What is not counted is the same with and without CORS, or is the caller's to know: CloudFront's and the upstream's own
-requests, data transfer, free tiers, volume discounts, taxes.
+requests, data transfer, free tiers, volume discounts, taxes. The guard costs cents.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from dataclasses import dataclass, field, fields
 
 MONTH_SECONDS = 30 * 24 * 3600
 MILLION = 1_000_000
+GUARD_READS = 3
+"""Metrics that the guard reads in each Region that runs edge functions, and publishes at home, every 15 minutes."""
+ALARMS_SITE, ALARMS_EDGE, ALARMS_FUNCTIONS, ALARMS_GATEWAY, ALARMS_GUARD = 2, 8, 4, 4, 2
+"""Metrics that the template's alarms watch: an alarm on a percentage watches two."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,12 @@ PRICES: Mapping[str, Price] = {
     "function-request": Price(0.10, "million requests of CloudFront Functions", _CLOUDFRONT),
     "key-value-read": Price(0.03, "million reads of a CloudFront KeyValueStore", _CLOUDFRONT),
     "log-gb": Price(0.50, "GB taken in by CloudWatch Logs", _CLOUDWATCH),
+    "metric": Price(0.30, "custom metric a month, of the first 10,000", _CLOUDWATCH),
+    "alarm": Price(0.10, "metric that an alarm watches, a month", _CLOUDWATCH),
+    "metric-read": Price(0.01, "1,000 metrics read with GetMetricData", _CLOUDWATCH),
+    "dashboard": Price(3.00, "dashboard a month, after the first three", _CLOUDWATCH),
+    "snapshot-gb-second": Price(0.0000015046, "GB-second of a SnapStart snapshot", _LAMBDA),
+    "snapshot-restore": Price(0.0001397998, "GB of memory restored from a snapshot", _LAMBDA),
     "parameter-call": Price(0.05, "10,000 calls at higher throughput", _SYSTEMS_MANAGER),
     "advanced-parameter": Price(0.05, "advanced parameter a month", _SYSTEMS_MANAGER),
 }
@@ -73,6 +83,11 @@ class Traffic:
     refresh_seconds: float = _input(60, "refresh_seconds of the policy")
     higher_throughput: float = _input(0, "1: reads are paid for, beyond 40 a second or of advanced parameters")
     advanced_parameters: float = _input(0, "parameters of more than 4 KB")
+    reasons: float = _input(5, "reasons of decisions that occur: each is a metric in each Region with containers")
+    regions: float = _input(13, "Regions in which edge functions run")
+    metric_bytes: float = _input(300, "bytes of one metric record in a log; a container writes one a minute and reason")
+    dashboards: float = _input(0, "dashboards beyond the three free ones (the template makes one for each stack)")
+    snapshots: float = _input(0, "published versions of the gateway with a SnapStart snapshot")
 
     def __post_init__(self) -> None:
         """Raises ValueError for what can't be."""
@@ -156,12 +171,33 @@ class _Calculator:
         paid = calls / 10_000 * self.price["parameter-call"] if traffic.higher_throughput else 0.0
         return {"Parameter Store": paid + traffic.advanced_parameters * self.price["advanced-parameter"]}
 
+    def monitoring(self, alarms: int, *, edge: bool = False) -> dict[str, float]:
+        """Metrics with the log records that they are made of, alarms, and what the guard reads of other Regions."""
+        traffic, price = self.traffic, self.price
+        records = traffic.containers * MONTH_SECONDS / 60 * traffic.reasons
+        metrics = traffic.reasons * (traffic.regions if edge else 1) + (GUARD_READS if edge else 0)
+        reads = MONTH_SECONDS / 900 * traffic.regions * GUARD_READS if edge else 0.0
+        dollars = metrics * price["metric"] + records * traffic.metric_bytes / 1e9 * price["log-gb"]
+        dollars += reads / 1000 * price["metric-read"] + traffic.dashboards * price["dashboard"]
+        return {"metrics": dollars, "alarms": (alarms + ALARMS_GUARD) * price["alarm"]}
+
+    def snapshot(self, invocations: float) -> dict[str, float]:
+        """SnapStart: every version's snapshot all month, and a restore for each start of a container."""
+        traffic = self.traffic
+        if not traffic.snapshots:
+            return {}
+        gigabytes = traffic.gateway_mb / 1024
+        stored = traffic.snapshots * gigabytes * MONTH_SECONDS * self.price["snapshot-gb-second"]
+        restored = invocations * traffic.cold_share * gigabytes * self.price["snapshot-restore"]
+        return {"snapshots": stored + restored}
+
     def edge_viewer(self) -> Cost:
         misses = self.actual * (1 - self.traffic.hit_ratio)
         # viewer-request sees everything, viewer-response everything but preflights, origin-response cache misses.
         count = self.traffic.requests + self.actual + misses
         items = self.invocations(count, self.traffic.edge_ms, self.traffic.edge_mb, "edge")
-        return Cost("edge, viewer", items | self.parameters(), "changes count at once; the cache is not split")
+        items |= self.parameters() | self.monitoring(ALARMS_SITE + ALARMS_EDGE, edge=True)
+        return Cost("edge, viewer", items, "changes count at once; the cache is not split")
 
     def edge_origin(self) -> Cost:
         traffic = self.traffic
@@ -171,7 +207,8 @@ class _Calculator:
         items = self.invocations(2 * misses + preflight_misses, traffic.edge_ms, traffic.edge_mb, "edge")
         extra = self.with_origin * max(0.0, traffic.hit_ratio - traffic.hit_ratio_by_origin) / MILLION
         note = f"runs on cache misses only; the split cache sends {extra:,.1f} million more requests to the upstream"
-        return Cost("edge, origin", items | self.parameters(), note)
+        items |= self.parameters() | self.monitoring(ALARMS_SITE + ALARMS_EDGE, edge=True)
+        return Cost("edge, origin", items, note)
 
     def gateway(self, front: str, request: str | None) -> Cost:
         traffic = self.traffic
@@ -179,12 +216,13 @@ class _Calculator:
         passed = self.invocations(self.actual, traffic.gateway_ms, traffic.gateway_mb, "lambda")
         items = {name: answered[name] + passed[name] for name in answered}
         items["API Gateway"] = self.millions(traffic.requests, request) if request else 0.0
-        return Cost(f"gateway behind {front}", items | self.parameters(), "the whole traffic goes through the function")
+        items |= self.parameters() | self.monitoring(ALARMS_SITE + ALARMS_GATEWAY) | self.snapshot(traffic.requests)
+        return Cost(f"gateway behind {front}", items, "the whole traffic goes through the function")
 
     def layer(self) -> Cost:
         items = self.invocations(self.preflights, 1, self.traffic.gateway_mb, "lambda")
         note = "in a function that is there already: its preflights; other requests take microseconds more"
-        return Cost("layer", items | self.parameters(), note)
+        return Cost("layer", items | self.parameters() | self.monitoring(0), note)
 
     def functions(self, *, with_edge: bool) -> Cost:
         # viewer-request reads for every Origin, viewer-response for all that is not a preflight.
@@ -194,10 +232,12 @@ class _Calculator:
             "key-value reads": self.millions(reads, "key-value-read"),
         }
         if not with_edge:
+            items["alarms"] = (ALARMS_FUNCTIONS + ALARMS_GUARD) * self.price["alarm"]
             return Cost("functions alone", items, "errors of the upstream get no CORS headers; for flat-rate plans")
         misses = self.actual * (1 - self.traffic.hit_ratio)
-        edge = self.invocations(misses, self.traffic.edge_ms, self.traffic.edge_mb, "edge") | self.parameters()
-        items |= {f"Lambda@Edge {name}" if name != "Parameter Store" else name: cost for name, cost in edge.items()}
+        edge = self.invocations(misses, self.traffic.edge_ms, self.traffic.edge_mb, "edge")
+        items |= {f"Lambda@Edge {name}": cost for name, cost in edge.items()} | self.parameters()
+        items |= self.monitoring(ALARMS_SITE + ALARMS_EDGE + ALARMS_FUNCTIONS, edge=True)
         return Cost("functions", items, "the list in a KeyValueStore; Lambda@Edge on cache misses only")
 
     def headers_policy(self) -> Cost:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.report import Goal, table, worst
+from bench.goals import Goal, table, worst
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,27 @@
 
 import json
 import re
+from collections import Counter
 
 import pytest
-from edgecors_admin.cost import PRICES, Traffic, costs, markdown
+from edgecors_admin.cost import (
+    ALARMS_EDGE,
+    ALARMS_FUNCTIONS,
+    ALARMS_GATEWAY,
+    ALARMS_GUARD,
+    ALARMS_SITE,
+    PRICES,
+    Traffic,
+    costs,
+    markdown,
+)
 from edgecors_cli.app import app
 from typer.testing import CliRunner
 
+from tests.template.document import TEMPLATE, read
+
 # Nothing but what each case is about.
-BARE = {"cold_share": 0.0, "log_bytes": 0.0}
+BARE = {"cold_share": 0.0, "log_bytes": 0.0, "reasons": 0.0}
 
 
 def of(setup: str, prices: dict[str, float] | None = None, **inputs: float) -> dict[str, float]:
@@ -47,6 +60,8 @@ def test_the_gateway_pays_for_the_time_it_waits() -> None:
         "logs": 0,
         "API Gateway": 3.5,
         "Parameter Store": 0,
+        "metrics": 0,
+        "alarms": 0.8,
     }
 
 
@@ -61,14 +76,60 @@ def test_cold_starts_logs_and_parameters_are_counted_where_they_are_paid() -> No
     assert items["Parameter Store"] == round(70 * 2_592_000 / 52.5 / 10_000 * 0.05 + 0.1, 4)
 
 
+def test_metrics_are_paid_in_every_region_that_runs_edge_functions() -> None:
+    monitored = {"reasons": 4, "regions": 13, "containers": 10, "metric_bytes": 1000, "dashboards": 1}
+    # Ten containers write a record a minute and reason; the guard reads and publishes three metrics.
+    records = 10 * 43_200 * 4 * 1000 / 1e9 * 0.5
+    items = of("edge, viewer", **monitored)
+    assert items["metrics"] == round((4 * 13 + 3) * 0.30 + records + 2880 * 13 * 3 / 1000 * 0.01 + 3, 4)
+    assert items["alarms"] == 1.2
+    assert of("layer", **monitored)["metrics"] == round(4 * 0.30 + records + 3, 4)
+
+
+def test_a_snapshot_is_paid_all_month_and_for_each_restore() -> None:
+    inputs = {"requests": 1e6, "preflights": 0.1, "gateway_mb": 512, "cold_share": 0.01}
+    assert "snapshots" not in of("gateway behind an HTTP API", **inputs)
+    items = of("gateway behind an HTTP API", **inputs, snapshots=2)
+    assert items["snapshots"] == round(2 * 0.5 * 2_592_000 * 0.0000015046 + 10_000 * 0.5 * 0.0001397998, 4)
+
+
+def test_the_alarms_are_those_of_the_template() -> None:
+    watched: Counter[str] = Counter()
+    for resource in read(TEMPLATE)["Resources"].values():
+        if resource["Type"] == "AWS::CloudWatch::Alarm":
+            metrics = [metric for metric in resource["Properties"].get("Metrics", []) if "MetricStat" in metric]
+            watched[resource["Condition"]] += len(metrics) or 1
+    assert watched == {
+        "AlarmsForSite": ALARMS_SITE,
+        "AlarmsForEdge": ALARMS_EDGE - 2,
+        "AlarmsForRegions": 2,
+        "AlarmsForViewerFunctions": ALARMS_FUNCTIONS,
+        "AlarmsForGateway": ALARMS_GATEWAY,
+        "AlarmsForGuard": ALARMS_GUARD,
+    }
+
+
 def test_an_invocation_is_billed_in_whole_milliseconds() -> None:
     assert of("edge, viewer", edge_ms=0.02) == of("edge, viewer", edge_ms=1.0)
+
+
+def test_the_page_about_functions_has_the_calculators_dollars() -> None:
+    dollars = {cost.setup: cost.dollars for cost in costs(Traffic())}
+    page = (TEMPLATE.parent / "docs" / "functions.md").read_text("utf-8")
+    for divisor in (1, 100):
+        viewer, origin, functions, alone = (
+            f"{dollars[setup] / divisor:.2f}"
+            for setup in ("edge, viewer", "edge, origin", "functions", "functions alone")
+        )
+        row = rf"\| {viewer} \| {origin}\b.*\| {functions}; {alone} without Lambda@Edge \|"
+        assert re.search(row, page), row
 
 
 def test_any_price_can_be_given() -> None:
     assert of("functions alone", {"function-request": 1.0}, requests=1e6, preflights=0, cors=0, key_reads=0) == {
         "requests": 2.0,
         "key-value reads": 0.0,
+        "alarms": 0.6,
     }
 
 

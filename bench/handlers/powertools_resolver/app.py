@@ -1,4 +1,4 @@
-"""Powertools: the list by its parameters utility, CORS by its resolver."""
+"""Powertools: the list by its parameters utility, which reads it again when it is old; CORS by its resolver."""
 
 import os
 from typing import Any
@@ -6,16 +6,30 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig
 from aws_lambda_powertools.utilities import parameters
 
-origins = parameters.get_parameter(os.environ["BENCH_PARAMETER"], max_age=60).split(",")
-app = APIGatewayRestResolver(
-    cors=CORSConfig(allow_origin=origins[0], extra_origins=origins[1:], allow_credentials=True)
-)
+
+def read() -> str:
+    value: str = parameters.get_parameter(os.environ["BENCH_PARAMETER"], max_age=int(os.environ["BENCH_MAX_AGE"]))
+    return value
 
 
-@app.get("/api/items/<number>")
-def item(number: str) -> dict[str, str]:
-    return {"number": number}
+def resolver(value: str) -> APIGatewayRestResolver:
+    first, *others = value.split(",")
+    app = APIGatewayRestResolver(cors=CORSConfig(allow_origin=first, extra_origins=others, allow_credentials=True))
+
+    @app.get("/api/items/<number>")
+    def item(number: str) -> dict[str, str]:
+        return {"number": number}
+
+    return app
+
+
+value = read()
+app = resolver(value)
 
 
 def handler(event: Any, context: Any) -> Any:
+    global value, app
+    current = read()
+    if current != value:
+        value, app = current, resolver(current)
     return app.resolve(event, context)

@@ -1,0 +1,1 @@
+"""The parts of the report: each measures, judges and describes one thing."""

@@ -1,0 +1,55 @@
+"""What it costs."""
+
+from __future__ import annotations
+
+from edgecors_admin.cost import PRICES, Cost, Traffic, costs
+from edgecors_admin.cost import markdown as cost_table
+
+from bench import charts
+from bench.goals import Part, table
+
+CHART = "performance-bill.svg"
+
+
+def money() -> Part:
+    """The calculator's figures for its default traffic."""
+    traffic = Traffic()
+    about = [[f"`{name}`", f"{getattr(traffic, name):,g}", meaning] for name, meaning in traffic.about().items()]
+    prices = [[name, f"{price.dollars:g}", price.unit, price.as_of, price.page] for name, price in PRICES.items()]
+    results = costs(traffic)
+    text = f"""Dollars a month for what CORS adds, by `edgecors cost`, where every assumption and price can be replaced:
+{traffic.requests / 1e6:,.0f} million requests, {traffic.preflights:.0%} of them preflights, {traffic.cors:.0%}
+others with an Origin, {traffic.hit_ratio:.0%} answered by the cache.
+
+{cost_table(results)}
+
+![Dollars a month, by set-up]({CHART})
+
+Assumed:
+
+{table(["input", "", "meaning"], about)}
+
+Prices of North Virginia; what is published counts, so check them:
+
+{table(["price", "$", "for a", "as of", "check at"], prices)}
+"""
+    data = {"costs": {cost.setup: round(cost.dollars, 2) for cost in results}}
+    return Part("Money", text, [], data, _summary(traffic, results), {CHART: _chart(results)})
+
+
+def _summary(traffic: Traffic, results: list[Cost]) -> str:
+    dollars = ", ".join(f"{cost.setup} ${cost.dollars:,.0f}" for cost in results)
+    return f"**The bill** for {traffic.requests / 1e6:,.0f} million requests a month: {dollars}."
+
+
+def _chart(results: list[Cost]) -> str:
+    bars = [
+        charts.Bar(
+            cost.setup,
+            cost.dollars,
+            f"${cost.dollars:,.0f}",
+            charts.PEER if cost.setup.startswith("alternative") else charts.OWN,
+        )
+        for cost in results
+    ]
+    return charts.bars("Dollars a month for what CORS adds to 100 million requests", [("", bars)])
