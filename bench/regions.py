@@ -77,7 +77,8 @@ class Outcome:
         self, revoked: Sequence[float], waits: Sequence[float], requests: float, local: float, home: float
     ) -> None:
         self.revoked = sorted(revoked)
-        self.waits = sorted(waits, reverse=True)
+        # Sums of floating-point times are off by less than a nanosecond.
+        self.waits = sorted((round(wait, 6) for wait in waits), reverse=True)
         self.requests = requests
         self.local = local
         self.home = home

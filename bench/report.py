@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.goals import Part, table
-from bench.sections import commands, fleet, money, policies, request, size, start
+from bench.sections import commands, fleet, latency, money, policies, request, size, start
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
     return {"edgecors": own} | {matches.name: matches.version for name in PEERS for matches in distributions(name=name)}
 
 
-PARTS = ("request", "decisions", "cold", "memory", "policies", "fleet", "cost", "commands")
+PARTS = ("request", "decisions", "cold", "memory", "policies", "distance", "fleet", "cost", "commands")
 """What `--only` can select, in the report's order."""
 
 
@@ -61,6 +61,7 @@ def run(*, quick: bool, only: Sequence[str], say: Callable[[str], None]) -> tupl
             "cold": lambda: start.cold_starts(directory, *((3, 0, 0) if quick else (9, 3, 250))),
             "memory": lambda: size.sizes(directory, quick=quick),
             "policies": lambda: policies.reading(quick=quick),
+            "distance": latency.distances,
             "fleet": lambda: fleet.fleets(quick=quick),
             "cost": money.money,
             "commands": commands.scale,
