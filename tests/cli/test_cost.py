@@ -25,7 +25,7 @@ from tests.template.document import TEMPLATE, read
 BARE = {"cold_share": 0.0, "log_bytes": 0.0, "reasons": 0.0}
 
 
-def of(setup: str, prices: dict[str, float] | None = None, **inputs: float) -> dict[str, float]:
+def of(setup: str, prices: dict[str, float] | None = None, /, **inputs: float) -> dict[str, float]:
     (found,) = [cost for cost in costs(Traffic(**BARE | inputs), prices) if cost.setup == setup]
     return {name: round(dollars, 4) for name, dollars in found.items.items()}
 
