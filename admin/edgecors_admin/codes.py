@@ -108,6 +108,15 @@ IMPORT_CODES: Mapping[str, str] = {
     "import-default": "a setting that the source leaves out and its platform fills in",
     "import-elsewhere": "a setting that has nothing to do with CORS and stays where it is",
     "import-not-permitted": "a service of the account that could not be read",
+    "live-any-origin": "a live site allows every origin that asks; the policy has those that were asked for",
+    "live-any-method": "a live site allows every method; the policy has those that clients use",
+    "live-any-header": "a live site allows every request header; the policy has those that clients send",
+    "live-wildcard-with-credentials": "a live site answers * with credentials, which browsers refuse",
+    "live-null-origin": "a live site allows null, which any page can become",
+    "live-subdomains": "a live site allows every subdomain of an origin",
+    "live-lookalike-origin": "a live site allows an origin that a stranger can register",
+    "live-responses-without-headers": "a live site grants preflights, but its response has no CORS headers",
+    "live-not-asked": "a part of a live site that is not in the recording",
 }
 """Codes that only `edgecors import` reports; their locations are places of the source."""
 

@@ -86,6 +86,22 @@ def remove_from_grants(text: str, grants: Collection[GrantNumber], entries: Iter
     return _edit_origins(text, grants, lambda array: array.without(removed))
 
 
+def set_mode(text: str, mode: str) -> str:
+    """The policy with another ``mode``. A plain list becomes a document, as only a document has a mode."""
+    if not is_json(text):
+        entries = _TOKEN.findall(text)
+        origins: object = "*" if entries == ["*"] else entries
+        return json.dumps({"version": 1, "mode": mode, "rules": [{"allow_origins": origins}]}, indent=2)
+    start = _skip(text, 0)
+    value = json.dumps(mode)
+    members = list(_members(text, start))
+    for key, begin, end in members:
+        if key == "mode":
+            return text[:begin] + value + text[end:]
+    first = text.index('"', start)
+    return f'{text[:first]}"mode": {value}, {text[first:]}' if members else f'{{"mode": {value}}}'
+
+
 class _Array:
     """The text of a JSON array of strings, with the span of each item."""
 

@@ -15,6 +15,12 @@ _PRIVATE_USE = frozenset(("localhost", "test", "local", "internal", "example", "
 """Top-level names that nobody can register below: RFC 6761, RFC 6762, RFC 8375, and ICANN's for private use."""
 
 
+def registrable_domain(host: str) -> str | None:
+    """The part of a host that somebody has registered, such as example.co.uk; None where there is none."""
+    domain: str | None = _suffixes().privatesuffix(host)
+    return domain
+
+
 def open_to_registrants(pattern: Pattern) -> str | None:
     """The public suffix that a wildcard's star reaches, so that strangers can get themselves a name that matches.
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from edgecors.findings import REPAIRED, Finding
 from edgecors_admin.errors import UsageError
-from edgecors_admin.importing import FORMATS, Imported, import_account, import_text
+from edgecors_admin.importing import FORMATS, Imported, import_account, import_recording, import_text
 from edgecors_admin.lint import is_clean, lint
 from edgecors_admin.policy_files import read_text
+from edgecors_admin.recording import read_recording
 
 from edgecors_cli.context import Context, command
 from edgecors_cli.render import as_json, console, findings, line
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
         "edgecors import template.yaml --resource Orders --site shop > shop.json",
         "aws s3api get-bucket-cors --bucket files | edgecors import -",
         "edgecors import --from-aws --profile prod",
+        "edgecors import --from-live today.json --site shop > shop.json",
     ]
     command(app, "import", rich_help_panel="Policy as code", examples=examples)(import_)
 
@@ -37,6 +39,9 @@ def import_(
     from_aws: Annotated[
         bool, typer.Option("--from-aws", help="Read the account's own settings instead of a file.")
     ] = False,
+    from_live: Annotated[
+        str | None, typer.Option("--from-live", metavar="FILE", help="Read what edgecors probe --record has written.")
+    ] = None,
     format: Annotated[
         str | None, typer.Option(metavar="FORMAT", help=f"One of {', '.join(FORMATS)}; recognised if left out.")
     ] = None,
@@ -52,19 +57,21 @@ def import_(
     Reads S3 rules (JSON, XML), CloudFormation, SAM and CDK templates, serverless.yml, Terraform, OpenAPI, function
     URLs, response headers policies, Google Cloud Storage and Azure. The policy goes to standard output (several: a
     file for plan and apply), what could not be carried over to standard error. The policy never allows what the
-    source did not. Writes nothing to AWS.
+    source did not. Writes nothing to AWS. With --from-live the policy is in shadow mode.
     """
-    if from_aws == (file is not None):
-        raise UsageError("Name a file (- for standard input), or use --from-aws.")
-    if from_aws and format is not None:
-        raise UsageError("--format is for files; leave it out with --from-aws.")
-    if from_aws:
+    if (file is not None) + from_aws + (from_live is not None) != 1:
+        raise UsageError("Name a file (- for standard input), or use --from-aws or --from-live FILE.")
+    if file is None and format is not None:
+        raise UsageError("--format is for files; leave it out with --from-aws and --from-live.")
+    if from_live is not None and resource is not None:
+        raise UsageError("A recording has one site; leave out --resource.")
+    if file is not None:
+        imported = import_text(read_text(file), format, resource)
+    elif from_live is not None:
+        imported = import_recording(read_recording(read_text(from_live), from_live))
+    else:
         context.progress.step(f"reading the CORS settings in {context.account.region}")
-    imported = (
-        import_text(read_text(file), format, resource)
-        if file is not None
-        else import_account(context.account, resource)
-    )
+        imported = import_account(context.account, resource)
     document = imported.document(site)
     problems = [*imported.findings, *_lint(imported)]
     if context.json:

@@ -1,15 +1,21 @@
-"""``edgecors probe``: whether a live endpoint does what the policy says."""
+"""``edgecors probe``: whether a live endpoint does what the policy says, or a recording of what it does."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from edgecors.origin import parse_origin
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.policy_files import read_policies
 from edgecors_admin.probe import Case, HttpSender, Probed, Reply, place_of
 from edgecors_admin.probe import probe as send_all
+from edgecors_admin.recording import KNOWN, LiveSite, Recording, questions, record, site_of
 from edgecors_admin.sites import Site, checked_site, load_site, names_of_lists
+from edgecors_admin.traffic import Traffic, read_description, read_traffic
+from edgecors_admin.urls import is_http_url
 from rich.console import Console
 
 from edgecors_cli.context import Context, command
@@ -18,7 +24,12 @@ from edgecors_cli.render import line
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    examples = ["edgecors probe https://api.example.com/orders --site shop"]
+    examples = [
+        "edgecors probe https://api.example.com/orders --site shop",
+        "edgecors probe https://api.example.com --record today.json --from access.log --from origins.txt",
+        "edgecors probe https://api.example.com --record today.json --from https://api.example.com/openapi.json"
+        " --origin https://app.example.com",
+    ]
     command(app, "probe", rich_help_panel="Check", examples=examples)(probe)
 
 
@@ -30,9 +41,37 @@ def probe(
     header: Annotated[
         list[str] | None, typer.Option(metavar="NAME: VALUE", help="Sent with every request except preflights.")
     ] = None,
+    record_to: Annotated[
+        str | None,
+        typer.Option("--record", metavar="FILE", help="Write what the site answers today to a file, for import."),
+    ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE|URL",
+            help="With --record: access logs (also a directory), an OpenAPI description (also a URL of the site), or"
+            " lines such as PUT /api/x and https://app.example.com.",
+        ),
+    ] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(metavar="O", help="With --record: an origin that uses the site.")
+    ] = None,
+    paths: Annotated[int, typer.Option(metavar="N", min=1, help="With --record: the most paths to ask for.")] = 40,
 ) -> None:
-    """Send real preflights and requests, and compare every header with what the policy says."""
+    """Send real preflights and requests, and compare every header with what the policy says.
+
+    With --record there is no policy yet: all that is known of the site's traffic is asked for, and the answers are
+    written to a file from which `edgecors import --from-live` makes a policy. Only GET and OPTIONS are sent.
+    """
     location = place_of(url)
+    if record_to is not None:
+        if site is not None or file is not None:
+            raise UsageError("--record needs no policy. Leave out --site and --file.")
+        _record(context, url, record_to, sources or [], origin or [], paths, _extra(header or []))
+        return
+    if sources or origin:
+        raise UsageError("--from and --origin belong to --record FILE.")
     if site is None and file is None:
         raise UsageError("Add --site SITE or --file FILE.")
     if file is not None:
@@ -55,6 +94,64 @@ def probe(
     results = send_all(policy, location, send)
     context.answer([probed.as_dict() for probed in results], lambda out: _say(out, url, results))
     context.fail_if(any(probed.differences for probed in results))
+
+
+def _record(
+    context: Context, url: str, file: str, sources: list[str], origins: list[str], most: int, extra: dict[str, str]
+) -> None:
+    live = LiveSite(site_of(url), extra)
+    traffic = Traffic()
+    for source in sources:
+        context.progress.step(f"reading {source}")
+        if not is_http_url(source):
+            read_traffic(traffic, source)
+        elif site_of(source) != live.url:
+            raise UsageError(f"{source} is not of the site {live.url}. Save it, and name the file.")
+        else:
+            read_description(traffic, live.read(source[len(live.url) :]), source)
+    for text in origins:
+        if parse_origin(text) is None:
+            raise UsageError(f"{text!r} is not an origin. Write one such as https://app.example.com.")
+        traffic.add_origin(text)
+    path = place_of(url).path
+    if path != "/" or not traffic.paths:
+        traffic.add_request("GET", path)
+    chosen, unasked = traffic.combined(most)
+    own = site_of(url)
+    asked = questions(chosen, [o for o, _ in traffic.origins.most_common() if o != own], traffic.headers)
+    recording = record(live.url, chosen, asked, live, context.progress.step)
+    recording.unasked = unasked + len(traffic.left_out)
+    try:
+        Path(file).write_text(json.dumps(recording.as_dict(), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} can't be written: {error.strerror}.") from None
+    summary = _summary(recording, len(asked))
+    context.answer({**summary, "file": file}, lambda out: _say_recorded(out, file, recording, summary))
+    context.fail_if(recording.failed)
+
+
+def _summary(recording: Recording, asked: int) -> dict[str, Any]:
+    known = {answer.question.origin for answer in recording.observations if answer.question.role == KNOWN}
+    return {
+        "url": recording.url,
+        "requests": asked,
+        "origins": len(known),
+        "paths": len(recording.methods),
+        "unasked_paths": recording.unasked,
+        "failed": len(recording.failed),
+    }
+
+
+def _say_recorded(out: Console, file: str, recording: Recording, summary: dict[str, Any]) -> None:
+    line(out, ("recorded: ", "bold green"), f"{summary['requests']} requests to {recording.url}")
+    line(out, f"{summary['origins']} origins, {summary['paths']} paths", indent=4)
+    if recording.unasked:
+        line(out, (f"{recording.unasked} less frequent or unusual paths were not asked", "yellow"), indent=4)
+    if recording.failed:
+        line(out, (f"{len(recording.failed)} requests had no answer: {recording.failed[0]}", "yellow"), indent=4)
+    if not summary["origins"]:
+        line(out, ("No origin is known. Add those of your pages with --origin or --from.", "yellow"), indent=4)
+    line(out, ("next: ", "cyan"), f"edgecors import --from-live {file}")
 
 
 def _extra(headers: list[str]) -> dict[str, str]:

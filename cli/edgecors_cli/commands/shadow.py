@@ -1,0 +1,118 @@
+"""``edgecors shadow``: what a policy in shadow mode would refuse."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from edgecors.policy import Policy
+from edgecors_admin.denied import PREFIXES, DeniedReport, Refused, find_refused, seconds_of
+from edgecors_admin.errors import CommandError
+from edgecors_admin.globs import texts
+from edgecors_admin.shadow import ShadowReport, shadow_report
+from edgecors_admin.sites import checked_site, load_site
+from rich.console import Console
+
+from edgecors_cli.commands.arguments import SiteName
+from edgecors_cli.context import Context, command
+from edgecors_cli.render import line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    examples = ["edgecors shadow shop", "edgecors shadow shop --since 1w"]
+    command(app, "shadow", rich_help_panel="Check", examples=examples)(shadow)
+
+
+def shadow(
+    context: Context,
+    site: SiteName,
+    since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 30m, 1h, 2d, 1w.")] = "1d",
+    log_group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PREFIX", help=f"Start of the log groups' names. Default: {', '.join(PREFIXES)}"),
+    ] = None,
+    in_region: Annotated[
+        list[str] | None, typer.Option(metavar="REGION", help="Read only this Region. Default: every Region.")
+    ] = None,
+) -> None:
+    """Report what a policy in shadow mode would have refused, with the command that would allow it.
+
+    Reads the logs of every Region. What the policy has come to allow since it was logged is only counted. Exit status:
+    0 nothing would be refused, 1 something would, or not all logs could be read.
+    """
+    seconds = seconds_of(since)
+    loaded = load_site(context.parameters, checked_site(site))
+    policy = loaded.policy
+    if policy is None:
+        raise CommandError(f"The policy of {site} is rejected. Run edgecors lint {site}.")
+    if not policy.shadow:
+        raise CommandError(
+            f"{site} is not in shadow mode: what it refuses is refused. See edgecors denied {site}, or go back with"
+            f" edgecors mode {site} shadow."
+        )
+    regions = in_region or context.account.regions()
+    context.progress.step(f"reading logs in {len(regions)} Regions")
+    logs = find_refused(context.account.logs, regions, site, seconds, log_group or PREFIXES)
+    report = shadow_report(policy, logs.refused)
+    answer = {
+        "site": loaded.name,
+        "refused": [_as_dict(item, loaded.name, policy) for item in report.refused],
+        "allowed_since": [_as_dict(item, loaded.name, policy) for item in report.allowed_since],
+        "log_groups": logs.groups,
+        "failed_regions": dict(logs.failed),
+    }
+    prefixes = log_group or PREFIXES
+    context.answer(answer, lambda out: _say(out, loaded.name, policy, report, logs, since, prefixes))
+    context.fail_if(report.refused or logs.failed or not logs.groups)
+
+
+def _as_dict(item: Refused, site: str, policy: Policy) -> dict[str, Any]:
+    return {
+        "origin": item.origin,
+        "rule": item.rule,
+        "paths": _paths(policy, item.rule),
+        "reason": item.reason,
+        "log_lines": item.lines,
+        "last_seen": item.last,
+        "regions": item.regions,
+        "remedy": item.remedy(site, len(policy.rules) > 1),
+    }
+
+
+def _paths(policy: Policy, rule: int | None) -> list[str]:
+    if rule is None or rule >= len(policy.rules):
+        return []
+    return list(texts(policy.rules[rule].paths, "/*"))
+
+
+def _say(
+    out: Console,
+    site: str,
+    policy: Policy,
+    report: ShadowReport,
+    logs: DeniedReport,
+    since: str,
+    prefixes: Any,
+) -> None:
+    for rule, items in report.by_rule().items():
+        where = f"rules[{rule}]" if rule is not None else "no rule"
+        line(out, (where, "bold"), "  ", ", ".join(_paths(policy, rule)))
+        for item in items:
+            line(out, (item.origin or "(empty)", "bold"), "  ", (item.reason, "yellow"), indent=2)
+            line(out, f"{item.lines} log lines, last {item.last}, {', '.join(item.regions)}", indent=4)
+            if remedy := item.remedy(site, len(policy.rules) > 1):
+                line(out, (remedy, "green"), indent=4)
+    if report.allowed_since:
+        line(out, (f"{len(report.allowed_since)} more were logged, and the policy allows them by now.", "dim"))
+    if logs.failed:
+        first = next(iter(logs.failed.items()))
+        line(out, (f"{len(logs.failed)} Regions could not be asked", "yellow"), f" ({first[0]}: {first[1]})")
+    if not logs.groups:
+        line(out, f"No log group starts with {' or '.join(prefixes)}. Name yours with --log-group.")
+    elif report.refused:
+        count = len({item.origin for item in report.refused})
+        line(out, (f"{count} {'origin' if count == 1 else 'origins'} would have been refused within {since}.", "bold"))
+    elif not logs.failed:
+        line(out, (f"Nothing would have been refused within {since}.", "bold green"))
+        line(out, ("next: ", "cyan"), f"edgecors mode {site} enforce")
