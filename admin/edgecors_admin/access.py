@@ -226,6 +226,8 @@ def _word(value: object) -> str:
 
 
 def _site_changes(before: Policy | None, after: Policy | None) -> Iterable[str]:
+    if before is None and after is not None and after.shadow:
+        yield "mode: shadow, so nothing of this is done yet"
     if before is None or after is None:
         return
     if before.shadow != after.shadow:

@@ -37,6 +37,16 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
             [],
             ["the policy before is rejected: running containers keep the last good one, new ones have none"],
         ),
+        (
+            None,
+            f'{{"mode": "shadow", "rules": [{{"allow_origins": ["{A}"]}}]}}',
+            [(A, "/*")],
+            [],
+            [
+                "/*: managed from now on; the upstream's own CORS headers no longer count",
+                "mode: shadow, so nothing of this is done yet",
+            ],
+        ),
         (None, A, [(A, "/*")], [], ["/*: managed from now on; the upstream's own CORS headers no longer count"]),
         (
             A,

@@ -305,6 +305,14 @@ def test_refusal_of_preflight_logs_requested_method_and_headers(log: Log) -> Non
     assert log.refused[1]["request_headers"] == ""
 
 
+def test_refusal_by_another_rule_is_logged_as_well(log: Log) -> None:
+    policy = load_policy('{"rules": [{"paths": ["/a/*"], "allow_origins": []}, {"allow_origins": []}]}')
+    for path in ("/a/1", "/b", "/a/2", "/c"):
+        request = Request("GET", path, origin=EVIL)
+        log.telemetry.record_decision(SITE, request, decide(policy, request))
+    assert [line["rule"] for line in log.refused] == [0, 1]
+
+
 def test_refusal_long_values_are_cut(log: Log) -> None:
     refuse(log, Request("OPTIONS", "/", None, None, "https://" + "x" * 9000, "M" * 9000, "h" * 9000))
     (line,) = log.refused

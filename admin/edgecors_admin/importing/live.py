@@ -30,6 +30,7 @@ from edgecors_admin.recording import (
     Observation,
     Recording,
 )
+from edgecors_admin.traffic import METHODS
 
 _ALLOW_ORIGIN = "access-control-allow-origin"
 _ALLOW_CREDENTIALS = "access-control-allow-credentials"
@@ -133,13 +134,13 @@ def _rule(
         granted = [answer for answer in granted if answer not in lost]
     capability = _Granted(path, granted, problems)
     reading = [method for method in ("GET", "HEAD") if reads or (method in methods and actual)]
-    names = tuple(dict.fromkeys((*reading, *capability.methods())))
-    if not names:
+    granted_methods = {*reading, *capability.methods()}
+    if not granted_methods:
         return None
     return ImportedRule(
         path,
         (origin,),
-        names,
+        (*(m for m in METHODS if m in granted_methods), *sorted(granted_methods.difference(METHODS))),
         capability.headers(),
         _exposed(path, reads, problems),
         all(credentials),

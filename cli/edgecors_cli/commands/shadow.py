@@ -100,7 +100,8 @@ def _say(
         line(out, (where, "bold"), "  ", ", ".join(_paths(policy, rule)))
         for item in items:
             line(out, (item.origin or "(empty)", "bold"), "  ", (item.reason, "yellow"), indent=2)
-            line(out, f"{item.lines} log lines, last {item.last}, {', '.join(item.regions)}", indent=4)
+            lines = "1 log line" if item.lines == 1 else f"{item.lines} log lines"
+            line(out, f"{lines}, last {item.last}, {', '.join(item.regions)}", indent=4)
             if remedy := item.remedy(site, len(policy.rules) > 1):
                 line(out, (remedy, "green"), indent=4)
     if report.allowed_since:

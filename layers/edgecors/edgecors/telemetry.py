@@ -3,7 +3,7 @@
 Log lines have the field names of Powertools' Logger (level, message, timestamp, service); metrics are CloudWatch's
 embedded metric format (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
 CloudWatch_Embedded_Metric_Format_Specification.html). Decisions are counted in memory and written once an interval, a
-refusal is logged once for each origin and interval: neither costs a line a request.
+refusal is logged once for each origin, reason, rule and interval: neither costs a line a request.
 
 Metrics of this library, in the namespace ``edgecors``; names and meanings stay as they are:
 
@@ -64,7 +64,7 @@ class Telemetry:
         self._clock = clock
         self._interval = interval
         self._counts: dict[tuple[str, str], list[int]] = {}
-        self._refused: set[tuple[str, str, str]] = set()
+        self._refused: set[tuple[str, str, str, int | None]] = set()
         self._due = 0.0
 
     def record_decision(self, site: str, request: Request, decision: Decision) -> None:
@@ -80,7 +80,8 @@ class Telemetry:
             self.flush(now)
         # After the flush, which forgets what was logged: else the first refusal of all would be logged twice.
         if reason in _REFUSALS:
-            key = (site, (request.origin or "")[:MAX_LOGGED], reason)
+            rule = decision.rule.index if decision.rule else None
+            key = (site, (request.origin or "")[:MAX_LOGGED], reason, rule)
             if key not in self._refused and len(self._refused) < MAX_REFUSED:
                 self._refused.add(key)
                 self._log_refusal(site, request, decision)
