@@ -52,8 +52,14 @@ def shadow(
             f" edgecors mode {site} shadow."
         )
     regions = in_region or context.account.regions()
+    answered: list[str] = []
+
+    def count(region: str) -> None:
+        answered.append(region)
+        context.progress.step(f"reading logs, {len(answered)} of {len(regions)} Regions answered")
+
     context.progress.step(f"reading logs in {len(regions)} Regions")
-    logs = find_refused(context.account.logs, regions, site, seconds, log_group or PREFIXES)
+    logs = find_refused(context.account.logs, regions, site, seconds, log_group or PREFIXES, answered=count)
     report = shadow_report(policy, logs.refused)
     answer = {
         "site": loaded.name,
