@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import subprocess
+import tomllib
 from collections.abc import Callable
 from typing import Any
 
@@ -555,6 +556,49 @@ def test_api_access_logs_arrive(front: str, key: str, document: dict[str, Any]) 
 def test_queues_are_encrypted_either_way(document: dict[str, Any]) -> None:
     assert at(Stack(document), "GuardDeadLetters SqsManagedSseEnabled") is True
     assert at(Stack(document, EncryptionKeyArn=KEY_ARN), "GuardDeadLetters SqsManagedSseEnabled") is None
+
+
+SHARED_OUTPUTS = {
+    ("edge", "functions"): {"DistributionId", "EdgeFunctionVersion", "KeyValueStoreArn", "ViewerFunctions"},
+    ("edge-function", "viewer"): {"EdgeFunctionVersion"},
+    ("http-api", "viewer"): {"ApiUrl"},
+    ("alb", "viewer"): {"AlbTargetGroupArn"},
+}
+
+
+@pytest.mark.parametrize(("front", "setup"), SHARED_OUTPUTS)
+def test_outputs_are_parameters_outside_the_policy_root(front: str, setup: str, document: dict[str, Any]) -> None:
+    stack = Stack(document, "shop-cors", Front=front, EdgeSetup=setup)
+    parameters = {
+        item["Name"].removeprefix("/edgecors-stacks/shop-cors/"): item["Value"]
+        for name, item in stack.of_type("AWS::SSM::Parameter").items()
+        if name != "SiteAlias"
+    }
+    assert parameters == {name: stack.outputs[name] for name in SHARED_OUTPUTS[front, setup] | {"LayerArn", "TopicArn"}}
+
+
+def test_outputs_that_change_with_a_deployment_are_not_exported(document: dict[str, Any]) -> None:
+    exports = {
+        name: output["Export"]["Name"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+        for name, output in document["Outputs"].items()
+        if "Export" in output
+    }
+    shared = set().union(*SHARED_OUTPUTS.values(), {"TopicArn"}) - {"EdgeFunctionVersion"}
+    assert exports == {name: name for name in shared}
+
+
+def test_metadata_for_sam_publish_is_the_package_s(document: dict[str, Any]) -> None:
+    application = document["Metadata"]["AWS::ServerlessRepo::Application"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert (application["Name"], application["SemanticVersion"], application["SpdxLicenseId"]) == (
+        project["name"],
+        project["version"],
+        project["license"],
+    )
+    assert all((ROOT / application[name]).is_file() for name in ("LicenseUrl", "ReadmeUrl"))
+    # The limits of the Serverless Application Repository.
+    assert len(application["Description"]) <= 256
+    assert len(application["Labels"]) <= 10
 
 
 def test_replica_regions_are_by_default_the_other_regions_of_the_edge(document: dict[str, Any]) -> None:
