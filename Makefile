@@ -43,7 +43,7 @@ check: $(VENV)/.stamp ## formatting, lint, types, generated files
 	$(BIN)/python scripts/generate.py --check
 	$(BIN)/python scripts/words.py
 
-generate: $(VENV)/.stamp ## writes the files that are made from the code (docs/policy.md, docs/policy.schema.json)
+generate: $(VENV)/.stamp ## writes the files that are made from others (docs/policy.*, deploy/**/{variables.tf,parameters.py})
 	$(BIN)/python scripts/generate.py
 
 format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where that can be done mechanically
@@ -52,8 +52,7 @@ format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where
 
 build: .aws-sam/.stamp build/functions/.stamp ## the artifacts that are deployed, in .aws-sam/build and build/functions
 
-package: build ## versioned zips with checksums in build/package, for deployment without SAM
-	$(BIN)/python scripts/package.py
+package: build/.packaged ## versioned zips with checksums in build/package, for deployment without SAM
 
 bench: .venv-bench/.stamp .venv-sam/.stamp build ## speed, size and memory beside the alternatives (ARGS="--quick", "--json FILE")
 	@PYTHONPATH=layers/edgecors:admin:cli:local .venv-bench/bin/python -m bench $(ARGS)
@@ -85,13 +84,14 @@ lock: $(VENV)/.stamp ## newest allowed versions of everything into requirements/
 	@BIN=$(BIN) scripts/lock.sh
 
 clean: ## removes all that make has made
-	rm -rf .venv .venv-sam .venv-lambda .venv-bench .venv-fuzz .aws-sam build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-sam .venv-lambda .venv-bench .venv-fuzz .venv-deploy .aws-sam build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name .git -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
 
 setup: $(VENV)/.stamp # the development environment alone
 
-# The SAM CLI (it also carries Lambda's runtime emulator), and Lambda's interpreter with Lambda's runtime client.
-runtime: .venv-sam/.stamp $(if $(LAMBDA_PYTHON),.venv-lambda/.stamp)
+# The SAM CLI (it also carries Lambda's runtime emulator), the CDK and Terraform, and Lambda's interpreter with Lambda's
+# runtime client.
+runtime: .venv-sam/.stamp .venv-deploy/.stamp $(if $(LAMBDA_PYTHON),.venv-lambda/.stamp)
 
 # Environments. Each is laid anew when its lock changes, so that nothing from an older one stays behind.
 # --no-deps: a lock names everything, and pip can't match hashes with a dependency that asks for extras.
@@ -123,8 +123,16 @@ $(VENV)/.stamp: $(VENV)/.locked pyproject.toml
 	$(call make-venv,$(or $(LAMBDA_PYTHON),$(PYTHON)),.venv-fuzz,requirements/fuzz.lock)
 	@touch $@
 
+.venv-deploy/.stamp: requirements/deploy.lock
+	$(call make-venv,$(PYTHON),.venv-deploy,requirements/deploy.lock)
+	@touch $@
+
 .venv-bench/.stamp: requirements/bench.lock
 	$(call make-venv,$(or $(LAMBDA_PYTHON),$(PYTHON)),.venv-bench,requirements/bench.lock)
+	@touch $@
+
+build/.packaged: .aws-sam/.stamp scripts/package.py scripts/transform.py pyproject.toml
+	$(BIN)/python scripts/package.py
 	@touch $@
 
 # PATH: the artifacts' recipes call `python3 -m pip`, which has to be one that is new enough.

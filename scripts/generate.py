@@ -1,4 +1,7 @@
-"""Writes the generated files: docs/policy.schema.json, and the sections of docs/policy.md that come from the code.
+"""Writes the generated files.
+
+These are docs/policy.schema.json, the sections of docs/policy.md that come from the code, and the template's parameters
+as Terraform variables and as arguments of the CDK construct.
 
 With ``--check`` nothing is written, and the exit status is 1 when a file is not current.
 """
@@ -12,7 +15,13 @@ from edgecors_admin.codes import FUNCTIONS_CODES, GUARD_CODES, IMPORT_CODES, LIB
 from edgecors_admin.reference import codes_section, field_sections, reasons_section, update
 from edgecors_admin.schema import policy_schema
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+if __package__:
+    from scripts.parameters import python_parameters, terraform_variables
+else:
+    from parameters import python_parameters, terraform_variables  # type: ignore[import-not-found, no-redef, unused-ignore]
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 
 
 def generated() -> dict[Path, str]:
@@ -30,6 +39,8 @@ def generated() -> dict[Path, str]:
     return {
         DOCS / "policy.schema.json": json.dumps(policy_schema(), indent=2) + "\n",
         page: update(page.read_text(encoding="utf-8"), sections),
+        ROOT / "deploy" / "terraform" / "variables.tf": terraform_variables(),
+        ROOT / "deploy" / "cdk" / "edgecors_cdk" / "parameters.py": python_parameters(),
     }
 
 
@@ -40,7 +51,7 @@ def main(arguments: list[str]) -> int:
     ]
     for path in stale:
         if "--check" in arguments:
-            print(f"docs/{path.name} is not current: run make generate")
+            print(f"{path.relative_to(ROOT)} is not current: run make generate")
         else:
             path.write_text(generated()[path], encoding="utf-8")
     return 1 if stale and "--check" in arguments else 0

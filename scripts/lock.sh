@@ -22,3 +22,5 @@ compile guard -c requirements/dev.lock
 compile bench -c requirements/dev.lock
 # The fuzzer's packages are built for few Pythons.
 compile fuzz
+# jsii pins much of what it uses, and the CDK is large: what tests deploy/ has an environment of its own.
+compile deploy

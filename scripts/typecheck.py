@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TOGETHER = ("layers/edgecors", "admin", "cli", "local", "tests", "scripts", "bench", "harness")
+TOGETHER = ("layers/edgecors", "admin", "cli", "local", "tests", "scripts", "bench", "harness", "deploy/cdk")
 
 
 def has_sources(directory: Path) -> bool:

@@ -52,6 +52,19 @@ def runtime_emulator() -> Path:
 @pytest.fixture(scope="session")
 def built() -> Path:
     """The directory of the built artifacts, ``.aws-sam/build``, up to date: ``built / "EdgeFunction"`` and so on."""
+    make("build")
+    return ROOT / ".aws-sam" / "build"
+
+
+@pytest.fixture(scope="session")
+def packaged() -> Path:
+    """The directory that `make package` writes, up to date."""
+    make("package")
+    return ROOT / "build" / "package"
+
+
+def make(target: str) -> None:
+    """Run a target of the Makefile that builds something."""
     require((ROOT / "template.yaml").exists(), "there is no template.yaml, so nothing can be built")
     state = ROOT / ".aws-sam"
     state.mkdir(exist_ok=True)
@@ -60,7 +73,6 @@ def built() -> Path:
     with (state / ".lock").open("w") as lock:
         # Two runs at once must not build into the same directory.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(["make", "build"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(["make", target], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        pytest.fail(f"`make build` failed:\n{done.stdout}\n{done.stderr}", pytrace=False)
-    return state / "build"
+        pytest.fail(f"`make {target}` failed:\n{done.stdout}\n{done.stderr}", pytrace=False)
