@@ -69,12 +69,12 @@ def _run_minifier(source: str) -> str:
         import minify  # type: ignore[import-untyped]
     except ImportError:
         # There is no wheel for macOS, but Homebrew has the command.
-        command = shutil.which("minify")
-        if command is None:
+        program = shutil.which("minify")
+        if program is None:
             raise SystemExit(
                 "The minifier is missing: run `make setup`, on macOS `brew install tdewolff-minify`."
             ) from None
-        arguments = [command, "--type=js", f"--js-version={ECMASCRIPT}"]
+        arguments = [program, "--type=js", f"--js-version={ECMASCRIPT}"]
         return subprocess.run(arguments, input=source, capture_output=True, text=True, check=True).stdout
     minify.config({"js-version": ECMASCRIPT})
     return str(minify.string("application/javascript", source))

@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import re
 import sys
+import tomllib
 import uuid
 from pathlib import Path
 from typing import Any
@@ -33,17 +34,17 @@ SPELLINGS = {
     "psf": "PSF-2.0",
     "isc": "ISC",
 }
-VERSION = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)[1]  # type: ignore[index]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 def locked(lock: str) -> list[tuple[str, str, list[str]]]:
     """Name, version and SHA-256 hashes of everything in a lock."""
     text = (ROOT / "requirements" / f"{lock}.lock").read_text("utf-8")
-    matches = []
+    packages = []
     for block in re.split(r"^(?=\S)", text, flags=re.MULTILINE):
         if match := re.match(r"([a-z0-9][a-z0-9._-]*)==([^\s;\\]+)", block):
-            matches.append((match[1], match[2], re.findall(r"--hash=sha256:([0-9a-f]{64})", block)))
-    return matches
+            packages.append((match[1], match[2], re.findall(r"--hash=sha256:([0-9a-f]{64})", block)))
+    return packages
 
 
 def licence(name: str) -> str:
@@ -66,9 +67,9 @@ def licence(name: str) -> str:
 
 def component(name: str, version: str, hashes: list[str]) -> dict[str, Any]:
     """A package as CycloneDX has it. The hashes are those of its files on the index, one of which was installed."""
-    matches = licence(name)
-    simple = matches in ALLOWED
-    created: dict[str, Any] = {
+    identifier = licence(name)
+    simple = identifier in ALLOWED
+    package: dict[str, Any] = {
         "type": "library",
         "bom-ref": f"pkg:pypi/{name}@{version}",
         "name": name,
@@ -76,16 +77,16 @@ def component(name: str, version: str, hashes: list[str]) -> dict[str, Any]:
         "purl": f"pkg:pypi/{name}@{version}",
         "properties": [{"name": "edgecors:lock:sha256", "value": value} for value in hashes],
     }
-    if matches:
-        words = re.fullmatch(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)+", matches)
-        created["licenses"] = [
-            {"license": {"id": matches}}
+    if identifier:
+        is_expression = re.fullmatch(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)+", identifier)
+        package["licenses"] = [
+            {"license": {"id": identifier}}
             if simple
-            else {"expression": matches}
-            if words
-            else {"license": {"name": matches}}
+            else {"expression": identifier}
+            if is_expression
+            else {"license": {"name": identifier}}
         ]
-    return created
+    return package
 
 
 def bill(title: str, lock: str | None) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def bill(title: str, lock: str | None) -> dict[str, Any]:
         "version": VERSION,
         "licenses": [{"license": {"id": "Apache-2.0"}}],
     }
-    created: dict[str, Any] = {
+    document: dict[str, Any] = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -107,14 +108,14 @@ def bill(title: str, lock: str | None) -> dict[str, Any]:
         "components": components,
         "dependencies": [{"ref": title, "dependsOn": [item["bom-ref"] for item in components]}],
     }
-    created["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(created, sort_keys=True))}"
-    return created
+    document["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(document, sort_keys=True))}"
+    return document
 
 
 def names(item: dict[str, Any]) -> str:
     """The licence of a component in words."""
-    for matches in item.get("licenses", []):
-        return str(matches.get("expression") or matches["license"].get("id") or matches["license"]["name"])
+    for entry in item.get("licenses", []):
+        return str(entry.get("expression") or entry["license"].get("id") or entry["license"]["name"])
     return "unknown"
 
 
@@ -122,18 +123,18 @@ def main() -> int:
     """Write the bills to build/sbom, print the licences; the exit status."""
     target = ROOT / "build" / "sbom"
     target.mkdir(parents=True, exist_ok=True)
-    fault = False
+    unknown = False
     for title, lock in {**ARTIFACTS, "development": "dev"}.items():
-        created = bill(title, lock)
+        document = bill(title, lock)
         path = target / f"{title}.cdx.json"
-        path.write_text(json.dumps(created, indent=2) + "\n", "utf-8")
-        print(f"{path.relative_to(ROOT)}: {len(created['components'])} components")
-        for item in created["components"] if title in ARTIFACTS else []:
+        path.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+        print(f"{path.relative_to(ROOT)}: {len(document['components'])} components")
+        for item in document["components"] if title in ARTIFACTS else []:
             words = names(item)
             fits = all(word in ALLOWED for word in re.split(r" (?:AND|OR|WITH) ", words))
-            fault = fault or not fits
+            unknown = unknown or not fits
             print(f"  {item['name']} {item['version']}: {words}{'' if fits else '  <- not among the licences allowed'}")
-    return int(fault)
+    return int(unknown)
 
 
 if __name__ == "__main__":
