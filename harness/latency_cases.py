@@ -45,7 +45,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case, in seconds.
+    """The results of a case, in seconds.
 
     Attributes:
         first: from the first request until the first policy, as a visitor waits for it.

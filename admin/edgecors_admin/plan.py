@@ -1,4 +1,4 @@
-"""Policy as code: what to write so that Parameter Store holds what the files say."""
+"""Policy as code: what to write so that Parameter Store has the content of the files."""
 
 from __future__ import annotations
 

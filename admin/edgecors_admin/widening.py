@@ -15,8 +15,8 @@ from edgecors_admin.loading import load
 def widened(old: str | None, new: str | None) -> list[Finding]:
     """Each rule of the new value that allows every origin (``*``) where the old value did not.
 
-    Lists need not be known: none can say ``*``. A value that is None or rejected allows nobody. Where it is unknown
-    whether the old rules were as open, they are taken not to be.
+    The lists' values are not needed: a list cannot contain ``*``. A value that is None or rejected allows nobody. Where
+    it is unknown whether the old rules were as open, this assumes that they were not.
     """
     before, after = _policy(old), _policy(new)
     return [_finding(rule, after) for rule in _newly_open(before, after)]
@@ -58,5 +58,7 @@ def _finding(rule: Rule, policy: Policy | None) -> Finding:
     plain = policy is not None and len(policy.rules) == 1 and rule.paths is None and rule.hosts is None
     location = "" if plain else f"rules[{rule.index}]"
     about = f"{', '.join(texts(rule.paths))} on {', '.join(texts(rule.hosts))}"
-    message = f"every site may now read {about}, which was not so before"
-    return Finding(WARNING, "widens-to-everyone", location, message, "List the origins, if that was not meant.")
+    message = f"every website may read {about} after this change, and could not before it"
+    return Finding(
+        WARNING, "widens-to-everyone", location, message, "If this is not intended, list the origins instead."
+    )

@@ -247,8 +247,8 @@ def _replaced_body(trigger: str, place: str, body: object, encoding: object, hea
 
 
 def _headers(place: str, headers: object, before: Values | None = None) -> Iterator[str]:
-    """The shape: lower-case names, each with a list of ``{"key", "value"}``; and the total size. What stands in
-    ``before`` came over the wire like that; the function only passed it on.
+    """The shape: lower-case names, each with a list of ``{"key", "value"}``; and the total size. The headers
+    of ``before`` were received in this shape; the function only passed them on.
     """
     if not isinstance(headers, Mapping):
         yield f"{place} is {_kind(headers)} instead of an object."

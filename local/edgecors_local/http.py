@@ -27,7 +27,7 @@ HOP_BY_HOP = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What came over the wire. ``path`` and ``query`` (without ``?``) are as they stood in the request line."""
+    """A request as received. ``path`` and ``query`` (without ``?``) are those of the request line, unchanged."""
 
     method: str
     path: str

@@ -56,7 +56,7 @@ def test_a_head_request_and_its_headers(page: Page, edges: Edges) -> None:
 
 def test_cookies_travel_and_come_back_when_credentials_are_allowed(page: Page, edges: Edges) -> None:
     """From another port of the same host, which is another origin of the same site: others would get no cookie here,
-    because without TLS none can be `SameSite=None`.
+    because without TLS a cookie cannot be `SameSite=None`.
     """
     edge = edges("--front", "cloudfront-viewer", site="own")
     page.goto(f"http://localhost:{edge.page_port}/runner.html")

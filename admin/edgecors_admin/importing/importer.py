@@ -68,7 +68,7 @@ class ImportedSite:
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of a source.
+    """The result of importing a source.
 
     Attributes:
         format: the format's name.

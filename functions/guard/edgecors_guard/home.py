@@ -75,7 +75,7 @@ class HomeParameters:
         return History(replace(details, value=now.value, modified=now.modified, tier=tier), tuple(earlier))
 
     def history_of(self, kind: Kind, name: str) -> History | None:
-        """A site, list or alias with its versions; None for a missing one, or a name that none can have."""
+        """A site, list or alias with its versions; None for a missing one or an invalid name."""
         return self.history(f"{self._parameters.root}/{kind}/{name}") if is_name(name) else None
 
     def readable(self, kind: Kind, names: Iterable[str]) -> Mapping[str, Stored | None]:

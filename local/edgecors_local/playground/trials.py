@@ -66,7 +66,7 @@ class Trials:
             self._seen.popitem(last=False)
 
     def of(self, trial: str, origin: str) -> list[Seen]:
-        """What came under an id from one origin, in order."""
+        """The requests with a trial's id from one origin, in order."""
         return [seen for seen in self._seen.get(trial, ()) if seen.origin == origin]
 
 
