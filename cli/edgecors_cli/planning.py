@@ -49,7 +49,7 @@ def say(out: Console, result: PolicyPlan, *, others: bool = True) -> None:
             line(out, (f"site {site}", "bold"))
             difference(out, access, indent=2)
     if not result.steps:
-        line(out, "No changes: Parameter Store holds what the files say.")
+        line(out, "No changes: Parameter Store already has the content of the files.")
     if result.only_stored and others:
         line(out, ("Not in the files, and left alone: ", "dim"), ", ".join(result.only_stored))
     if result.ignored:

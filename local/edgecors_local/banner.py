@@ -34,7 +34,7 @@ def banner(running: Running) -> str:
         lines.append(f"  Parameter Store  {running.source.store.endpoint}  (embedded)")
     if running.source.demo and running.plan.upstream is None:
         lines += ["", *_requests(running.url), "", *_change(running)]
-    return "\n".join((*lines, "", "What it does otherwise than AWS: edgecors local --differences. Ctrl-C ends it."))
+    return "\n".join((*lines, "", "Differences from AWS: edgecors local --differences. Press Ctrl-C to stop."))
 
 
 def _where(running: Running) -> str:
@@ -53,9 +53,9 @@ def _requests(url: str) -> list[str]:
     return [
         "Paste into another terminal. A preflight that is allowed (204 with Access-Control-* headers):",
         preflight(ALLOWED),
-        "One that is refused (403, none of them):",
+        "A preflight that is refused (403 without Access-Control-* headers):",
         preflight(REFUSED),
-        "A request that the upstream answers with CORS headers of its own, which are replaced:",
+        "A request whose response has the upstream's own CORS headers, which are replaced:",
         f"  curl -si {url}/api/own-cors/reflecting -H 'Origin: {ALLOWED}'",
     ]
 
@@ -66,7 +66,7 @@ def _change(running: Running) -> list[str]:
     endpoint = store.endpoint if store is not None else ""
     name = DEMO_LIST_PARAMETER.rpartition("/")[2]
     return [
-        f"Allow {REFUSED} as well (counts within {DEMO_REFRESH_SECONDS} seconds), then paste the second line again:",
+        f"Allow {REFUSED} as well (takes effect within {DEMO_REFRESH_SECONDS} s), then paste the second line again:",
         f"  AWS_ACCESS_KEY_ID={CREDENTIAL} AWS_SECRET_ACCESS_KEY={CREDENTIAL} AWS_REGION={REGION}"
         f" {_command()} allow @{name} {REFUSED} --endpoint-url {endpoint}",
     ]

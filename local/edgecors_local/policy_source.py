@@ -84,9 +84,9 @@ async def _follow(policy: Path, text: str, source: Source, store: EmbeddedStore,
         try:
             await asyncio.to_thread(store.put, source.parameter, _checked(policy, say))
         except LocalError as error:
-            say(f"{error}\nThe policy from before stays.")
+            say(f"{error}\nThe previous policy stays in use.")
         else:
-            say(f"{policy} has changed; it counts from the handler's next refresh.")
+            say(f"{policy} has changed; the change takes effect at the handler's next refresh.")
 
 
 def _checked(policy: Path, say: Say) -> str:
@@ -102,7 +102,7 @@ def _checked(policy: Path, say: Say) -> str:
         compiled = load_policy(text)
     except PolicyError as error:
         findings = "\n".join(f"  {finding}" for finding in error.findings)
-        raise LocalError(f"The policy {policy} is broken:\n{findings}", 2) from error
+        raise LocalError(f"The policy {policy} is invalid:\n{findings}", 2) from error
     for finding in compiled.findings:
         say(f"{policy}: {finding}")
     return text

@@ -32,7 +32,7 @@ def command(*arguments: str) -> Result:
             '{"rules": [{"allow_orgins": []}]}',
             ["rules[0].allow_orgins:", "Did you mean 'allow_origins'?", "rules[0].allow_origins:"],
         ),
-        ("{", ["is broken:"]),
+        ("{", ["is invalid:"]),
         (None, ["can't be read: No such file or directory."]),
     ],
 )

@@ -210,7 +210,7 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
         policy.write_text('{"rules": [{"allow_orgins": []}]}')
 
         async def reported() -> bool:
-            return any("The policy from before stays." in line for line in edge.said)
+            return any("The previous policy stays in use." in line for line in edge.said)
 
         await edge.until(reported, "the invalid file is reported")
         assert any("allow_orgins" in line for line in edge.said)
