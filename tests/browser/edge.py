@@ -54,7 +54,7 @@ class EdgeProcess:
     def _up(self) -> bool:
         if self._process.poll() is not None:
             raise RuntimeError("the local edge ended:\n" + "\n".join(self.lines))
-        return any("Ctrl-C ends it." in line for line in self.lines)
+        return any("Press Ctrl-C to stop." in line for line in self.lines)
 
     @staticmethod
     def _found(pattern: str, text: str) -> str:
