@@ -34,7 +34,7 @@ sam-local-test: build ## every sample through `sam local`, in containers (as roo
 	scripts/with_engine.sh $(BIN)/python -m pytest tests/sam_local $(ARGS)
 
 test: check runtime ## everything that is checked and tested; the library's branches must all be covered
-	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term --cov-fail-under=100 $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=100 $(ARGS)
 
 check: $(VENV)/.stamp ## formatting, lint, types, generated files
 	$(BIN)/ruff format --check .

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import botocore.loaders
 import pytest
+import typer.main
+import typer.testing
 from edgecors_cli.app import app
 from typer.testing import CliRunner
 
 from tests.support.parameter_store import ParameterStoreServer, ParameterType
 
-LOADER = botocore.loaders.create_loader()
+COMMAND = typer.main.get_command(app)
 
 
 @dataclass
@@ -66,8 +67,8 @@ def edgecors(parameter_store: ParameterStoreServer, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr("edgecors_cli.progress.DELAY_SECONDS", 3600)  # a slow machine must not change the output
     monkeypatch.setenv("EDGECORS_DEBUG", "1")  # show the traceback of an error in edgecors itself
-    # Each command makes a session of its own; reading AWS's service descriptions once is enough for all of them.
-    monkeypatch.setattr(botocore.loaders, "create_loader", lambda *_: LOADER)
+    # Typer builds all commands anew for each call, which takes longer than most of the calls.
+    monkeypatch.setattr(typer.testing, "_get_command", lambda _: COMMAND)
     yield Command(parameter_store)
     client = parameter_store.client
     while names := [p["Name"] for p in client.describe_parameters(MaxResults=10)["Parameters"]]:
