@@ -137,7 +137,7 @@ def banner_of(process: "subprocess.Popen[str]") -> str:
     lines: list[str] = []
     for line in process.stdout:
         lines.append(line)
-        if "Ctrl-C ends it." in line:
+        if "Press Ctrl-C to stop." in line:
             break
     return "".join(lines)
 
