@@ -51,21 +51,21 @@ def errors_of(text: str) -> tuple[list[tuple[str, str, str]], str]:
     raise AssertionError(f"not rejected: {text}")
 
 
-def found_in(made: Policy) -> list[tuple[str, str, str]]:
+def found_in(compiled: Policy) -> list[tuple[str, str, str]]:
     """Severity, code and place of what a policy that serves reports."""
-    return [(f.severity, f.code, f.location) for f in made.findings]
+    return [(f.severity, f.code, f.location) for f in compiled.findings]
 
 
 def preflight(origin: str | None = APP, method: str | None = "GET", names: str | None = None, **fields: Any) -> Request:
     """A preflight for https://cdn.example/."""
-    given = {"method": "OPTIONS", "path": "/", "host": "cdn.example", "scheme": "https"} | fields
-    return Request(origin=origin, request_method=method, request_headers=names, **given)
+    values = {"method": "OPTIONS", "path": "/", "host": "cdn.example", "scheme": "https"} | fields
+    return Request(origin=origin, request_method=method, request_headers=names, **values)
 
 
 def actual(origin: str | None = APP, method: str = "GET", **fields: Any) -> Request:
     """A request to https://cdn.example/ that is not a preflight."""
-    given = {"path": "/", "host": "cdn.example", "scheme": "https"} | fields
-    return Request(method=method, origin=origin, **given)
+    values = {"path": "/", "host": "cdn.example", "scheme": "https"} | fields
+    return Request(method=method, origin=origin, **values)
 
 
 def exactly(pairs: Iterable[tuple[str, str]], expected: Mapping[str, str]) -> None:
@@ -77,7 +77,7 @@ def exactly(pairs: Iterable[tuple[str, str]], expected: Mapping[str, str]) -> No
 
 
 def answer(
-    made: Policy | None,
+    compiled: Policy | None,
     request: Request,
     reason: str,
     status: int | None = None,
@@ -86,21 +86,23 @@ def answer(
     managed: bool = True,
 ) -> Decision:
     """Decide, and demand exactly this reason, status, header set and Vary."""
-    decision = decide(made, request)
+    decision = decide(compiled, request)
     assert (decision.reason, decision.status, decision.managed) == (reason, status, managed)
     exactly(decision.headers, headers or {})
     assert decision.vary == vary
     return decision
 
 
-def allowed(made: Policy, request: Request, headers: Mapping[str, str], vary: tuple[str, ...] = ON_PREFLIGHT) -> None:
+def allowed(
+    compiled: Policy, request: Request, headers: Mapping[str, str], vary: tuple[str, ...] = ON_PREFLIGHT
+) -> None:
     """Demand an allowed preflight with exactly these headers."""
-    assert answer(made, request, "allowed", 204, headers, vary).body is None
+    assert answer(compiled, request, "allowed", 204, headers, vary).body is None
 
 
-def refused(made: Policy, request: Request, reason: str, vary: tuple[str, ...] = ON_PREFLIGHT) -> None:
+def refused(compiled: Policy, request: Request, reason: str, vary: tuple[str, ...] = ON_PREFLIGHT) -> None:
     """Demand a refused preflight: 403, not stored, and no CORS header at all."""
-    assert answer(made, request, reason, 403, NO_STORE, vary).body is None
+    assert answer(compiled, request, reason, 403, NO_STORE, vary).body is None
 
 
 def is_granted(entry: str, origin: str) -> bool:

@@ -161,8 +161,8 @@ def test_shadow_changes_nothing_and_names_the_reason() -> None:
     ],
 )
 def test_host_with_a_port_matches_a_glob_without_it(glob: str, host: str, matched: bool) -> None:
-    made = load_policy(json.dumps({"rules": [{"hosts": [glob], "allow_origins": [APP]}]}))
-    reason = decide(made, Request("GET", "/", host=host, origin=APP)).reason
+    policy = load_policy(json.dumps({"rules": [{"hosts": [glob], "allow_origins": [APP]}]}))
+    reason = decide(policy, Request("GET", "/", host=host, origin=APP)).reason
     assert reason == ("allowed" if matched else "not-managed")
 
 
@@ -200,8 +200,8 @@ def test_host_with_a_port_matches_a_glob_without_it(glob: str, host: str, matche
 )
 def test_path_rule_is_not_dodged_by_another_spelling_of_the_path(path: str, managed: bool | None) -> None:
     """The rule is about /open/ alone. None: some server may read another path, so nothing is granted."""
-    made = load_policy(document({"paths": ["/open/*"], "allow_origins": "*"}, {"allow_origins": []}))
-    decision = decide(made, actual(EVIL, path=path))
+    policy = load_policy(document({"paths": ["/open/*"], "allow_origins": "*"}, {"allow_origins": []}))
+    decision = decide(policy, actual(EVIL, path=path))
     if managed is None:
         assert (decision.reason, decision.headers, decision.managed) == ("resource-ambiguous", (), True)
     else:

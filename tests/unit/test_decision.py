@@ -313,9 +313,9 @@ def test_actual_requests_go_on_and_the_response_gets_exactly_these(name: str) ->
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST"])
 @pytest.mark.parametrize("origin", [APP, EVIL, "null", "", "x\r\ny", "https://cdn.example", None])
 def test_everyone_gets_the_same_constant_headers_and_no_vary(origin: str | None, method: str) -> None:
-    made = policy(allow_origins="*", expose_headers="*", timing_allow_origin=True, resource_policy="cross-origin")
+    compiled = policy(allow_origins="*", expose_headers="*", timing_allow_origin=True, resource_policy="cross-origin")
     headers = {ACAO: "*", ACEH: "*", TIMING: "*", CORP: "cross-origin"}
-    answer(made, actual(origin, method), "not-cors" if origin is None else "allowed", None, headers, ())
+    answer(compiled, actual(origin, method), "not-cors" if origin is None else "allowed", None, headers, ())
 
 
 # Same origin or not: what the event shows of the request, and whether `block` holds it back.
@@ -371,13 +371,13 @@ RELATIONS: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("origin", "shown", "relation"), RELATIONS)
 def test_block_holds_back_what_is_known_to_be_cross_origin(origin: str, shown: dict[str, Any], relation: str) -> None:
-    request, made = actual(origin, "POST", **shown), policy(on_refused="block", resource_policy="same-site")
+    request, compiled = actual(origin, "POST", **shown), policy(on_refused="block", resource_policy="same-site")
     reason = "origin-malformed" if parse_origin(origin) is None and origin != "null" else "origin-not-allowed"
     if relation == "cross":
-        answer(made, request, reason, 403, NO_STORE, ON_ACTUAL)
+        answer(compiled, request, reason, 403, NO_STORE, ON_ACTUAL)
     else:
         reason = "same-origin" if relation == "same" else reason
-        answer(made, request, reason, None, {CORP: "same-site"}, ON_ACTUAL)
+        answer(compiled, request, reason, None, {CORP: "same-site"}, ON_ACTUAL)
 
 
 @pytest.mark.parametrize(("origin", "shown", "relation"), RELATIONS)
@@ -410,9 +410,9 @@ def test_without_a_policy_traffic_goes_on_and_nothing_is_granted(request_: Reque
     ],
 )
 def test_what_no_rule_is_about_is_not_touched(fields: dict[str, Any], shown: dict[str, Any]) -> None:
-    made = policy(on_refused="block", **fields)
+    compiled = policy(on_refused="block", **fields)
     for request in (preflight(**shown), preflight(EVIL, **shown), actual(**shown), actual(EVIL, **shown)):
-        assert answer(made, request, "not-managed", managed=False).rule is None
+        assert answer(compiled, request, "not-managed", managed=False).rule is None
 
 
 @pytest.mark.parametrize(
@@ -440,30 +440,30 @@ def test_in_shadow_all_is_decided_and_nothing_is_changed(request_: Request, reas
 
 
 def test_a_star_in_shadow_changes_nothing_either() -> None:
-    made = load_policy(document(STAR, mode="shadow"))
-    answer(made, actual(None), "not-cors", managed=False)
-    answer(made, preflight("x"), "allowed", managed=False)
+    compiled = load_policy(document(STAR, mode="shadow"))
+    answer(compiled, actual(None), "not-cors", managed=False)
+    answer(compiled, preflight("x"), "allowed", managed=False)
 
 
 def test_the_first_rule_about_a_resource_decides_alone() -> None:
-    made = load_policy(
+    compiled = load_policy(
         document(
             {"paths": ["/api/*"], "allow_origins": [EVIL], "max_age": 1},
             {"hosts": ["other.example"], "allow_origins": "*"},
             {"paths": ["/api/*", "/fonts/*"], "max_age": 2},
         )
     )
-    refused(made, preflight(path="/api/x"), "origin-not-allowed")
-    allowed(made, preflight(EVIL, path="/api/x"), PREFLIGHT_DEFAULTS | {ACAO: EVIL, ACMA: "1"})
-    allowed(made, preflight(path="/fonts/x"), PREFLIGHT_DEFAULTS | {ACMA: "2"})
-    allowed(made, preflight(host="OTHER.example:443"), PREFLIGHT_DEFAULTS | {ACAO: "*"})
-    assert decide(made, preflight(path="/other")).reason == "not-managed"
-    found = [candidates(made, actual(path=path))[0] for path in ("/api/x", "/fonts/x", "/x")]
-    assert [rule.index if rule else None for rule in found] == [0, 2, None]
+    refused(compiled, preflight(path="/api/x"), "origin-not-allowed")
+    allowed(compiled, preflight(EVIL, path="/api/x"), PREFLIGHT_DEFAULTS | {ACAO: EVIL, ACMA: "1"})
+    allowed(compiled, preflight(path="/fonts/x"), PREFLIGHT_DEFAULTS | {ACMA: "2"})
+    allowed(compiled, preflight(host="OTHER.example:443"), PREFLIGHT_DEFAULTS | {ACAO: "*"})
+    assert decide(compiled, preflight(path="/other")).reason == "not-managed"
+    rules = [candidates(compiled, actual(path=path))[0] for path in ("/api/x", "/fonts/x", "/x")]
+    assert [rule.index if rule else None for rule in rules] == [0, 2, None]
 
 
 def test_a_decision_names_its_rule_and_the_entry_that_allowed() -> None:
-    made = policy({"l": "https://l.example"}, allow_origins=["HTTPS://*.Example.com", "@l", "null", "https://p:*"])
+    compiled = policy({"l": "https://l.example"}, allow_origins=["HTTPS://*.Example.com", "@l", "null", "https://p:*"])
     for origin, entry in {
         "https://a.example.com": "https://*.example.com",
         "https://l.example": "https://l.example",
@@ -473,9 +473,9 @@ def test_a_decision_names_its_rule_and_the_entry_that_allowed() -> None:
         "x": None,
     }.items():
         for request in (preflight(origin), actual(origin)):
-            decision = decide(made, request)
+            decision = decide(compiled, request)
             assert decision.entry == entry
-            assert decision.rule is made.rules[0]
+            assert decision.rule is compiled.rules[0]
     assert decide(policy(allow_origins="*"), actual("x")).entry == "*"
     assert decide(policy(allow_origins="*"), actual(None)).entry is None
     # Refused for its method, the origin was still allowed by this entry.
@@ -511,8 +511,8 @@ def test_every_reason_is_documented_and_can_come_up() -> None:
 @pytest.mark.parametrize("origin", SEEDS)
 @pytest.mark.parametrize("credentials", [False, True])
 def test_an_allowed_origin_spoilt_anywhere_is_refused_and_never_echoed(origin: str, credentials: bool) -> None:
-    made = policy(allow_origins=[origin], allow_credentials=credentials)
-    assert decide(made, preflight(origin)).status == 204
+    compiled = policy(allow_origins=[origin], allow_credentials=credentials)
+    assert decide(compiled, preflight(origin)).status == 204
     others = spoilt(origin)
     others += [origin[start:] for start in range(1, len(origin))] + [origin[:end] for end in range(1, len(origin))]
     others += [origin + end for end in (".", ".evil.io", "evil.io", ":8444", "0", "-", "_", "a")]
@@ -520,22 +520,22 @@ def test_an_allowed_origin_spoilt_anywhere_is_refused_and_never_echoed(origin: s
     others += [origin.replace(".", separator, 1) for separator in ("x", "-", "", "..", "\\.") if "." in origin]
     others += [("http" if origin.startswith("https") else "https") + origin[origin.index(":") :]]
     for other in others:
-        refused(made, preflight(other), oracle.origin_verdict({"allow_origins": [origin]}, other))
-        assert decide(made, actual(other)).headers == ()
+        refused(compiled, preflight(other), oracle.origin_verdict({"allow_origins": [origin]}, other))
+        assert decide(compiled, actual(other)).headers == ()
 
 
 @pytest.mark.parametrize("pattern", ["https://*.example.com", "https://shop-*.example.com", "https://*.example.com:*"])
 def test_an_origin_a_pattern_allows_spoilt_anywhere_is_refused(pattern: str) -> None:
     origin = pattern.replace("*", "shop-a", 1).replace("shop-shop-", "shop-").removesuffix(":*")
-    made = policy(allow_origins=[pattern], allow_credentials=True)
-    assert decide(made, actual(origin)).reason == "allowed"
+    compiled = policy(allow_origins=[pattern], allow_credentials=True)
+    assert decide(compiled, actual(origin)).reason == "allowed"
     others = spoilt(origin)
     others += [origin + end for end in (".", ".evil.io", "evil.io", "-", "x")]
     others += [
         origin.replace(".example", mark + "example", 1) for mark in ("x", "-", "", "/.", "#.", "@", "\\.", "%2e")
     ]
     others += [origin.replace("example.com", "evil.io", 1), origin.replace("https", "http", 1), "https://example.com"]
-    granted = [other for other in others if decide(made, actual(other)).headers]
+    granted = [other for other in others if decide(compiled, actual(other)).headers]
     # A port behind it is what `:*` is for; everything else is an attack.
     assert granted == []
 
@@ -543,7 +543,7 @@ def test_an_origin_a_pattern_allows_spoilt_anywhere_is_refused(pattern: str) -> 
 @pytest.mark.parametrize("control", CONTROLS)
 def test_no_control_character_reaches_a_header(control: str) -> None:
     for fields in ({"allow_origins": ["https://*.example.com"]}, {"allow_origins": "*"}, {"allow_methods": "*"}):
-        made = policy(**({"allow_credentials": True} | fields if fields.get("allow_origins") != "*" else fields))
+        compiled = policy(**({"allow_credentials": True} | fields if fields.get("allow_origins") != "*" else fields))
         for request in (
             preflight(f"https://a{control}.example.com"),
             preflight(method=f"G{control}T"),
@@ -551,16 +551,16 @@ def test_no_control_character_reaches_a_header(control: str) -> None:
             preflight(names=f"x-a,{control}Set-Cookie: a"),
             actual(f"https://a.example.com{control}"),
         ):
-            for _, value in decide(made, request).headers:
+            for _, value in decide(compiled, request).headers:
                 assert control not in value.replace(", ", ",").replace("text/plain; ", "")
 
 
 def test_look_alikes_are_others() -> None:
     origin = "https://apple-kiosk.example.com"
-    made = policy(allow_origins=[origin, "https://*.example.com"])
+    compiled = policy(allow_origins=[origin, "https://*.example.com"])
     for plain, others in LOOK_ALIKES.items():
         for other in others if plain in origin else "":
-            assert decide(made, actual(origin.replace(plain, other))).reason == "origin-malformed"
+            assert decide(compiled, actual(origin.replace(plain, other))).reason == "origin-malformed"
 
 
 # Properties
@@ -626,18 +626,18 @@ def test_what_is_granted_is_byte_for_byte_an_allowed_origin(case: tuple[dict[str
 @given(documents_and_requests)
 def test_a_policy_is_not_changed_by_what_it_decides(case: tuple[dict[str, Any], dict[str, Any]]) -> None:
     written, given_request = case
-    made, request = load_policy(json.dumps(written)), Request(**given_request)
-    before = state(made.rules)
-    first = decide(made, request)
+    compiled, request = load_policy(json.dumps(written)), Request(**given_request)
+    before = state(compiled.rules)
+    first = decide(compiled, request)
     for other in (preflight(), preflight(EVIL), actual(None), actual("null")):
-        decide(made, other)
-    again = decide(made, request)
+        decide(compiled, other)
+    again = decide(compiled, request)
     assert repr(first) == repr(again)
-    assert state(made.rules) == before
+    assert state(compiled.rules) == before
 
 
 def state(rules: tuple[Any, ...]) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
+    states: list[Mapping[str, Any]] = []
     for rule in rules:
         values = {name: getattr(rule, name) for name in rule.__slots__}
         values["grants"] = [
@@ -645,8 +645,8 @@ def state(rules: tuple[Any, ...]) -> list[Mapping[str, Any]]:
             | {"allow_origins": None if grant.allow_origins is None else list(grant.allow_origins)}
             for grant in rule.grants
         ]
-        found.append(values)
-    return found
+        states.append(values)
+    return states
 
 
 @pytest.mark.parametrize("host", ["shop.example:", "shop.example.:", "SHOP.example:443"])
@@ -663,28 +663,28 @@ def test_blocked_request_loses_the_upstream_s_timing_header() -> None:
 
 def test_refused_origin_does_not_keep_the_upstream_s_allow_origin() -> None:
     """The decision takes the upstream's CORS headers away in every case but those it has nothing to do with."""
-    made = policy()
+    compiled = policy()
     for origin in (APP, EVIL, "null", "not an origin", None):
-        assert decide(made, actual(origin)).managed
+        assert decide(compiled, actual(origin)).managed
     assert decide(policy(allow_origins="*"), actual(None)).managed
     assert decide(None, actual(EVIL)).managed
     assert not decide(policy(paths=["/x"]), actual(EVIL)).managed
 
 
 def test_refused_origin_does_not_keep_the_upstream_s_timing_header() -> None:
-    made = policy(timing_allow_origin=True)
+    compiled = policy(timing_allow_origin=True)
     for origin in (APP, EVIL, None):
-        assert decide(made, actual(origin)).remove == ("timing-allow-origin",)
+        assert decide(compiled, actual(origin)).remove == ("timing-allow-origin",)
 
 
 def test_no_header_is_sent_under_two_spellings() -> None:
     fields: dict[str, Any] = {"allow_credentials": True, "expose_headers": ["X-A", "x-a"], "timing_allow_origin": True}
-    made = policy(resource_policy="same-site", allow_private_network=True, allow_headers=["X-A", "x-a"], **fields)
+    compiled = policy(resource_policy="same-site", allow_private_network=True, allow_headers=["X-A", "x-a"], **fields)
     for request in (preflight(private_network="true"), actual(), preflight(EVIL), actual(EVIL)):
-        names = [name.lower() for name, _ in decide(made, request).headers]
+        names = [name.lower() for name, _ in decide(compiled, request).headers]
         assert len(names) == len(set(names))
-    assert dict(decide(made, actual()).headers)["Access-Control-Expose-Headers"] == "x-a"
-    assert dict(decide(made, preflight()).headers)[ACAH] == "x-a"
+    assert dict(decide(compiled, actual()).headers)["Access-Control-Expose-Headers"] == "x-a"
+    assert dict(decide(compiled, preflight()).headers)[ACAH] == "x-a"
 
 
 @pytest.mark.parametrize("origin", [APP, EVIL, "null", "x", None])
@@ -698,10 +698,10 @@ def test_vary_is_on_allowed_refused_and_origin_less_responses(origin: str | None
 def test_star_with_credentials_reflects_nobody() -> None:
     """It can't even be written: neither in a policy, nor by way of a list."""
     for entries in ("*", ["*"], [" *"], ["*", APP], ["* ", APP]):
-        found, _ = errors_of(document({"allow_origins": entries, "allow_credentials": True}))
-        assert {code for _, code, _ in found} & {"wildcard-with-credentials", "wildcard-not-alone"}
-    made = policy({"l": "*"}, allow_origins=["@l"], allow_credentials=True)
-    assert decide(made, actual(EVIL)).headers == ()
+        errors, _ = errors_of(document({"allow_origins": entries, "allow_credentials": True}))
+        assert {code for _, code, _ in errors} & {"wildcard-with-credentials", "wildcard-not-alone"}
+    compiled = policy({"l": "*"}, allow_origins=["@l"], allow_credentials=True)
+    assert decide(compiled, actual(EVIL)).headers == ()
     everyone = policy(allow_origins="*")
     for request in (preflight(EVIL), actual(EVIL)):
         headers = dict(decide(everyone, request).headers)
@@ -719,11 +719,11 @@ def test_max_age_zero_is_sent() -> None:
 
 
 def test_options_without_a_requested_method_is_not_a_preflight() -> None:
-    made = policy()
-    answer(made, actual(APP, "OPTIONS"), "allowed", None, {ACAO: APP}, ON_ACTUAL)
-    answer(made, actual(None, "OPTIONS"), "not-cors", None, {}, ON_ACTUAL)
-    answer(made, preflight(None), "not-cors", None, {}, ON_ACTUAL)
-    answer(made, actual(APP, "GET", request_method="PUT"), "allowed", None, {ACAO: APP}, ON_ACTUAL)
+    compiled = policy()
+    answer(compiled, actual(APP, "OPTIONS"), "allowed", None, {ACAO: APP}, ON_ACTUAL)
+    answer(compiled, actual(None, "OPTIONS"), "not-cors", None, {}, ON_ACTUAL)
+    answer(compiled, preflight(None), "not-cors", None, {}, ON_ACTUAL)
+    answer(compiled, actual(APP, "GET", request_method="PUT"), "allowed", None, {ACAO: APP}, ON_ACTUAL)
 
 
 def test_preflight_without_requested_headers_is_allowed() -> None:
@@ -734,7 +734,7 @@ def test_preflight_without_requested_headers_is_allowed() -> None:
 
 def test_credentials_do_not_leak_from_one_request_into_the_next() -> None:
     """One policy, one process, requests in every order: each is answered as if it were the first."""
-    made = load_policy(
+    compiled = load_policy(
         document(
             {"paths": ["/in/*"], "allow_credentials": True, "allow_methods": "*"},
             {"paths": ["/all/*"], "allow_origins": "*"},
@@ -747,11 +747,11 @@ def test_credentials_do_not_leak_from_one_request_into_the_next() -> None:
         for path in ("/in/x", "/all/x", "/")
         for origin in (APP, EVIL, "null")
     ]
-    alone = [repr(decide(made, request)) for request in requests]
+    alone = [repr(decide(compiled, request)) for request in requests]
     for first in requests:
-        decide(made, first)
-        assert [repr(decide(made, request)) for request in requests] == alone
-    with_credentials = [request for request in requests if ACAC in dict(decide(made, request).headers)]
+        decide(compiled, first)
+        assert [repr(decide(compiled, request)) for request in requests] == alone
+    with_credentials = [request for request in requests if ACAC in dict(decide(compiled, request).headers)]
     assert {(request.origin, request.path) for request in with_credentials} == {(APP, "/in/x")}
 
 
@@ -781,10 +781,10 @@ def test_null_is_refused_where_it_is_not_listed() -> None:
 
 
 def test_same_origin_request_is_never_blocked() -> None:
-    made = policy(on_refused="block")
+    compiled = policy(on_refused="block")
     for method in ("GET", "POST", "DELETE"):
-        assert decide(made, actual("https://cdn.example", method)).status is None
-        assert decide(made, actual(EVIL, method)).status == 403
+        assert decide(compiled, actual("https://cdn.example", method)).status is None
+        assert decide(compiled, actual(EVIL, method)).status == 403
 
 
 def test_decision_does_not_depend_on_the_response() -> None:

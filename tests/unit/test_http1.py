@@ -113,10 +113,10 @@ def test_poll_answer_in_pieces_continues_where_it_stopped() -> None:
 def test_poll_message_is_made_when_it_can_be_sent(authority: Authority) -> None:
     """A signature must not grow old while the connection is being made."""
     go_on = threading.Event()
-    made: list[float] = []
+    messages: list[float] = []
 
     def message() -> bytes:
-        made.append(1)
+        messages.append(1)
         return REQUEST
 
     class SlowContext(ssl.SSLContext):
@@ -129,10 +129,10 @@ def test_poll_message_is_made_when_it_can_be_sent(authority: Authority) -> None:
         connection = HttpConnection(Endpoint(server.url), str(authority.bundle))
         connection.begin(message, LONG)
         assert connection.poll(soon(0.05)) is None
-        assert (made, connection.sent) == ([], False)
+        assert (messages, connection.sent) == ([], False)
         go_on.set()
         assert body(connection.poll(soon())) == b"x"
-        assert len(made) == 1
+        assert len(messages) == 1
         connection.close()
 
 

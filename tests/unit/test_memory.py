@@ -91,8 +91,8 @@ def test_same_origin_requests_are_told_apart_from_cross_origin_ones(on_refused: 
     for _ in range(2):
         assert actual(memory, EVIL, fetch_site="cross-site").status == blocked
         assert actual(memory, EVIL, host="api.example.com").status == blocked
-        for given in ({"fetch_site": "same-origin"}, own):
-            decision = actual(memory, EVIL, **given)
+        for fields in ({"fetch_site": "same-origin"}, own):
+            decision = actual(memory, EVIL, **fields)
             assert (decision.reason, decision.status) == ("same-origin", None)
         # Neither the host nor the browser's word is at hand.
         decision = actual(memory, EVIL)
@@ -171,14 +171,14 @@ def test_values_too_long_to_parse_share_one_decision() -> None:
 
 def test_keys_of_at_most_1024_characters_are_remembered() -> None:
     memory = new_memory({"allow_methods": "*"})
-    for method, names, kept in (
+    for method, names, count in (
         ("PUT", "x" * 1022, 0),
         ("PUT", "x" * 1021, 1),
         ("X" * 1025, None, 1),
         ("X" * 1024, None, 2),
     ):
         assert preflight(memory, names, method).status == 204
-        assert len(memory.preflights) == len(memory.decisions) == kept
+        assert len(memory.preflights) == len(memory.decisions) == count
 
 
 def test_grants_of_one_rule_are_told_apart() -> None:

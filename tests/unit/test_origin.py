@@ -247,13 +247,13 @@ def web_origin(text: str) -> bool:
         if not bracket or inside != written or (port and not re.fullmatch(":[1-9][0-9]{0,4}", port, re.ASCII)):
             return False
         return not port or (int(port[1:]) <= 65535 and (text[:5], port) not in (("https", ":443"), ("http:", ":80")))
-    found = WEB_NAME.fullmatch(text)
-    if found is None:
+    match = WEB_NAME.fullmatch(text)
+    if match is None:
         return False
-    scheme, port = text.partition(":")[0], found["port"]
+    scheme, port = text.partition(":")[0], match["port"]
     if port and (int(port) > 65535 or (scheme, port) in (("https", "443"), ("http", "80"))):
         return False
-    name = found["labels"]
+    name = match["labels"]
     if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", name.rpartition(".")[2]):
         host = text.partition("://")[2].partition(":")[0]
         try:

@@ -28,9 +28,13 @@ def test_unpack_of_more_than_four_mebibytes_is_refused() -> None:
 def test_unpack_of_anything_but_base64_of_gzip_is_refused() -> None:
     text = packed(gzip.compress(APP.encode()))
     assert unpack(text) == APP
-    for wrong in (text[:9] + "!" + text[9:], text[:9] + "-" + text[9:], packed(zlib.compress(APP.encode()))):
+    for value in (
+        text[:9] + "!" + text[9:],
+        text[:9] + "-" + text[9:],
+        packed(zlib.compress(APP.encode())),
+    ):
         with pytest.raises(ValueError, match="not base64 of gzip"):
-            unpack(wrong)
+            unpack(value)
 
 
 def test_unpack_of_text_that_repeats_after_a_whole_window_returns_it() -> None:

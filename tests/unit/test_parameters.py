@@ -125,8 +125,8 @@ def test_read_wrong_secret_is_refused(parameter_store: ParameterStoreServer) -> 
 def test_read_role_credentials_carry_their_token(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "https://a.example")
     statement = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "*"}
-    given = parameter_store.temporary_credentials(statement)
-    client = ParameterReader("us-east-1", environ=parameter_store.environment(credentials=given))
+    credentials = parameter_store.temporary_credentials(statement)
+    client = ParameterReader("us-east-1", environ=parameter_store.environment(credentials=credentials))
     assert value(read(client)) == "https://a.example"
     client.close()
 

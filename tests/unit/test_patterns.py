@@ -229,9 +229,9 @@ def test_reading_says_in_one_error_at_most_why_not_and_what_is_read_stays(text: 
     assert len(errors) == (pattern is None)
     assert all(str(finding).isprintable() for finding in findings)
     if pattern is not None:
-        again, found = parse_pattern(pattern.text)
+        again, remarks = parse_pattern(pattern.text)
         assert again is not None
-        assert (again.text, parts(again), found) == (pattern.text, parts(pattern), [])
+        assert (again.text, parts(again), remarks) == (pattern.text, parts(pattern), [])
 
 
 @settings(max_examples=300, deadline=None)
@@ -263,21 +263,21 @@ def test_null_and_any_have_their_own_kinds() -> None:
     ],
 )
 def test_parse_pattern_of_an_unreadable_entry_reports_its_code(entry: str, code: str) -> None:
-    found, findings = parse_pattern(entry)
-    assert found is None
+    pattern, findings = parse_pattern(entry)
+    assert pattern is None
     assert [finding.code for finding in findings] == [code]
 
 
 def test_parse_pattern_of_more_than_512_characters_is_refused() -> None:
     assert parse_pattern("a" * 504 + "://x-.bc"[:8])[0] is not None
-    assert [found.code for found in parse_pattern("a" * 505 + "://x-.bc")[1]] == ["origin-too-long"]
+    assert [finding.code for finding in parse_pattern("a" * 505 + "://x-.bc")[1]] == ["origin-too-long"]
 
 
 def test_parse_pattern_with_the_default_port_has_no_port() -> None:
     for entry in ("https://*.a.example:443", "https://x-*.a.example:443", "https://a.example:443"):
-        found, _ = parse_pattern(entry)
-        assert found is not None
-        assert (found.text, found.port) == (entry.removesuffix(":443"), "")
+        pattern, _ = parse_pattern(entry)
+        assert pattern is not None
+        assert (pattern.text, pattern.port) == (entry.removesuffix(":443"), "")
 
 
 @pytest.mark.parametrize(

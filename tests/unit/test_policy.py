@@ -20,8 +20,8 @@ from harness.oracle import strategies
 from tests.unit.cases import APP, document, errors_of, found_in, policy
 
 
-def only_rule(made: Policy) -> Rule:
-    (rule,) = made.rules
+def only_rule(compiled: Policy) -> Rule:
+    (rule,) = compiled.rules
     return rule
 
 
@@ -40,12 +40,12 @@ def packed(text: str) -> str:
 
 
 def test_the_defaults() -> None:
-    made = policy()
-    rule = only_rule(made)
-    assert (made.shadow, made.refresh_seconds, made.blocks, made.findings) == (False, 60, False, ())
+    compiled = policy()
+    rule = only_rule(compiled)
+    assert (compiled.shadow, compiled.refresh_seconds, compiled.blocks, compiled.findings) == (False, 60, False, ())
     assert (rule.hosts, rule.paths) == (None, None)
-    assert entries(made) == [APP]
-    grant = only_grant(made)
+    assert entries(compiled) == [APP]
+    grant = only_grant(compiled)
     assert (grant.allow_methods, grant.allow_methods_value) == (
         frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}),
         "GET, HEAD, POST, PUT, PATCH, DELETE",
@@ -121,8 +121,8 @@ def test_fields(name: str) -> None:
 
 
 def test_the_site_s_fields() -> None:
-    made = load_policy(document({}, {}, mode="shadow", refresh_seconds=5))
-    assert (made.shadow, made.refresh_seconds, [rule.index for rule in made.rules]) == (True, 5, [0, 1])
+    compiled = load_policy(document({}, {}, mode="shadow", refresh_seconds=5))
+    assert (compiled.shadow, compiled.refresh_seconds, [rule.index for rule in compiled.rules]) == (True, 5, [0, 1])
     assert load_policy(document({}, mode="enforce", refresh_seconds=3600)).refresh_seconds == 3600
     assert load_policy(document({}, {"on_refused": "block"})).blocks
 
@@ -180,22 +180,22 @@ def test_hosts_and_paths(fields: dict[str, Any], host: str | None, path: str, ma
     ],
 )
 def test_a_plain_list_is_separated_by_commas_and_white_space(text: str) -> None:
-    made = load_policy(text)
-    assert entries(made) == ["https://a.example", "https://b.example"]
-    assert made.findings == ()
+    compiled = load_policy(text)
+    assert entries(compiled) == ["https://a.example", "https://b.example"]
+    assert compiled.findings == ()
     assert len(list(split_entries(text))) >= 2
 
 
 @pytest.mark.parametrize("text", ["", " ", ",", "\n,\n", "gz:" + packed(" ").removeprefix("gz:")])
 def test_an_empty_list_allows_nobody(text: str) -> None:
-    made = load_policy(text)
-    assert (entries(made), made.findings) == ([], ())
+    compiled = load_policy(text)
+    assert (entries(compiled), compiled.findings) == ([], ())
 
 
 @pytest.mark.parametrize("text", ["*", " * ", "*,", "*\n", "* *", "*,*"])
 def test_a_plain_star_allows_everybody(text: str) -> None:
-    made = load_policy(text)
-    assert (entries(made), made.findings) == (None, ())
+    compiled = load_policy(text)
+    assert (entries(compiled), compiled.findings) == (None, ())
 
 
 PLAIN: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
@@ -229,9 +229,9 @@ PLAIN: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_in_a_plain_list_what_can_not_be_read_is_skipped_and_reported(text: str) -> None:
-    made = load_policy(text)
-    assert (entries(made), found_in(made)) == PLAIN[text]
-    for finding in made.findings:
+    compiled = load_policy(text)
+    assert (entries(compiled), found_in(compiled)) == PLAIN[text]
+    for finding in compiled.findings:
         assert finding.remedy
         if finding.severity == "skipped":
             assert finding.message.endswith("; the entry is skipped")
@@ -241,8 +241,8 @@ def test_in_a_plain_list_what_can_not_be_read_is_skipped_and_reported(text: str)
     "text", [APP, document({}), document({}, mode="shadow"), " " + document({}), f"{APP},https://b"]
 )
 def test_a_packed_value_is_the_value(text: str) -> None:
-    plain, made = load_policy(text), load_policy(packed(text))
-    assert (entries(made), made.shadow) == (entries(plain), plain.shadow)
+    plain, compiled = load_policy(text), load_policy(packed(text))
+    assert (entries(compiled), compiled.shadow) == (entries(plain), plain.shadow)
     assert unpack(packed(text)) == text
     assert unpack(packed(text) + "\n") == text
     assert unpack("gz:" + base64.encodebytes(gzip.compress(text.encode() * 9)).decode()) == text * 9
@@ -269,9 +269,9 @@ NOT_PACKED = {
 def test_what_can_not_be_unpacked_rejects_a_document_and_empties_a_list(name: str) -> None:
     value = "gz:" + NOT_PACKED[name]
     assert errors_of(value)[0] == [("error", "unreadable", "")]
-    made = load_policy(f"{APP},@bad,@good", {"bad": value, "good": "https://b.example"})
-    assert entries(made) == [APP, "https://b.example"]
-    assert found_in(made) == [("skipped", "unreadable", "@bad")]
+    compiled = load_policy(f"{APP},@bad,@good", {"bad": value, "good": "https://b.example"})
+    assert entries(compiled) == [APP, "https://b.example"]
+    assert found_in(compiled) == [("skipped", "unreadable", "@bad")]
 
 
 # Lists
@@ -286,14 +286,14 @@ def test_a_document_tells_which_lists_it_needs_each_once_in_order() -> None:
 
 def test_lists_are_filled_in_where_they_are_named() -> None:
     text = document({"allow_origins": ["@a", APP]}, {"allow_origins": ["@b"]})
-    made = load_policy(
+    compiled = load_policy(
         text, {"a": "https://a.example,https://*.a.example", "b": packed("https://b.example"), "c": "null"}
     )
-    assert [list(rule.grants[0].allow_origins or ()) for rule in made.rules] == [
+    assert [list(rule.grants[0].allow_origins or ()) for rule in compiled.rules] == [
         ["https://*.a.example", "https://a.example", APP],
         ["https://b.example"],
     ]
-    assert made.findings == ()
+    assert compiled.findings == ()
 
 
 def test_one_document_compiles_with_several_states_of_its_lists() -> None:
@@ -327,8 +327,8 @@ LISTS: dict[str, tuple[str | None, list[str], list[tuple[str, str, str]]]] = {
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_never_rejects_the_policy(name: str) -> None:
     value, allowed, findings = LISTS[name]
-    made = policy({"l": value}, allow_origins=["@l"])
-    assert (entries(made), found_in(made)) == (allowed, findings)
+    compiled = policy({"l": value}, allow_origins=["@l"])
+    assert (entries(compiled), found_in(compiled)) == (allowed, findings)
 
 
 UNSAFE = (
@@ -339,10 +339,10 @@ SAFE = ["capacitor://localhost", "http://127.0.0.1", "http://localhost", "https:
 
 
 def test_a_rule_with_credentials_leaves_out_what_is_unsafe_in_a_list() -> None:
-    made = policy({"l": UNSAFE}, allow_origins=["@l"], allow_credentials=True)
-    assert entries(made) == sorted(SAFE)
+    compiled = policy({"l": UNSAFE}, allow_origins=["@l"], allow_credentials=True)
+    assert entries(compiled) == sorted(SAFE)
     insecure = ("skipped", "insecure-origin", "rules[0] @l")
-    assert sorted(found_in(made)) == [insecure] * 5 + [("skipped", "null-with-credentials", "rules[0] @l")]
+    assert sorted(found_in(compiled)) == [insecure] * 5 + [("skipped", "null-with-credentials", "rules[0] @l")]
 
 
 def test_the_same_list_serves_a_rule_without_credentials_in_full() -> None:
@@ -354,23 +354,23 @@ def test_the_same_list_serves_a_rule_without_credentials_in_full() -> None:
 
 def test_what_is_tolerated_is_taken_over_but_null_never() -> None:
     for tolerated in (["insecure-origin"], "insecure-origin", ["insecure-origin", "public-suffix"]):
-        made = policy({"l": UNSAFE}, allow_origins=["@l"], allow_credentials=True, tolerate=tolerated)
-        assert set(entries(made) or ()) == set(UNSAFE.split()) - {"null"}
-        assert found_in(made) == [("skipped", "null-with-credentials", "rules[0] @l")]
+        compiled = policy({"l": UNSAFE}, allow_origins=["@l"], allow_credentials=True, tolerate=tolerated)
+        assert set(entries(compiled) or ()) == set(UNSAFE.split()) - {"null"}
+        assert found_in(compiled) == [("skipped", "null-with-credentials", "rules[0] @l")]
     other = policy({"l": UNSAFE}, allow_origins=["@l"], allow_credentials=True, tolerate=["public-suffix"])
     assert entries(other) == sorted(SAFE)
 
 
 def test_an_unsafe_entry_of_a_list_does_not_take_the_rule_s_own_away() -> None:
     fields = {"allow_origins": ["http://localhost:3000", "@l"], "allow_credentials": True}
-    made = policy({"l": "http://a http://localhost:3000"}, **fields)
-    assert entries(made) == ["http://localhost:3000"]
+    compiled = policy({"l": "http://a http://localhost:3000"}, **fields)
+    assert entries(compiled) == ["http://localhost:3000"]
 
 
 def test_repairs_of_a_json_document_serve_and_are_reported() -> None:
-    made = policy(allow_origins=["https://A.example", "HTTPS://*.b.example:443/", " null"])
-    assert entries(made) == ["https://*.b.example", "https://a.example", "null"]
-    assert found_in(made) == [
+    compiled = policy(allow_origins=["https://A.example", "HTTPS://*.b.example:443/", " null"])
+    assert entries(compiled) == ["https://*.b.example", "https://a.example", "null"]
+    assert found_in(compiled) == [
         ("repaired", "repaired-case", "rules[0].allow_origins[0]"),
         ("repaired", "repaired-case", "rules[0].allow_origins[1]"),
         ("repaired", "repaired-trailing-slash", "rules[0].allow_origins[1]"),
@@ -380,15 +380,18 @@ def test_repairs_of_a_json_document_serve_and_are_reported() -> None:
 
 
 def test_a_star_with_blanks_is_everyone_where_it_is_alone() -> None:
-    made = policy(allow_origins=[" * "])
-    assert (entries(made), found_in(made)) == (None, [("repaired", "repaired-blanks", "rules[0].allow_origins[0]")])
+    compiled = policy(allow_origins=[" * "])
+    assert (entries(compiled), found_in(compiled)) == (
+        None,
+        [("repaired", "repaired-blanks", "rules[0].allow_origins[0]")],
+    )
 
 
 def test_a_hundred_thousand_origins_and_ten_thousand_patterns_are_read() -> None:
     exact = [f"https://shop{number}.example" for number in range(90_000)]
     wild = [f"https://*.p{number}.example" for number in range(10_000)]
-    made = load_policy(packed(json.dumps({"rules": [{"allow_origins": exact + wild, "allow_credentials": True}]})))
-    origins = only_grant(made).allow_origins
+    compiled = load_policy(packed(json.dumps({"rules": [{"allow_origins": exact + wild, "allow_credentials": True}]})))
+    origins = only_grant(compiled).allow_origins
     assert origins is not None
     assert len(origins) == 100_000
     assert origins.match("https://shop89999.example") == "https://shop89999.example"
@@ -414,14 +417,14 @@ def test_is_known_for_a_canonical_entry_adds_it_and_for_any_other_adds_nothing()
 @settings(max_examples=100, deadline=None)
 @given(strategies.documents())
 def test_every_valid_document_is_read_and_only_repairs_are_reported(data: dict[str, Any]) -> None:
-    made = load_policy(json.dumps(data))
-    assert len(made.rules) == len(data["rules"])
-    assert all(finding.severity in ("repaired", "warning") for finding in made.findings)
-    for rule, written in zip(made.rules, data["rules"], strict=True):
+    compiled = load_policy(json.dumps(data))
+    assert len(compiled.rules) == len(data["rules"])
+    assert all(finding.severity in ("repaired", "warning") for finding in compiled.findings)
+    for rule, written in zip(compiled.rules, data["rules"], strict=True):
         for grant, fields in zip(rule.grants, written.get("grants", [written]), strict=True):
             assert grant.allow_credentials == fields.get("allow_credentials", False)
             assert not (grant.allow_credentials and grant.allow_origins is None)
-    assert made.shadow == (data.get("mode") == "shadow")
+    assert compiled.shadow == (data.get("mode") == "shadow")
 
 
 # Words
@@ -456,20 +459,20 @@ def test_a_request_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("blanks", [" ", "\n\t ", "\ufeff", "\ufeff\n"])
 def test_document_after_blanks_is_read_as_json(blanks: str) -> None:
-    made = load_policy(blanks + document({"paths": ["/api/*"]}))
-    assert decide(made, Request("GET", "/", origin=APP)).reason == "not-managed"
-    assert decide(made, Request("GET", "/api/", origin=APP)).reason == "allowed"
+    compiled = load_policy(blanks + document({"paths": ["/api/*"]}))
+    assert decide(compiled, Request("GET", "/", origin=APP)).reason == "not-managed"
+    assert decide(compiled, Request("GET", "/api/", origin=APP)).reason == "allowed"
 
 
 def test_list_without_a_value_is_reported_as_missing() -> None:
-    made = load_policy(f"@partners {APP}")
-    assert [found.code for found in made.findings] == ["list-missing"]
-    assert decide(made, Request("GET", "/", origin=APP)).reason == "allowed"
+    compiled = load_policy(f"@partners {APP}")
+    assert [finding.code for finding in compiled.findings] == ["list-missing"]
+    assert decide(compiled, Request("GET", "/", origin=APP)).reason == "allowed"
 
 
 def test_list_that_is_missing_in_two_rules_is_reported_once() -> None:
-    made = load_policy(document({"allow_origins": ["@gone"], "paths": ["/a"]}, {"allow_origins": ["@gone"]}))
-    assert [found.code for found in made.findings] == ["list-missing"]
+    compiled = load_policy(document({"allow_origins": ["@gone"], "paths": ["/a"]}, {"allow_origins": ["@gone"]}))
+    assert [finding.code for finding in compiled.findings] == ["list-missing"]
 
 
 @pytest.mark.parametrize(
@@ -487,15 +490,15 @@ def test_list_that_is_missing_in_two_rules_is_reported_once() -> None:
     ],
 )
 def test_grant_with_credentials_skips_unsafe_entries_of_a_list(entry: str, allowed: bool) -> None:
-    made = policy({"team": entry}, allow_origins=["@team"], allow_credentials=True)
-    reason = decide(made, Request("GET", "/", origin=entry)).reason
+    compiled = policy({"team": entry}, allow_origins=["@team"], allow_credentials=True)
+    reason = decide(compiled, Request("GET", "/", origin=entry)).reason
     assert reason == ("allowed" if allowed else "origin-not-allowed")
-    assert [found.code for found in made.findings] == ([] if allowed else ["insecure-origin"])
+    assert [finding.code for finding in compiled.findings] == ([] if allowed else ["insecure-origin"])
 
 
 def test_name_below_localhost_counts_as_loopback() -> None:
-    made = policy(allow_origins=["http://127.localhost"], allow_credentials=True)
-    assert decide(made, Request("GET", "/", origin="http://127.localhost")).reason == "allowed"
+    compiled = policy(allow_origins=["http://127.localhost"], allow_credentials=True)
+    assert decide(compiled, Request("GET", "/", origin="http://127.localhost")).reason == "allowed"
 
 
 def codes(document: str) -> list[str]:

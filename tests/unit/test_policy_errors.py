@@ -343,9 +343,9 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
 @pytest.mark.parametrize("name", ERRORS)
 def test_errors(name: str) -> None:
     text, errors = ERRORS[name]
-    found, message = errors_of(text)
-    assert sorted(f[1:] for f in found if f[0] == "error") == sorted(errors)
-    assert {severity for severity, _, _ in found} <= {"error", "repaired", "warning", "skipped"}
+    findings, message = errors_of(text)
+    assert sorted(f[1:] for f in findings if f[0] == "error") == sorted(errors)
+    assert {severity for severity, _, _ in findings} <= {"error", "repaired", "warning", "skipped"}
     for code, location in errors:
         assert f"({code})" in message
         assert (location or "document") in message
@@ -456,8 +456,8 @@ TOLERATED: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("fields", TOLERATED)
 def test_what_is_tolerated_is_no_error(fields: dict[str, Any]) -> None:
-    made = load_policy(rule(allow_credentials=True, **fields))
-    assert set(made.rules[0].grants[0].allow_origins or ()) == set(fields["allow_origins"])
+    policy = load_policy(rule(allow_credentials=True, **fields))
+    assert set(policy.rules[0].grants[0].allow_origins or ()) == set(fields["allow_origins"])
 
 
 junk: st.SearchStrategy[Any] = st.recursive(
@@ -509,9 +509,9 @@ def check_reading(text: str) -> None:
 
 
 def test_unknown_fields_beyond_a_hundred_are_counted() -> None:
-    found, _ = errors_of(json.dumps({"rules": [], **{f"a{number}": 1 for number in range(150)}}))
-    assert len([entry for entry in found if entry[1] == "unknown-field"]) == 100
-    assert found[-1][:2] == ("error", "more-findings")
+    findings, _ = errors_of(json.dumps({"rules": [], **{f"a{number}": 1 for number in range(150)}}))
+    assert len([entry for entry in findings if entry[1] == "unknown-field"]) == 100
+    assert findings[-1][:2] == ("error", "more-findings")
 
 
 def codes(document: str) -> list[str]:
@@ -570,9 +570,9 @@ def test_findings_are_short_and_on_one_line_whatever_the_document_has() -> None:
 
 def test_string_in_place_of_a_list_is_an_error() -> None:
     assert errors_of(document({"allow_origins": APP}))[0] == [("error", "wrong-type", "rules[0].allow_origins")]
-    made = load_policy(APP)
+    policy = load_policy(APP)
     for part in ("https://app.example.co", "https://app", "https://a", "https://", "h", "", "app.example.com"):
-        assert decide(made, actual(part)).headers == ()
+        assert decide(policy, actual(part)).headers == ()
     for field in ("allow_methods", "allow_headers", "expose_headers", "hosts", "paths"):
         assert errors_of(document({field: "GET"}))[0] == [("error", "wrong-type", f"rules[0].{field}")]
 

@@ -415,15 +415,15 @@ def test_log_policy_age_is_age_of_last_good_policy(region: FakeRegion, bench: St
 def waits(region: FakeRegion, bench: StoreBench, times: int) -> list[float]:
     """Seconds between tries, by asking every tenth of a second."""
     region.take_calls()
-    found: list[float] = []
+    intervals: list[float] = []
     waited = 0
-    while len(found) < times:
+    while len(intervals) < times:
         bench.get(after=0.1)
         waited += 1
         if region.take_calls():
-            found.append(waited / 10)
+            intervals.append(waited / 10)
             waited = 0
-    return found
+    return intervals
 
 
 @pytest.mark.parametrize(
@@ -1095,16 +1095,16 @@ def test_threads_one_reads_and_others_use_last_good_policy(
     bench.clock.now += 60
     gate = Gate()
     region.on_call = gate
-    found: list[Policy | None] = []
-    threads(lambda: found.append(bench.store.get(SITE)))
+    policies: list[Policy | None] = []
+    threads(lambda: policies.append(bench.store.get(SITE)))
     wait_until(lambda: gate.waiting == 1, "the first thread reads")
     # Were any of these to read or to wait, this test would hang here.
     assert [bench.store.get(SITE) for _ in range(5)] == [first] * 5
     gate.open()
-    wait_until(lambda: found, "the reading thread has its answer")
-    assert found[0] is not None
-    assert allowed(found[0]) == [B]
-    assert bench.store.get(SITE) is found[0]
+    wait_until(lambda: policies, "the reading thread has its answer")
+    assert policies[0] is not None
+    assert allowed(policies[0]) == [B]
+    assert bench.store.get(SITE) is policies[0]
     assert region.take_calls() == [SITE_READ] * 2
 
 
@@ -1116,14 +1116,14 @@ def test_threads_without_policy_wait_for_one_read(
     region.on_call = gate
     if fails:
         region.failing[""] = ReadError("timeout", "")
-    found: list[Policy | None] = []
-    started = [threads(lambda: found.append(bench.store.get(SITE))) for _ in range(5)]
+    policies: list[Policy | None] = []
+    started = [threads(lambda: policies.append(bench.store.get(SITE))) for _ in range(5)]
     wait_until(lambda: gate.waiting == 1, "one thread reads")
     gate.open()
     for thread in started:
         thread.join(30)
-    assert Counter(found) == {found[0]: 5}
-    assert (found[0] is None) is fails
+    assert Counter(policies) == {policies[0]: 5}
+    assert (policies[0] is None) is fails
     assert region.take_calls() == [SITE_READ]
 
 
