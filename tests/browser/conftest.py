@@ -52,10 +52,10 @@ def chromium() -> Iterator[Browser]:
 def page(chromium: Browser) -> Iterator[Page]:
     """A tab with nothing remembered. An error in a script of the page's fails the test."""
     context = chromium.new_context()
-    made = context.new_page()
+    new_page = context.new_page()
     errors: list[str] = []
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    yield made
+    new_page.on("pageerror", lambda error: errors.append(str(error)))
+    yield new_page
     context.close()
     assert errors == []
 

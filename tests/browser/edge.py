@@ -45,9 +45,9 @@ class EdgeProcess:
             self.stop()
             raise
         text = "\n".join(self.lines)
-        self.url = self._found(r"answers at (http://localhost:\d+)", text)
+        self.url = self._first_group(r"answers at (http://localhost:\d+)", text)
         self.port = int(self.url.rpartition(":")[2])
-        self.page = self._found(r"playground is at (http://app\.localhost:\d+)/", text)
+        self.page = self._first_group(r"playground is at (http://app\.localhost:\d+)/", text)
         self.page_port = int(self.page.rpartition(":")[2])
         return self
 
@@ -57,10 +57,10 @@ class EdgeProcess:
         return any("Press Ctrl-C to stop." in line for line in self.lines)
 
     @staticmethod
-    def _found(pattern: str, text: str) -> str:
-        found = re.search(pattern, text)
-        assert found is not None, text
-        return found[1]
+    def _first_group(pattern: str, text: str) -> str:
+        match = re.search(pattern, text)
+        assert match is not None, text
+        return match[1]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

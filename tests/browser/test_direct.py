@@ -34,8 +34,8 @@ def stand(page: Page, edge: EdgeProcess, side: str) -> None:
 
 def fetch(page: Page, edge: EdgeProcess, target: str, **options: Any) -> dict[str, Any]:
     """What a script gets: the response as far as it can be read, or `BLOCKED`."""
-    found: dict[str, Any] = page.evaluate(FETCH, [edge.url + target, options])
-    return found
+    answer: dict[str, Any] = page.evaluate(FETCH, [edge.url + target, options])
+    return answer
 
 
 def test_only_exposed_headers_can_be_read(page: Page, edges: Edges) -> None:

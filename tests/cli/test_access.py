@@ -74,11 +74,11 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
 def test_difference(
     old: str | None, new: str, gained: list[tuple[str, str]], lost: list[tuple[str, str]], changed: list[str]
 ) -> None:
-    found = compare(old, new)
-    assert (list(found.gained), list(found.lost), list(found.changed)) == (gained, lost, changed)
-    assert bool(found) is bool(gained or lost or changed)
+    difference = compare(old, new)
+    assert (list(difference.gained), list(difference.lost), list(difference.changed)) == (gained, lost, changed)
+    assert bool(difference) is bool(gained or lost or changed)
 
 
 def test_a_list_makes_the_difference() -> None:
-    found = compare("@p", "@p", {"p": A}, {"p": f"{A} {B}"})
-    assert found.gained == ((B, "/*"),)
+    difference = compare("@p", "@p", {"p": A}, {"p": f"{A} {B}"})
+    assert difference.gained == ((B, "/*"),)

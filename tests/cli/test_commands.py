@@ -289,8 +289,8 @@ def test_history_diff_and_rollback(edgecors: Command) -> None:
     edgecors.put("sites/shop", '{"rules": [{"allow_origins": "*", "allow_credentials": true}]}')
     history = edgecors.json("history", "shop")
     assert [(row["version"], row["errors"]) for row in history] == [(3, True), (2, False), (1, False)]
-    found = edgecors.json("diff", "shop", "1", "2")
-    assert found["access"] == {"gained": [{"who": B, "where": "/*"}], "lost": [], "changed": []}
+    difference = edgecors.json("diff", "shop", "1", "2")
+    assert difference["access"] == {"gained": [{"who": B, "where": "/*"}], "lost": [], "changed": []}
     assert edgecors("rollback", "shop", "2").status == 2
     assert edgecors("rollback", "shop", "2", "--yes").status == 0
     assert edgecors.value("sites/shop") == f"{A},{B}"
@@ -363,14 +363,14 @@ def test_nothing_is_cut_off(width: int, monkeypatch: pytest.MonkeyPatch, capsys:
     from edgecors_admin.lint import lint
 
     monkeypatch.setenv("COLUMNS", str(width))
-    found = lint(policy({"allow_origins": ["https://*.github.io"], "allow_credentials": True, "max_age": 9999}))
-    findings(console(), found)
+    problems = lint(policy({"allow_origins": ["https://*.github.io"], "allow_credentials": True, "max_age": 9999}))
+    findings(console(), problems)
     table(console(), ("HEADER", "VALUE"), [("Access-Control-Allow-Methods", ", ".join(["METHOD"] * 40))])
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= width
     assert out.count("METHOD") == 40
     flat = " ".join(out.split())
-    for finding in found:
+    for finding in problems:
         assert finding.message in flat
         assert finding.remedy in flat
 

@@ -26,8 +26,8 @@ BARE = {"cold_share": 0.0, "log_bytes": 0.0, "reasons": 0.0}
 
 
 def of(setup: str, prices: dict[str, float] | None = None, /, **inputs: float) -> dict[str, float]:
-    (found,) = [cost for cost in costs(Traffic(**BARE | inputs), prices) if cost.setup == setup]
-    return {name: round(dollars, 4) for name, dollars in found.items.items()}
+    (estimate,) = [cost for cost in costs(Traffic(**BARE | inputs), prices) if cost.setup == setup]
+    return {name: round(dollars, 4) for name, dollars in estimate.items.items()}
 
 
 def test_the_viewer_setup_runs_twice_a_request_and_once_more_on_a_miss() -> None:
@@ -142,7 +142,7 @@ def test_every_price_says_where_and_when_it_was_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "wrong"),
+    ("inputs", "message"),
     [
         ({"preflights": 0.6, "cors": 0.5}, "together are more"),
         ({"hit_ratio": 1.5}, "hit_ratio can't be 1.5"),
@@ -151,8 +151,8 @@ def test_every_price_says_where_and_when_it_was_read() -> None:
         ({"refresh_seconds": 0.0}, "refresh_seconds"),
     ],
 )
-def test_impossible_traffic_is_refused(inputs: dict[str, float], wrong: str) -> None:
-    with pytest.raises(ValueError, match=wrong):
+def test_impossible_traffic_is_refused(inputs: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Traffic(**inputs)
 
 
@@ -162,8 +162,8 @@ def test_an_unknown_price_is_refused() -> None:
 
 
 def test_the_table_for_the_docs_has_a_row_for_each() -> None:
-    found = costs(Traffic())
-    assert len(markdown(found).splitlines()) == len(found) + 2
+    rows = costs(Traffic())
+    assert len(markdown(rows).splitlines()) == len(rows) + 2
 
 
 def test_the_command_prints_assumptions_and_sources() -> None:
@@ -194,7 +194,7 @@ def test_the_command_takes_other_prices_and_assumptions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "wrong"),
+    ("options", "message"),
     [
         (["--price", "edge-request"], "is not NAME=NUMBER"),
         (["--price", "edge=1"], "there is no price edge"),
@@ -203,7 +203,7 @@ def test_the_command_takes_other_prices_and_assumptions() -> None:
         (["--preflights", "2"], "preflights can't be 2"),
     ],
 )
-def test_the_command_says_what_is_wrong(options: list[str], wrong: str) -> None:
+def test_the_command_says_what_is_wrong(options: list[str], message: str) -> None:
     ran = CliRunner().invoke(app, ["cost", *options])
     assert ran.exit_code == 2
-    assert wrong in ran.stderr.replace("\n", " ")
+    assert message in ran.stderr.replace("\n", " ")

@@ -21,14 +21,14 @@ def test_where_the_entry_stands() -> None:
         {"allow_origins": ["https://b.example.com", "@one", "@two"], "allow_credentials": True},
     ]
     lists: dict[str, str | None] = {"one": "nonsense https://c.example.com", "two": "https://*.EXAMPLE.com"}
-    found = explained(rules, Asked(A, "PUT", {"x-a": None}), lists)
-    assert (found.actual.rule, found.actual.entry, found.actual.entry_location) == (
+    explanation = explained(rules, Asked(A, "PUT", {"x-a": None}), lists)
+    assert (explanation.actual.rule, explanation.actual.entry, explanation.actual.entry_location) == (
         1,
         "https://*.example.com",
         "@two[0]",
     )
-    assert found.preflight.status == 204
-    assert found.preflight.headers == (
+    assert explanation.preflight.status == 204
+    assert explanation.preflight.headers == (
         ("Access-Control-Allow-Origin", A),
         ("Access-Control-Allow-Credentials", "true"),
         ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE"),
@@ -36,7 +36,7 @@ def test_where_the_entry_stands() -> None:
         ("Access-Control-Max-Age", "7200"),
         ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
     )
-    assert found.verdict_with_credentials.ok
+    assert explanation.verdict_with_credentials.ok
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_where_the_entry_stands() -> None:
 def test_why_a_page_can_not_read_it(
     rule: dict[str, Any], site: dict[str, Any], asked: Asked, reason: str, why: str
 ) -> None:
-    found = explained([rule], asked, **site)
-    assert found.actual.reason == reason
-    assert not found.verdict_without_credentials.ok
-    assert why in found.verdict_without_credentials.why
+    explanation = explained([rule], asked, **site)
+    assert explanation.actual.reason == reason
+    assert not explanation.verdict_without_credentials.ok
+    assert why in explanation.verdict_without_credentials.why
 
 
 def test_a_rejected_policy() -> None:
-    found = explain_request('{"rules": []}', {}, Asked(A, "PUT"))
-    assert [f.code for f in found.rejected] == ["empty"]
-    assert found.preflight is not None
-    assert (found.preflight.reason, found.preflight.status) == ("policy-unavailable", 503)
+    explanation = explain_request('{"rules": []}', {}, Asked(A, "PUT"))
+    assert [f.code for f in explanation.rejected] == ["empty"]
+    assert explanation.preflight is not None
+    assert (explanation.preflight.reason, explanation.preflight.status) == ("policy-unavailable", 503)

@@ -15,6 +15,6 @@ def test_mutants_change_one_place_of_the_code_each() -> None:
 
 
 def test_mutants_leave_comments_alone_and_name_the_line() -> None:
-    found = list(mutants({"m": SOURCE}))
-    assert all(mutant.text.startswith("// a === b\n") for mutant in found)
-    assert {mutant.line for mutant in found} == {2, 3}
+    changes = list(mutants({"m": SOURCE}))
+    assert all(mutant.text.startswith("// a === b\n") for mutant in changes)
+    assert {mutant.line for mutant in changes} == {2, 3}

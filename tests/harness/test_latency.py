@@ -15,8 +15,8 @@ DISTANCES = (0.0, 0.11, 0.3)
 def test_latency_at_every_distance_a_change_arrives_and_nobody_waits_long(round_trip: float) -> None:
     cases = [case for case in latency.cases() if case.round_trip == round_trip]
     assert len(cases) > 80
-    wrong = {case: list(violations(case, simulate(case))) for case in cases}
-    assert {case: sentences for case, sentences in wrong.items() if sentences} == {}
+    sentences_by_case = {case: list(violations(case, simulate(case))) for case in cases}
+    assert {case: sentences for case, sentences in sentences_by_case.items() if sentences} == {}
 
 
 @pytest.mark.parametrize("seed", range(2, 6))

@@ -210,8 +210,8 @@ def test_what_is_no_pattern_is_an_error_in_the_test(pattern: str) -> None:
     ],
 )
 def test_all_readings_of_a_path(path: str, readings: list[str] | None) -> None:
-    found = all_readings(path)
-    assert found == readings or (found is not None and readings is not None and set(found) == set(readings))
+    actual = all_readings(path)
+    assert actual == readings or (actual is not None and readings is not None and set(actual) == set(readings))
 
 
 @pytest.mark.parametrize(
@@ -664,9 +664,9 @@ def test_no_generated_case_breaks_the_oracle_or_lets_a_stranger_in(data: st.Data
 def test_the_generators_reach_every_reason(reason: str) -> None:
     """A comparison over generated cases is worth little if some answers never come up."""
     cases = strategies.documents().flatmap(lambda policy: st.tuples(st.just(policy), strategies.requests(policy)))
-    found = find(
+    example = find(
         cases,
         lambda case: expected(*case).reason == reason,
         settings=settings(max_examples=3000, deadline=None, database=None, phases=[Phase.generate]),
     )
-    assert expected(*found).reason == reason
+    assert expected(*example).reason == reason

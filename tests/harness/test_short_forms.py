@@ -40,9 +40,9 @@ def test_fronts_survive_every_fault_of_store_and_upstream() -> None:
 
 @pytest.mark.parametrize("name", parsers.TARGETS)
 def test_parser_accepts_the_corpus_of_the_fuzzer(name: str) -> None:
-    kept = parsers.kept_inputs(name)
-    assert kept
-    for data in kept:
+    inputs = parsers.kept_inputs(name)
+    assert inputs
+    for data in inputs:
         parsers.TARGETS[name](data)
 
 

@@ -195,8 +195,8 @@ class ParameterStoreServer:
         allowed = statement or {"Effect": "Allow", "Action": "*", "Resource": "*"}
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]
         iam.put_role_policy(RoleName=name, PolicyName="allowed", PolicyDocument=_policy(allowed))
-        given = boto3.client("sts", **self._options()).assume_role(RoleArn=role["Arn"], RoleSessionName="tests")
-        key = given["Credentials"]
+        response = boto3.client("sts", **self._options()).assume_role(RoleArn=role["Arn"], RoleSessionName="tests")
+        key = response["Credentials"]
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
 
 

@@ -134,8 +134,8 @@ def behavior(stack: Stack) -> dict[str, Any]:
     """The distribution's one cache behaviour."""
     config = stack.resources["Distribution"]["Properties"]["DistributionConfig"]
     assert "CacheBehaviors" not in config, "the checks know of the default behaviour only"
-    found: dict[str, Any] = config["DefaultCacheBehavior"]
-    return found
+    default: dict[str, Any] = config["DefaultCacheBehavior"]
+    return default
 
 
 def cache_policy(stack: Stack) -> dict[str, Any] | None:
@@ -368,9 +368,11 @@ def cache_can_not_be_poisoned(document: Document) -> Iterator[str]:
 def errors_are_not_kept(document: Document) -> Iterator[str]:
     for name, _, stack in edge_stacks(document):
         config = stack.resources["Distribution"]["Properties"]["DistributionConfig"]
-        kept = {item["ErrorCode"]: item["ErrorCachingMinTTL"] for item in config.get("CustomErrorResponses", ())}
-        if kept != dict.fromkeys(ERRORS, 0):
-            yield f"{name}: errors are kept: {kept}"
+        cached_seconds = {
+            item["ErrorCode"]: item["ErrorCachingMinTTL"] for item in config.get("CustomErrorResponses", ())
+        }
+        if cached_seconds != dict.fromkeys(ERRORS, 0):
+            yield f"{name}: errors are kept: {cached_seconds}"
         if any("ResponsePagePath" in item for item in config.get("CustomErrorResponses", ())):
             yield f"{name}: viewer-response does not run for an error page"
         if "ResponseHeadersPolicyId" in behavior(stack):
@@ -440,10 +442,10 @@ def gateway_responses_have_one_origin(document: Document) -> Iterator[str]:
     header = "gatewayresponse.header.Access-Control-Allow-Origin"
     for origin in ("", "https://app.example.com"):
         stack = Stack(document, Front="rest-api", GatewayResponseOrigin=origin)
-        found = stack.resources["RestApi"]["Properties"]["DefinitionBody"].get(responses)
+        definition = stack.resources["RestApi"]["Properties"]["DefinitionBody"].get(responses)
         wanted = {"responseParameters": {header: f"'{origin}'"}}
-        if found != ({"DEFAULT_4XX": wanted, "DEFAULT_5XX": wanted} if origin else None):
-            yield f"gateway responses with {origin!r}: {found}"
+        if definition != ({"DEFAULT_4XX": wanted, "DEFAULT_5XX": wanted} if origin else None):
+            yield f"gateway responses with {origin!r}: {definition}"
 
 
 def url_is_open_to_preflights(document: Document) -> Iterator[str]:
@@ -797,15 +799,15 @@ def gateway_is_as_documented(document: Document) -> Iterator[str]:
         if gateway["Timeout"] > 29:
             yield "API Gateway does not wait that long"
         variables = gateway["Environment"]["Variables"]
-        ours = {name: value for name, value in variables.items() if name.startswith("EDGECORS_")}
-        if ours != {
+        own_variables = {name: value for name, value in variables.items() if name.startswith("EDGECORS_")}
+        if own_variables != {
             "EDGECORS_SITE": "shop",
             "EDGECORS_ROOT": "/edgecors",
             "EDGECORS_UPSTREAM": "https://u.example",
             "EDGECORS_UPSTREAMS": "",
             "EDGECORS_UPSTREAM_SECRET_PARAMETER": "",
         }:
-            yield f"the gateway's variables are {ours}"
+            yield f"the gateway's variables are {own_variables}"
         attributes = stack.resources["AlbTargetGroup"]["Properties"].get("TargetGroupAttributes", [])
         if {"Key": "lambda.multi_value_headers.enabled", "Value": "true"} not in attributes:
             yield "a load balancer would drop repeated headers"

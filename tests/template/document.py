@@ -103,11 +103,13 @@ class Stack:
     def refusals(self, region: str = "us-east-1") -> list[str]:
         """What the template's rules say against these parameters in this Region."""
         self._values["AWS::Region"] = region
-        found: list[str] = []
+        descriptions: list[str] = []
         for rule in self._rules.values():
             if "RuleCondition" not in rule or self._resolve(rule["RuleCondition"]):
-                found += [item["AssertDescription"] for item in rule["Assertions"] if not self._resolve(item["Assert"])]
-        return found
+                descriptions += [
+                    item["AssertDescription"] for item in rule["Assertions"] if not self._resolve(item["Assert"])
+                ]
+        return descriptions
 
     def _holds(self, name: str | None) -> bool:
         return name is None or bool(self._resolve(self._conditions[name]))
@@ -174,8 +176,8 @@ class Stack:
     def _substitute(self, argument: Any) -> str:
         text, extra = (argument[0], argument[1]) if isinstance(argument, list) else (argument, {})
 
-        def value(found: re.Match[str]) -> str:
-            name = found.group(1)
+        def value(match: re.Match[str]) -> str:
+            name = match.group(1)
             if name.startswith("!"):
                 return "${" + name[1:] + "}"
             if name in extra:

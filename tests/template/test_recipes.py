@@ -103,17 +103,17 @@ def sources(directory: Path) -> set[str]:
 
 def without_bytecode(names: set[str]) -> set[str]:
     """Bytecode is made where Lambda's own interpreter is at hand, and for that one only."""
-    made = {name for name in names if "__pycache__" in name}
-    assert all(name.endswith(".cpython-313.pyc") for name in made)
-    return names - made
+    compiled = {name for name in names if "__pycache__" in name}
+    assert all(name.endswith(".cpython-313.pyc") for name in compiled)
+    return names - compiled
 
 
 def test_edge(project: Path) -> None:
-    found = contents(build(project, "EdgeFunction"))
+    files = contents(build(project, "EdgeFunction"))
     library = needed_by(ROOT / "functions" / "edge" / "app.py") | DATA_AT_THE_EDGE
-    assert without_bytecode(set(found)) == {"app.py", *(f"edgecors/{name}" for name in library)}
-    assert [name for name, data in found.items() if str(project).encode() in data] == []
-    assert sum(map(len, found.values())) < 1024 * 1024, "viewer triggers once took 1 MB at most, and still may"
+    assert without_bytecode(set(files)) == {"app.py", *(f"edgecors/{name}" for name in library)}
+    assert [name for name, data in files.items() if str(project).encode() in data] == []
+    assert sum(map(len, files.values())) < 1024 * 1024, "viewer triggers once took 1 MB at most, and still may"
 
 
 def test_edge_starts_with_nothing_else_on_the_path(project: Path) -> None:
@@ -126,9 +126,9 @@ def test_edge_starts_with_nothing_else_on_the_path(project: Path) -> None:
 
 
 def test_layer(project: Path) -> None:
-    found = contents(build(project, "CorsLayer"))
+    files = contents(build(project, "CorsLayer"))
     library = sources(ROOT / "layers" / "edgecors" / "edgecors")
-    assert without_bytecode(set(found)) == {f"python/edgecors/{name}" for name in library}
+    assert without_bytecode(set(files)) == {f"python/edgecors/{name}" for name in library}
 
 
 @pytest.mark.parametrize("target", ["EdgeFunction", "CorsLayer"])

@@ -660,10 +660,10 @@ def test_transformed_api_bodies_can_be_imported(document: dict[str, Any]) -> Non
 @pytest.mark.usefixtures("with_sam")
 def test_transformed(document: dict[str, Any]) -> None:
     """What SAM makes of the template keeps to the edge's restrictions, and refers to nothing that is not deployed."""
-    (made,) = sam.transform((document, {}))
+    (transformed,) = sam.transform((document, {}))
     for setup in checks.SETUPS:
         for front in checks.FRONTS:
-            stack = Stack(made, **checks.FULL, Front=front, EdgeSetup=setup, Guard="true")
+            stack = Stack(transformed, **checks.FULL, Front=front, EdgeSetup=setup, Guard="true")
             assert stack.dangling == set()
             functions = stack.of_type("AWS::Lambda::Function")
             assert functions.keys() == {
@@ -671,11 +671,11 @@ def test_transformed(document: dict[str, Any]) -> None:
                 *(["EdgeFunction"] if front.startswith("edge") else []),
                 *(["GatewayFunction"] if front in checks.GATEWAY_FRONTS else []),
             }
-    stack = Stack(made, **checks.FULL, Front="edge")
+    stack = Stack(transformed, **checks.FULL, Front="edge")
     edge = stack.resources["EdgeFunction"]["Properties"]
     wanted = "Architectures Code Description Handler LoggingConfig MemorySize Role Runtime Tags Timeout"
     assert sorted(edge) == wanted.split()
-    (layer,) = (item for item in made["Resources"].values() if item["Type"] == "AWS::Lambda::LayerVersion")
+    (layer,) = (item for item in transformed["Resources"].values() if item["Type"] == "AWS::Lambda::LayerVersion")
     assert layer["DeletionPolicy"] == "RetainExceptOnCreate"
     versions = {name: item for name, item in stack.resources.items() if item["Type"] == "AWS::Lambda::Version"}
     assert len(versions) == 1
@@ -703,8 +703,8 @@ def test_default_authorizer_of_a_user_leaves_options_open(document: dict[str, An
             }
         },
     }
-    (made,) = sam.transform((user, {}))
+    (transformed,) = sam.transform((user, {}))
     for name in ("RestApi", "HttpApi"):
-        for methods in made["Resources"][name]["Properties"]["Body"]["paths"].values():
+        for methods in transformed["Resources"][name]["Properties"]["Body"]["paths"].values():
             assert methods["x-amazon-apigateway-any-method"]["security"] == [{"Users": []}]
             assert not methods["options"].get("security")

@@ -301,7 +301,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "upstream")])
     now = datetime.now(UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
@@ -313,7 +313,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoding = serialization.Encoding.PEM
     path.write_bytes(
         key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + made.public_bytes(encoding)
+        + signed.public_bytes(encoding)
     )
     return path
 

@@ -70,7 +70,7 @@ def test_build_is_the_same_every_time(functions: Path, tmp_path: Path, build_fun
 def test_find_faults_text_that_cloudfront_refuses_is_reported(
     build_functions: ModuleType, text: str, fault: str
 ) -> None:
-    assert any(found.startswith(fault) for found in build_functions.find_faults(text))
+    assert any(reported.startswith(fault) for reported in build_functions.find_faults(text))
 
 
 @pytest.mark.parametrize(
