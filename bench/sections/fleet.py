@@ -79,7 +79,7 @@ def _record(world: regions.World, outcomes: Outcomes) -> dict[str, object]:
 
 def _regions_text(outcomes: Mapping[regions.World, Outcomes]) -> str:
     def cells(outcome: regions.Outcome) -> list[str]:
-        times = " / ".join(f"{outcome.revocation(share):.0f}" for share in (0.5, 0.99, 1))
+        times = " / ".join(_seconds(outcome.revocation(share)) for share in (0.5, 0.99, 1))
         return [times, f"{outcome.wait(0.999) * 1000:.0f}", f"{outcome.local:.1f} + {outcome.home:.1f}"]
 
     head = ["", "RTT ms"]
@@ -116,6 +116,10 @@ after a change.
 
 {beyond}
 """
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds < regions.EVERY else f"over {regions.EVERY}"
 
 
 def _regions_chart(outcomes: Mapping[regions.World, Outcomes]) -> str:

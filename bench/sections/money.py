@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgecors_admin.cost import PRICES, Cost, Traffic, costs
 from edgecors_admin.cost import markdown as cost_table
 
@@ -14,16 +16,19 @@ CHART = "performance-bill.svg"
 def money() -> Part:
     """The calculator's figures for its default traffic."""
     traffic = Traffic()
-    about = [[f"`{name}`", f"{getattr(traffic, name):,g}", meaning] for name, meaning in traffic.about().items()]
+    about = [[f"`{name}`", f"{getattr(traffic, name):,.10g}", meaning] for name, meaning in traffic.about().items()]
     prices = [[name, f"{price.dollars:g}", price.unit, price.as_of, price.page] for name, price in PRICES.items()]
     results = costs(traffic)
+    with_snapshot = {cost.setup: cost.items for cost in costs(replace(traffic, snapshots=1))}
+    snapshot = with_snapshot["gateway behind an HTTP API"]["snapshots"]
+    shares = f"{traffic.preflights:.0%} of them preflights, {traffic.cors:.0%} others with an Origin"
     text = f"""Dollars a month for what CORS adds, by `edgecors cost`, where every assumption and price can be replaced:
-{traffic.requests / 1e6:,.0f} million requests, {traffic.preflights:.0%} of them preflights, {traffic.cors:.0%}
-others with an Origin, {traffic.hit_ratio:.0%} answered by the cache.
+{traffic.requests / 1e6:,.0f} million requests, {shares}, {traffic.hit_ratio:.0%} answered by the cache.
 
 {cost_table(results)}
 
-![Dollars a month, by set-up]({CHART})
+A SnapStart snapshot of the gateway behind an HTTP API costs {snapshot:,.2f} a month: what one published version is
+stored for, and a restore for each start of a container.
 
 Assumed:
 
@@ -38,8 +43,15 @@ Prices of North Virginia; what is published counts, so check them:
 
 
 def _summary(traffic: Traffic, results: list[Cost]) -> str:
-    dollars = ", ".join(f"{cost.setup} ${cost.dollars:,.0f}" for cost in results)
-    return f"**The bill** for {traffic.requests / 1e6:,.0f} million requests a month: {dollars}."
+    dollars = {cost.setup: f"${cost.dollars:,.0f}" for cost in results}
+    return (
+        f"**The bill** for {traffic.requests / 1e6:,.0f} million requests a month (`edgecors cost`): at CloudFront "
+        f"{dollars['edge, viewer']} in the viewer set-up, {dollars['edge, origin']} in the origin set-up, "
+        f"{dollars['functions']} with CloudFront Functions, {dollars['functions alone']} without Lambda@Edge; "
+        f"{dollars['layer']} in a function that you have; {dollars['gateway behind a function URL']} to "
+        f"{dollars['gateway behind a REST API']} as a proxy for all traffic. CloudFront's response headers policies "
+        "cost nothing and answer no preflight."
+    )
 
 
 def _chart(results: list[Cost]) -> str:

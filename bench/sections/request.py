@@ -40,7 +40,7 @@ def _compared(rows: Sequence[request.Row], count: int) -> dict[str, list[request
 def _range(rows: Sequence[request.Row]) -> str:
     """The quickest and the slowest row, in microseconds."""
     times = [row.task.median * 1e6 for row in rows]
-    return f"{min(times):,.0f} to {max(times):,.0f} µs"
+    return f"{min(times):,.0f} to {max(times):,.0f}"
 
 
 def _summary(rows: Sequence[request.Row]) -> str:
@@ -48,12 +48,14 @@ def _summary(rows: Sequence[request.Row]) -> str:
         row for row in rows if row.front in request.EDGE_FRONTS and row.outcome in (request.ALLOWED, request.REFUSED)
     ]
     sentences = [
-        f"**A request** with a loaded policy: {_range(edge)} of processor time at CloudFront, whatever the list's "
+        f"**A request** with a loaded policy: {_range(edge)} µs of processor time at CloudFront, whatever the list's "
         "length."
     ]
     for count in request.PEER_SIZES:
-        compared = [f"{name} {_range(each)}" for name, each in _compared(rows, count).items()]
-        sentences.append(f"Behind API Gateway with {count:,} origin{'s' if count > 1 else ''}: {', '.join(compared)}.")
+        own, *peers = _compared(rows, count).items()
+        others = ", ".join(f"{name} {_range(each)}" for name, each in peers)
+        origins = f"{count:,} origin{'s' if count > 1 else ''}"
+        sentences.append(f"Behind API Gateway with {origins}: {_range(own[1])} µs; {others}.")
     return " ".join(sentences)
 
 
@@ -171,7 +173,6 @@ lines go nowhere.
 ### edgecors, by number of origins
 """,
         grid(own_rows, sizes, lambda row: row.size),
-        f"\n![Microseconds of a request, edgecors and its peers]({CHART})",
     ]
     for count in request.PEER_SIZES:
         size = request.label(count)

@@ -131,7 +131,6 @@ each packet. Starlette reads none."""
             places = [measured.start(name, round_trip, cpu) for round_trip in round_trips]
             cells.append([name, *(f"{row.median:,.0f} ({row.median / empty:.2f}x)" if row else "" for row in places)])
         text += [f"\n### {heading}\n", table(["", *(f"{round_trip} ms" for round_trip in round_trips)], cells)]
-    text.append(f"\n![Milliseconds until the first answer]({CHART})")
     return "\n".join(text)
 
 
