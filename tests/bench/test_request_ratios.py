@@ -60,7 +60,8 @@ def test_the_length_of_the_list_does_not_count(rows: Rows) -> None:
         short = rows.get((key[0], request.EDGECORS, ONE, key[3]))
         if short is not None:
             longer = times(row, short)
-            if longer > (2.0 if key[2] == request.WILDCARDS else 1.5):
+            # Looking at every origin would take thousands of times as long.
+            if longer > 2.0:
                 slower[key] = longer
     assert slower == {}
 
