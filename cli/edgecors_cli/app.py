@@ -37,10 +37,11 @@ from edgecors_cli.commands import (
     show,
     sites,
     split,
+    ui,
 )
 
 COMMANDS = (
-    *(sites, lists, show, alias),
+    *(sites, lists, show, ui, alias),
     *(allow, revoke, split, mode, delete),
     *(explain, lint, denied, shadow, probe, doctor, functions),
     *(attach, detach),

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import os
 import signal
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -31,7 +30,7 @@ from edgecors_local.plan import CLOUDFRONT, FRONTS, FUNCTIONS, PAGE_PORT, STAGED
 from edgecors_local.playground.page import Setup, make_page
 from edgecors_local.playground.trials import Trials
 from edgecors_local.runtime import EmulatedContainer, Tools, artifact
-from edgecors_local.serving import AppServer, bind
+from edgecors_local.serving import AppServer, bind, bind_usual
 
 MOST_EMULATED: Final = 2
 """Emulators at once; each is a process of its own."""
@@ -96,22 +95,13 @@ def _page(
     from edgecors.store import HOME_REGION, store_from_environment
     from edgecors.telemetry import Telemetry
 
-    sockets = _page_sockets(plan.page_port)
+    sockets = bind_usual(plan.page_port, PAGE_PORT, "--page-port")
     # A reader of its own: on a cache hit, and in a built artifact, nothing here hears the handler's decision.
     store = store_from_environment(Telemetry(lambda line: None), home=HOME_REGION)
     stack.callback(store.reset_after_restore)
     demo = source.demo and plan.upstream is None
     setup = Setup(front, source.parameter, sockets[0].getsockname()[1], port, demo)
     return AppServer(make_page(setup, trials, functools.partial(store.get, source.site)), sockets)
-
-
-def _page_sockets(port: int | None) -> list[socket.socket]:
-    if port is not None:
-        return bind(port, "--page-port")
-    try:
-        return bind(PAGE_PORT)
-    except LocalError:
-        return bind(0)
 
 
 def _front(

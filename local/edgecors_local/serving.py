@@ -51,6 +51,25 @@ def bind(port: int, option: str = "--port", host: str = "127.0.0.1") -> list[soc
     return sockets
 
 
+def bind_usual(port: int | None, usual: int, option: str = "--port") -> list[socket.socket]:
+    """Sockets for a port; where none is chosen, for the usual one, or for any free one if that is taken.
+
+    Args:
+        port: The port that was chosen; None for none, 0 for any free one.
+        usual: The usual port.
+        option: The option that the error message names.
+
+    Raises:
+        LocalError: The chosen port can't be opened.
+    """
+    if port is not None:
+        return bind(port, option)
+    try:
+        return bind(usual)
+    except LocalError:
+        return bind(0)
+
+
 def _how(option: str) -> str:
     """How to write an option, for the command and for make, which passes options on."""
     return f'{option} N (with make: make run ARGS="{option} N")'

@@ -90,7 +90,7 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
     result = command()
     assert result.exit_code == 2
     assert result.stderr == (
-        "The local edge needs packages that are not installed (moto, uvicorn).\n"
+        "This command needs packages that are not installed (moto, uvicorn).\n"
         "Install edgecors with its extra `local`: pip install '.[local]' in a checkout of edgecors.\n"
     )
 

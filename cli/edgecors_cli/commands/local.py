@@ -73,7 +73,7 @@ def local(
 
     Prints one line a request. Ctrl-C ends everything that was started.
     """
-    _require_extra()
+    require_extra()
     from edgecors_local.errors import LocalError
     from edgecors_local.plan import LocalPlan
     from edgecors_local.server import run
@@ -116,11 +116,12 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def _require_extra() -> None:
+def require_extra() -> None:
+    """Say what to install, and end, where packages of the extra ``local`` are missing."""
     missing = [name for name in ("httpx", "moto", "starlette", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
         typer.echo(
-            f"The local edge needs packages that are not installed ({', '.join(missing)}).\n"
+            f"This command needs packages that are not installed ({', '.join(missing)}).\n"
             "Install edgecors with its extra `local`: pip install '.[local]' in a checkout of edgecors.",
             err=True,
         )
