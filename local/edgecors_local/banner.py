@@ -61,14 +61,16 @@ def _requests(url: str) -> list[str]:
 
 
 def _change(running: Running) -> list[str]:
-    """The line that also allows the refused origin."""
+    """The lines that also allow the refused origin: by a command, or on a page."""
     store = running.source.store
     endpoint = store.endpoint if store is not None else ""
     name = DEMO_LIST_PARAMETER.rpartition("/")[2]
+    settings = f"AWS_ACCESS_KEY_ID={CREDENTIAL} AWS_SECRET_ACCESS_KEY={CREDENTIAL} AWS_REGION={REGION}"
     return [
         f"Allow {REFUSED} as well (takes effect within {DEMO_REFRESH_SECONDS} s), then paste the second line again:",
-        f"  AWS_ACCESS_KEY_ID={CREDENTIAL} AWS_SECRET_ACCESS_KEY={CREDENTIAL} AWS_REGION={REGION}"
-        f" {_command()} allow @{name} {REFUSED} --endpoint-url {endpoint}",
+        f"  {settings} {_command()} allow @{name} {REFUSED} --endpoint-url {endpoint}",
+        "Look at the policies, and change them, on a page:",
+        f"  {settings} {_command()} ui --endpoint-url {endpoint}",
     ]
 
 

@@ -183,6 +183,11 @@ class ParameterStoreServer:
             self.client_in(region).delete_parameters(Names=[name])
         self._written.clear()
 
+    def delete_below(self, path: str) -> None:
+        """Delete what anybody has written below a path such as ``/edgecors/``."""
+        while parameters := self.client.get_parameters_by_path(Path=path, Recursive=True)["Parameters"]:
+            self.client.delete_parameters(Names=[parameter["Name"] for parameter in parameters])
+
     def temporary_credentials(self, statement: Mapping[str, object] | None = None) -> Credentials:
         """Credentials with a session token, as a function's role has them.
 

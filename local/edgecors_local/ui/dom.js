@@ -1,4 +1,4 @@
-// Elements, without innerHTML: what comes from Parameter Store is text wherever it is shown.
+// Elements are made one by one, never from markup: what comes from Parameter Store is text wherever it is shown.
 
 export function h(name, attributes = {}, ...children) {
   const element = document.createElement(name);
@@ -52,17 +52,22 @@ export function sentence(text) {
   return whole.charAt(0).toUpperCase() + whole.slice(1);
 }
 
-/** Who gains and who loses access. */
+const FEW = 10;
+
+/** Who gains and who loses access: the first of each kind, the rest folded. */
 export function access(difference) {
-  const items = [
-    ...difference.gained.map(({ who, where }) => ["gained", "+", `${who} may read ${where}`]),
-    ...difference.lost.map(({ who, where }) => ["lost", "−", `${who} may no longer read ${where}`]),
-    ...difference.changed.map((text) => ["", "~", text.replaceAll(" -> ", " → ")]),
+  const kinds = [
+    ["gained", "+", difference.gained.map(({ who, where }) => `${who} may read ${where}`)],
+    ["lost", "−", difference.lost.map(({ who, where }) => `${who} may no longer read ${where}`)],
+    ["", "~", difference.changed.map((text) => text.replaceAll(" -> ", " → "))],
   ];
-  const shown = items.slice(0, 200);
-  return h("ul", { class: "plain-list access" },
-    shown.map(([kind, sign, text]) => h("li", { class: kind, "data-sign": sign }, text)),
-    items.length > shown.length ? h("li", { class: "soft", "data-sign": "" }, `and ${items.length - shown.length} more`) : null);
+  const list = (kind, sign, texts) =>
+    h("ul", { class: "plain-list access" }, texts.map((text) => h("li", { class: kind, "data-sign": sign }, text)));
+  return h("div", {}, kinds.filter(([, , texts]) => texts.length).map(([kind, sign, texts]) => {
+    const few = texts.length <= FEW + 2 ? texts : texts.slice(0, FEW);
+    const rest = texts.slice(few.length);
+    return [list(kind, sign, few), rest.length ? h("details", {}, h("summary", {}, `${sign} ${rest.length.toLocaleString("en")} more`), list(kind, sign, rest)) : null];
+  }));
 }
 
 /** The lines of a unified difference. */

@@ -38,14 +38,18 @@ async function show({ fresh = false, focus = true } = {}) {
   if (number !== shows) return;
   main.replaceChildren(...view.filter(Boolean));
   main.dataset.target = target;
-  document.title = target ? `${target} – edgecors` : "edgecors";
+  document.title = target ? `${target} - edgecors` : "edgecors";
   if (all) {
     byId("nav").replaceChildren(...navigation(all, target));
     byId("scope").textContent = scope(all);
   }
   if (same) scrollTo(0, scroll);
   else scrollTo(0, 0);
-  if (focus && !same) (main.querySelector("h1") ?? main).focus({ preventScroll: true });
+  // What had the focus is gone with the old view.
+  if (focus && document.activeElement === document.body) {
+    const tab = same ? main.querySelector(".tabs [aria-current]") : null;
+    (tab ?? main.querySelector("h1") ?? main).focus({ preventScroll: true });
+  }
 }
 
 function noToken() {
@@ -61,8 +65,9 @@ function say(text) {
 
 function written(text, gone) {
   say(text);
+  all = null;
   if (gone) location.hash = "#/";
-  show({ fresh: true, focus: false });
+  show();
 }
 
 byId("reload").addEventListener("click", () => show({ fresh: true, focus: false }));

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from edgecors_local.ui.changes import Outdated, propose, write
-from edgecors_local.ui.security import HEADERS, Protected
+from edgecors_local.ui.security import Protected
 from edgecors_local.web.files import package_file
 
 Arguments = Mapping[str, Any]
@@ -47,18 +47,18 @@ def make_page(parameters: Parameters, port: int, token: str) -> ASGIApp:
         async def respond(request: Request) -> Response:
             try:
                 arguments = await _arguments(request)
-                return _json(await asyncio.to_thread(_call, look, parameters, arguments))
+                return JSONResponse(await asyncio.to_thread(_call, look, parameters, arguments))
             except Outdated as error:
-                return _json({"error": str(error), "proposal": _shown(error.proposal)}, 409)
+                return JSONResponse({"error": str(error), "proposal": _shown(error.proposal)}, 409)
             except CommandError as error:
-                return _json({"error": str(error)}, 403 if isinstance(error, NotPermittedError) else _status(error))
+                return JSONResponse(
+                    {"error": str(error)}, 403 if isinstance(error, NotPermittedError) else _status(error)
+                )
 
         return respond
 
     async def file(request: Request) -> Response:
-        response = package_file(__package__ or "", request.path_params.get("name", "index.html"))
-        response.headers.update(HEADERS)
-        return response
+        return package_file(__package__ or "", request.path_params.get("name", "index.html"))
 
     routes = [
         Route("/", file),
@@ -86,12 +86,8 @@ def _call(look: Look, parameters: Parameters, arguments: Arguments) -> Any:
         return look(parameters, arguments)
 
 
-def _json(content: Any, status: int = 200) -> Response:
-    return JSONResponse(content, status, dict(HEADERS))
-
-
 def _status(error: CommandError) -> int:
-    return _STATUS.get(error.status, 500)
+    return 403 if isinstance(error, NotPermittedError) else _STATUS.get(error.status, 500)
 
 
 def _target(arguments: Arguments) -> str:

@@ -13,9 +13,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
@@ -48,12 +49,13 @@ class Protected:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         request = Request(scope)
-        refusal = self._refusal(request)
-        if refusal is not None:
-            refusal.headers.update(HEADERS)
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await (self._refusal(request) or self._app)(scope, receive, send_protected)
 
     def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")

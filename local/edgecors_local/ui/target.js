@@ -17,7 +17,7 @@ export async function targetView(target, tab, done) {
   return [
     heading(name, data, isList),
     h("nav", { class: "tabs", "aria-label": `Parts of ${name}` }, tabs.map(([key, title]) =>
-      h("a", { href: `${base}/${key}`, "aria-current": key === tab ? "page" : null }, title,
+      h("a", { href: `${base}/${key}`, "aria-current": key === tab ? "page" : null }, isList && key === "access" ? "Entries" : title,
         key === "findings" && counted(data.findings) ? h("span", { class: `badge ${data.rejected ? "bad" : "warn"}` }, String(counted(data.findings))) : null))),
     await views[tab](name, data, done),
   ];
@@ -71,14 +71,14 @@ function grantPart(name, rule, grant, several, done) {
   const where = { rule: rule.rule, grant: several ? grant.grant : null };
   const fact = (title, text) => h("div", {}, h("dt", {}, title), h("dd", {}, text));
   return h("div", { class: "grant" },
-    several ? h("h3", {}, `Grant ${grant.grant}`) : null,
+    h("h3", {}, several ? `Grant ${grant.grant}: who may read` : "Who may read"),
     open ? h("p", { class: "notice warn" }, h("strong", {}, "Every site may read this."))
       : readers(grant.allow_origins, (entry) => () => review({ kind: "revoke", target: name, origins: entry, ...where }, done)),
     open ? null : allowForm(name, done, where),
     h("dl", { class: "facts" },
       fact("Methods", listed(grant.allow_methods)),
-      fact("Headers pages may send", listed(grant.allow_headers)),
-      fact("Headers pages may read", listed(grant.expose_headers)),
+      fact("Request headers", listed(grant.allow_headers)),
+      fact("Readable headers", listed(grant.expose_headers)),
       fact("Cookies", grant.allow_credentials ? "allowed" : "not allowed"),
       fact("Preflight kept for", `${grant.max_age} s`),
       grant.allow_private_network ? fact("Private network", "allowed") : null,
@@ -90,7 +90,7 @@ function readers(entries, revoke) {
   const lists = Map.groupBy(entries, ({ location }) => /^@([^[]+)/.exec(location)?.[1] ?? "");
   const own = lists.get("") ?? [];
   lists.delete("");
-  return h("div", { class: "stack tight" }, h("h3", {}, "Who may read"),
+  return h("div", { class: "stack tight" },
     own.length || !lists.size ? entryList("Origins of the policy", own, revoke) : null,
     [...lists].map(([list, items]) => h("details", { class: "shared" },
       h("summary", {}, h("strong", {}, `@${list}`), ` ${plural(items.length, "entry")}`),
@@ -121,7 +121,7 @@ function entryList(title, entries, revoke) {
   }
 
   fill(SHOWN);
-  return h("div", {},
+  return h("div", { class: "entry-list" },
     entries.length > 12 ? [h("div", { class: "field" }, filter), status] : null,
     entries.length ? box : h("p", { class: "soft" }, "Nobody."), more);
 }
@@ -232,7 +232,7 @@ function explanation(name, site, data, done) {
       h("ul", { class: "plain-list stack tight" }, data.near_misses.map(({ entry, location, why }) =>
         h("li", {}, h("code", {}, entry), h("small", { class: "soft" }, ` ${location}`), h("p", {}, sentence(why)))))) : null,
     rule ? h("div", { class: "actions" }, rule.grants.map(({ grant }) =>
-      h("button", { type: "button", onclick: () => review({ kind: "allow", target: name, origins: asked.origin, rule: rule.rule, grant }, done) },
+      h("button", { type: "button", class: "plain", onclick: () => review({ kind: "allow", target: name, origins: asked.origin, rule: rule.rule, grant }, done) },
         `Allow ${asked.origin} for ${rule.paths.join(" ")}${rule.grants.length > 1 ? `, grant ${grant}` : ""}`))) : null,
     data.preflight ? answerPanel("Preflight", data.preflight) : null,
     answerPanel(`${asked.method} ${asked.host ?? ""}${asked.path}`, data.request),
