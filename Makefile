@@ -77,7 +77,7 @@ mutants: $(VENV)/.stamp ## small changes of the engine, each of which the tests 
 sbom: $(VENV)/.stamp ## what is in each artifact, with licences, as CycloneDX in build/sbom
 	$(BIN)/python scripts/sbom.py
 
-screenshot: $(VENV)/.stamp ## the playground's picture in docs, anew (needs Chromium)
+screenshot: $(VENV)/.stamp ## the pictures of the local pages in docs, anew (needs Chromium)
 	$(BIN)/python scripts/screenshot.py
 
 lock: $(VENV)/.stamp ## newest allowed versions of everything into requirements/*.lock

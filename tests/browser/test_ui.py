@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from edgecors_admin.parameter_store import Parameters
@@ -188,7 +189,7 @@ VIEWS = ("", "site/shop", "site/shop/findings", "site/shop/history", "site/shop/
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_needs_no_horizontal_scrolling_and_no_small_targets(
-    chromium: Browser, address: str, store: ParameterStoreServer, scheme: str
+    chromium: Browser, address: str, store: ParameterStoreServer, scheme: Literal["light", "dark"]
 ) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
     page = context.new_page()
