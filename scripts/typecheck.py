@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TOGETHER = ("layers/edgecors", "admin", "cli", "local", "tests", "scripts", "bench", "harness", "deploy/cdk")
+DEPLOYMENT = ("deploy/cdk", "deploy/github")
+TOGETHER = ("layers/edgecors", "admin", "cli", "local", "tests", "scripts", "bench", "harness", *DEPLOYMENT)
 
 
 def has_sources(directory: Path) -> bool:

@@ -2,8 +2,9 @@
 
 A file holds one policy (JSON, YAML, or a plain list in which ``#`` starts a comment), or a bundle: JSON or YAML,
 ``{"sites": {"<site>": {...} or [...]}, "lists": {"<list>": [...]}}``. A directory has ``sites/<site>`` and
-``lists/<list>`` with the endings ``.json``, ``.yaml``, ``.yml`` or ``.txt``. ``-`` is standard input; pipes and
-``/dev/fd/N`` work as well.
+``lists/<list>`` with the endings ``.json``, ``.yaml``, ``.yml`` or ``.txt``, and for each environment (such as
+production) the lists that are different there: ``environments/<environment>/lists/<list>``. ``-`` is standard input;
+pipes and ``/dev/fd/N`` work as well.
 """
 
 from __future__ import annotations
@@ -73,10 +74,20 @@ class PolicyFiles:
         return self.sites[site]
 
 
-def read_policies(path: str) -> PolicyFiles:
-    """Read a directory, a file, or standard input (``-``). Raises `UsageError` for what can't be read."""
+def read_policies(path: str, environment: str | None = None) -> PolicyFiles:
+    """Read a directory, a file, or standard input (``-``).
+
+    Args:
+        path: what to read.
+        environment: whose lists to use, for a directory that has environments.
+
+    Raises:
+        UsageError: for what can't be read, and for an environment that is missing.
+    """
     if path != "-" and Path(path).is_dir():
-        return _read_directory(Path(path))
+        return _read_directory(Path(path), environment)
+    if environment is not None:
+        raise UsageError(f"--environment is for a directory with environments/{environment}/lists, not for a file.")
     name = "standard input" if path == "-" else path
     return read_policy_text(read_text(path), name, Path(path).suffix)
 
@@ -141,22 +152,61 @@ def _plain(lines: list[str]) -> str:
     return ",".join(entries) or NOBODY
 
 
-def _read_directory(path: Path) -> PolicyFiles:
+def _read_directory(path: Path, environment: str | None) -> PolicyFiles:
     files = PolicyFiles(str(path))
-    for kind, texts in (("sites", files.sites), ("lists", files.lists)):
-        for file in sorted((path / kind).glob("*")):
-            if file.suffix.lower() not in ENDINGS or file.name.startswith(".") or file.name.endswith(".schema.json"):
-                files.ignored.append(f"{kind}/{file.name}")
-                continue
-            if not is_name(file.stem):
-                raise UsageError(f"{file}: {file.stem!r} is not a valid name. {_NAMES}")
-            if file.stem in texts:
-                raise UsageError(f"{path / kind} has two files called {file.stem}. Remove one.")
-            texts[file.stem] = _single_text(file, kind == "sites")
+    _read_files(path / "sites", files.sites, files)
+    _read_files(path / "lists", files.lists, files)
+    _read_environment(path, environment, files)
     if not files.sites and not files.lists:
         endings = ", ".join(ENDINGS)
         raise UsageError(f"{path} has no files in sites/ or lists/ that end in {endings}.")
     return files
+
+
+def _read_files(directory: Path, texts: dict[str, str], files: PolicyFiles) -> None:
+    """Add the policies or lists of one directory to ``texts``."""
+    names: set[str] = set()
+    for file in sorted(directory.glob("*")):
+        if not _is_policy_file(file):
+            files.ignored.append(str(file.relative_to(files.name)))
+            continue
+        if not is_name(file.stem):
+            raise UsageError(f"{file}: {file.stem!r} is not a valid name. {_NAMES}")
+        if file.stem in names:
+            raise UsageError(f"{directory} has two files called {file.stem}. Remove one.")
+        names.add(file.stem)
+        texts[file.stem] = _single_text(file, directory.name == "sites")
+
+
+def _is_policy_file(file: Path) -> bool:
+    is_hidden = file.name.startswith(".") or file.name.endswith(".schema.json")
+    return file.suffix.lower() in ENDINGS and not is_hidden
+
+
+def _read_environment(path: Path, environment: str | None, files: PolicyFiles) -> None:
+    """Put the lists of an environment in the place of those that all environments share."""
+    directories = {d.name: d for d in sorted((path / "environments").glob("*")) if d.is_dir()}
+    names = ", ".join(directories)
+    if environment is None and directories:
+        raise UsageError(f"{path} has environments ({names}). Add --environment NAME.")
+    if environment is None:
+        return
+    if environment not in directories:
+        raise UsageError(f"{path} has no environment {environment!r}. Its environments: {names or 'none'}.")
+    for directory in directories.values():
+        if others := sorted(entry.name for entry in directory.iterdir() if entry.name != "lists"):
+            raise UsageError(
+                f"{directory / others[0]}: environments have only lists. Rules are the same everywhere: put them into"
+                f" {path / 'sites'}."
+            )
+    _read_files(directories[environment] / "lists", files.lists, files)
+    for other, directory in directories.items():
+        for file in filter(_is_policy_file, sorted((directory / "lists").glob("*"))):
+            if file.stem not in files.lists:
+                raise UsageError(
+                    f"{directories[environment] / 'lists'} has no list {file.stem!r}, which {other} has. Add"
+                    f" {file.stem}.txt; a file with only a comment allows nobody."
+                )
 
 
 _NAMES = "Use letters, digits, '_', '.' and '-'."

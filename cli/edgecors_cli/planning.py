@@ -22,11 +22,19 @@ Files = Annotated[
     ),
 ]
 SiteOption = Annotated[str | None, typer.Option("--site", metavar="SITE", help="The site of a file with one policy.")]
+EnvironmentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--environment",
+        metavar="NAME",
+        help="The environment of a directory: its own lists are in environments/NAME/lists.",
+    ),
+]
 
 
-def make(context: Context, file: str, site: str | None) -> PolicyPlan:
+def make(context: Context, file: str, site: str | None, environment: str | None = None) -> PolicyPlan:
     """The plan for a file or directory."""
-    files = read_policies(file).named(None if site is None else checked_site(site))
+    files = read_policies(file, environment).named(None if site is None else checked_site(site))
     stored = context.parameters
     context.progress.step(f"comparing {len(files.sites)} sites and {len(files.lists)} lists")
     return make_plan(files, stored)

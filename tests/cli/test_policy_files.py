@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -226,3 +227,85 @@ def test_a_pipe_is_a_file(tmp_path: Path) -> None:
         command, input=JSON, capture_output=True, text=True, timeout=60, env=dict(os.environ), check=False
     )
     assert (ran.returncode, "error" in ran.stderr) == (0, False)
+
+
+# Environments: lists differ, rules don't.
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Policies of two environments, which share one list and differ in another."""
+    files = {
+        "sites/shop.json": '{"version": 1, "rules": [{"allow_origins": ["@web", "@partners"]}]}',
+        "lists/partners.txt": "https://partner.test\n",
+        "environments/dev/lists/web.txt": "https://dev.example.com\n",
+        "environments/dev/lists/partners.txt": "# nobody yet\n",
+        "environments/production/lists/web.txt": "https://www.example.com\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_environment_has_its_own_lists_and_the_shared_ones(repository: Path) -> None:
+    dev, production = (read_policies(str(repository), name) for name in ("dev", "production"))
+    assert dev.sites == production.sites
+    assert dev.lists == {"partners": ",", "web": "https://dev.example.com"}
+    assert production.lists == {"partners": "https://partner.test", "web": "https://www.example.com"}
+
+
+def add(repository: Path, name: str) -> None:
+    file = repository / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("https://a.example.com\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("extra", "environment", "message"),
+    [
+        (None, None, "has environments (dev, production). Add --environment NAME."),
+        (None, "staging", "has no environment 'staging'. Its environments: dev, production."),
+        (
+            "environments/dev/sites/shop.json",
+            "production",
+            "environments have only lists. Rules are the same",
+        ),
+        ("environments/dev/lists/cdn.txt", "production", "has no list 'cdn', which dev has. Add cdn.txt"),
+        ("environments/dev/lists/web.json", "dev", "has two files called web. Remove one."),
+    ],
+)
+def test_environment_that_can_not_be_read_says_what_to_do(
+    repository: Path, extra: str | None, environment: str | None, message: str
+) -> None:
+    if extra is not None:
+        add(repository, extra)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        read_policies(str(repository), environment)
+
+
+def test_environment_of_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(JSON, encoding="utf-8")
+    with pytest.raises(UsageError, match="not for a file"):
+        read_policies(str(tmp_path / "x.json"), "dev")
+
+
+def test_environment_file_that_was_not_read_is_listed(repository: Path) -> None:
+    add(repository, "environments/dev/lists/README.md")
+    assert read_policies(str(repository), "dev").ignored == ["environments/dev/lists/README.md"]
+
+
+def test_plan_and_apply_write_the_lists_of_the_environment(edgecors: Command, repository: Path) -> None:
+    options = (str(repository), "--environment", "production")
+    planned = edgecors("plan", *options)
+    assert planned.status == 4
+    assert "+ https://www.example.com  may read /*" in planned.out
+    assert edgecors("apply", *options, "--yes").status == 0
+    assert edgecors.value("lists/web") == "https://www.example.com"
+    assert edgecors("plan", *options).status == 0
+    assert edgecors("plan", str(repository)).status == 2
+    assert edgecors("lint", *options).status == 0
+    refused = edgecors("lint", "--environment", "production")
+    assert (refused.status, "Name it: edgecors lint policies/" in refused.err) == (2, True)
+    explained = edgecors("explain", "shop", "--origin", "https://dev.example.com", "--file", *options)
+    assert explained.status == 1

@@ -9,19 +9,25 @@ from edgecors_admin.conditional_write import replace
 from edgecors_admin.errors import CommandError
 
 from edgecors_cli.context import Context, Yes, command
-from edgecors_cli.planning import Files, SiteOption, make, rejected, say
+from edgecors_cli.planning import EnvironmentOption, Files, SiteOption, make, rejected, say
 from edgecors_cli.render import line
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    examples = ["edgecors apply policies/", "edgecors apply all.yaml --yes"]
+    examples = [
+        "edgecors apply policies/",
+        "edgecors apply policies/ --environment production",
+        "edgecors apply all.yaml --yes",
+    ]
     command(app, "apply", rich_help_panel="Policy as code", examples=examples)(apply)
 
 
-def apply(context: Context, file: Files, site: SiteOption = None, yes: Yes = False) -> None:
+def apply(
+    context: Context, file: Files, site: SiteOption = None, environment: EnvironmentOption = None, yes: Yes = False
+) -> None:
     """Write what differs, lists first. Deletes nothing, and writes nothing if anything is rejected."""
-    result = make(context, file, site)
+    result = make(context, file, site, environment)
     if not context.json:
         say(context.out, result)
     if names := rejected(result):

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
+from edgecors_cli.planning import EnvironmentOption
 from edgecors_cli.render import findings, line, table
 
 
@@ -38,11 +39,12 @@ def explain(
     file: Annotated[
         str | None, typer.Option(metavar="FILE", help="A policy that is not in Parameter Store yet; - is stdin.")
     ] = None,
+    environment: EnvironmentOption = None,
 ) -> None:
     """Explain a decision: its rule and entry, the headers, the browser's verdict, and what nearly matched."""
     request, notes = read_asked(origin, method, headers, path, host)
     if file is not None:
-        files = read_policies(file)
+        files = read_policies(file, environment)
         text = files.policy_of(checked_site(site))
         missing = tuple(name for name in names_of_lists(text) if name not in files.lists)
         lists = {**(context.parameters.get_lists(missing) if missing else {}), **files.lists}

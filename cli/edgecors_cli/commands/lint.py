@@ -16,6 +16,7 @@ from rich.console import Console
 
 from edgecors_cli.commands.arguments import complete_target
 from edgecors_cli.context import Context, command
+from edgecors_cli.planning import EnvironmentOption
 from edgecors_cli.render import findings, line
 
 
@@ -35,9 +36,12 @@ def lint(
             autocompletion=complete_target,
         ),
     ] = None,
+    environment: EnvironmentOption = None,
 ) -> None:
     """Report all errors and warnings, each with code, location and remedy. Changes nothing."""
-    results = _lint_all(context) if what is None else _lint_one(context, what)
+    if what is None and environment is not None:
+        raise UsageError("--environment is for a directory of policies. Name it: edgecors lint policies/.")
+    results = _lint_all(context) if what is None else _lint_one(context, what, environment)
     rows = [{"policy": name, "findings": [f.as_dict() for f in problems]} for name, problems in results.items()]
 
     def say(out: Console) -> None:
@@ -52,9 +56,11 @@ def lint(
     context.fail_if(any(not is_clean(problems) for problems in results.values()))
 
 
-def _lint_one(context: Context, what: str) -> dict[str, list[Finding]]:
+def _lint_one(context: Context, what: str, environment: str | None) -> dict[str, list[Finding]]:
     if what == "-" or Path(what).exists():
-        return lint_files(context, read_policies(what))
+        return lint_files(context, read_policies(what, environment))
+    if environment is not None:
+        raise UsageError(f"--environment is for a directory of policies, and there is no directory {what}.")
     if what.startswith("@"):
         stored = context.parameters.get(context.parameters.name_of(checked_target(what)))
         if stored is None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import typer
 
 from edgecors_cli.context import CHANGES, Context, command
-from edgecors_cli.planning import Files, SiteOption, make, rejected, say
+from edgecors_cli.planning import EnvironmentOption, Files, SiteOption, make, rejected, say
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    examples = ["edgecors plan policies/", "edgecors plan all.yaml", "edgecors plan shop.json --site shop"]
+    examples = [
+        "edgecors plan policies/",
+        "edgecors plan policies/ --environment production",
+        "edgecors plan all.yaml",
+        "edgecors plan shop.json --site shop",
+    ]
     command(app, "plan", rich_help_panel="Policy as code", examples=examples)(plan)
 
 
-def plan(context: Context, file: Files, site: SiteOption = None) -> None:
+def plan(context: Context, file: Files, site: SiteOption = None, environment: EnvironmentOption = None) -> None:
     """Show what `apply` would write, and who would gain or lose access.
 
     Exit status: 0 nothing to change, 4 changes, 1 rejected.
     """
-    result = make(context, file, site)
+    result = make(context, file, site, environment)
     context.answer(result.as_dict(), lambda out: say(out, result))
     if rejected(result):
         context.status = 1

@@ -19,6 +19,7 @@ from edgecors_admin.urls import is_http_url
 from rich.console import Console
 
 from edgecors_cli.context import Context, command
+from edgecors_cli.planning import EnvironmentOption
 from edgecors_cli.render import line
 
 
@@ -38,6 +39,7 @@ def probe(
     url: Annotated[str, typer.Argument(metavar="URL", help="The endpoint; only GET and OPTIONS are sent.")],
     site: Annotated[str | None, typer.Option(metavar="SITE", help="The site whose policy should hold there.")] = None,
     file: Annotated[str | None, typer.Option(metavar="FILE", help="A policy instead of a site; - is stdin.")] = None,
+    environment: EnvironmentOption = None,
     header: Annotated[
         list[str] | None, typer.Option(metavar="NAME: VALUE", help="Sent with every request except preflights.")
     ] = None,
@@ -75,7 +77,7 @@ def probe(
     if site is None and file is None:
         raise UsageError("Add --site SITE or --file FILE.")
     if file is not None:
-        files = read_policies(file)
+        files = read_policies(file, environment)
         text = files.policy_of(checked_site(site) if site is not None else "")
         names = tuple(name for name in names_of_lists(text) if name not in files.lists)
         lists = {**(context.parameters.get_lists(names) if names else {}), **files.lists}
