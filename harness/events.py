@@ -173,8 +173,8 @@ def _gateway(telemetry: Telemetry, around: Callable[[Any], Any]) -> Callable[[An
         def _exchange(self, call: Any, deadline: float, limit: int) -> Any:
             return proxy.Reply(200, [*fields, ("X-Target", str(len(call.target)))], b"\xff{}")
 
-    made = Immediate(addresses.read_upstreams("http://127.0.0.1:9/base"), telemetry, site="shop")
-    handler = around(made)
+    application = Immediate(addresses.read_upstreams("http://127.0.0.1:9/base"), telemetry, site="shop")
+    handler = around(application)
     return lambda event: handler(event, None)
 
 
@@ -227,19 +227,19 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def mutate(random: Random, event: Any, others: list[Any]) -> Any:
     """A copy of an event, changed in one place or a few."""
-    made = copy.deepcopy(event)
+    changed = copy.deepcopy(event)
     for _ in range(pick(random, (1, 1, 1, 2, 2, 4, 8))):
-        ways = list(places(made))
+        ways = list(places(changed))
         way = pick(random, ways)
         if not way:
             if chance(random, 0.03):
                 return pick(random, ODD_VALUES)
             continue
-        container = made
+        container = changed
         for key in way[:-1]:
             container = container[key]
         _spoil(random, container, way[-1], others)
-    return made
+    return changed
 
 
 def _spoil(random: Random, container: Any, key: Any, others: list[Any]) -> None:
@@ -269,36 +269,36 @@ def _spoil(random: Random, container: Any, key: Any, others: list[Any]) -> None:
         container[key] = value * pick(random, (2, 100)) if len(value) < 10_000 else ""
 
 
-def with_headers(random: Random, event: Any, made: generate.Fields) -> Any:
+def with_headers(random: Random, event: Any, fields: generate.Fields) -> Any:
     """A copy of an event with the method, path and headers of a generated request, where its source has them."""
     copied = copy.deepcopy(event)
     pairs = {
-        "Origin": made["origin"],
-        "Access-Control-Request-Method": made["request_method"],
-        "Access-Control-Request-Headers": made["request_headers"],
-        "Access-Control-Request-Private-Network": made["private_network"],
-        "Sec-Fetch-Site": made["fetch_site"],
-        "Host": made["host"],
+        "Origin": fields["origin"],
+        "Access-Control-Request-Method": fields["request_method"],
+        "Access-Control-Request-Headers": fields["request_headers"],
+        "Access-Control-Request-Private-Network": fields["private_network"],
+        "Sec-Fetch-Site": fields["fetch_site"],
+        "Host": fields["host"],
     }
     pairs = {name: value for name, value in pairs.items() if value is not None}
     if "Records" in copied:
         request = copied["Records"][0]["cf"].setdefault("request", {})
-        request |= {"method": made["method"] or "GET", "uri": made["path"]}
+        request |= {"method": fields["method"] or "GET", "uri": fields["path"]}
         headers = request.setdefault("headers", {})
         for name, value in pairs.items():
             headers[name.lower()] = [{"key": name, "value": value}] * (2 if chance(random, 0.03) else 1)
         return copied
     if "http" in (copied.get("requestContext") or {}):
-        copied["requestContext"]["http"]["method"] = made["method"]
-        copied["rawPath"] = made["path"]
+        copied["requestContext"]["http"]["method"] = fields["method"]
+        copied["rawPath"] = fields["path"]
     else:
-        copied |= {"httpMethod": made["method"], "path": made["path"]}
+        copied |= {"httpMethod": fields["method"], "path": fields["path"]}
     for field, many in (("headers", False), ("multiValueHeaders", True)):
         if copied.get(field) is not None:
-            kept = {
+            other_headers = {
                 name: value for name, value in copied[field].items() if name.lower() not in {n.lower() for n in pairs}
             }
-            copied[field] = kept | {name: [value] if many else value for name, value in pairs.items()}
+            copied[field] = other_headers | {name: [value] if many else value for name, value in pairs.items()}
     return copied
 
 
@@ -402,14 +402,14 @@ def _edge_rules(name: str, event: Any, answer: Any, summary: Summary) -> Iterato
         summary.counts["no_edge_events"] += 1
         return
     before = edge_rules.violations(trigger, event, plain)
-    known = {NUMBER.sub("0", wrong) for wrong in before}
+    known = {NUMBER.sub("0", violation) for violation in before}
     # A header that was malformed in the event may break another rule in the answer.
-    malformed = {found[1].lower() for found in map(HEADER.match, before) if found}
+    malformed = {match[1].lower() for match in map(HEADER.match, before) if match}
     summary.counts["edge_answers"] += 1
-    for wrong in edge_rules.violations(trigger, event, answer):
-        found = HEADER.match(wrong)
-        if NUMBER.sub("0", wrong) not in known and not (found and found[1].lower() in malformed):
-            yield wrong
+    for violation in edge_rules.violations(trigger, event, answer):
+        match = HEADER.match(violation)
+        if NUMBER.sub("0", violation) not in known and not (match and match[1].lower() in malformed):
+            yield violation
 
 
 def _edge_trigger(event: Any) -> tuple[str | None, Any]:
@@ -439,19 +439,19 @@ def _api_rules(name: str, event: Any, answer: Any, summary: Summary, fronts: Fro
         summary.counts["no_api_events"] += 1
         return
     kind = {"ApiGatewayV1": "rest", "ApiGatewayV2": "http", "Alb": "alb"}[type(source).__name__]
-    several = kind == "alb" and event.get("multiValueHeaders") is not None
+    multi_value = kind == "alb" and event.get("multiValueHeaders") is not None
     before: set[str] = set()
     if name == "decorator":
         # Violations in the wrapped handler's own response are not the decorator's.
-        before = set(answers.violations(kind, fronts.response, multi_value=several))
+        before = set(answers.violations(kind, fronts.response, multi_value=multi_value))
     summary.counts[f"{kind}_answers"] += 1
-    for wrong in answers.violations(kind, answer, multi_value=several):
+    for violation in answers.violations(kind, answer, multi_value=multi_value):
         if (
-            wrong not in before
-            and not (kind == "alb" and "statusDescription" in wrong)
-            and "the response is a" not in wrong
+            violation not in before
+            and not (kind == "alb" and "statusDescription" in violation)
+            and "the response is a" not in violation
         ):
-            yield wrong
+            yield violation
 
 
 def _grants(event: Any, answer: Any, meant: generate.Document | None, summary: Summary) -> Iterator[str]:

@@ -190,11 +190,11 @@ def run(seed: int, seconds: float, rounds: int) -> Summary:
     return summary
 
 
-def _judge(summary: Summary, title: str, found: Iterator[str]) -> None:
+def _judge(summary: Summary, title: str, failures: Iterator[str]) -> None:
     summary.counts["scenes"] += 1
     try:
-        for wrong in found:
-            summary.fail(f"{title}: {wrong}")
+        for failure in failures:
+            summary.fail(f"{title}: {failure}")
     except Exception as error:
         summary.fail(f"{title}: raised {error!r}")
 
@@ -278,8 +278,8 @@ def cold(
     _set(server, fault)
     yield from _timed(bench, DEADLINE_COLD, summary, "cold")
     for origin in (APP, EVIL):
-        if (found := bench.ask(origin)) != ("503", None):
-            yield f"without a policy {origin} got {found}"
+        if (outcome := bench.ask(origin)) != ("503", None):
+            yield f"without a policy {origin} got {outcome}"
     yield from _logged(bench, code, "none", "cold")
     _repair(server, good, sites__shop=policy(APP))
     bench.advance(11)
@@ -383,11 +383,11 @@ def upstream(summary: Summary, rounds: int = 1, faults: Mapping[str, Any] = peer
                     return
                 lines: list[str] = []
                 telemetry = Telemetry(lines.append)
-                made = proxy.Proxy(addresses.read_upstreams(server.url), telemetry, site=SITE)
-                handler = cors(policy=f"{APP}\n", telemetry=telemetry)(made)
+                application = proxy.Proxy(addresses.read_upstreams(server.url), telemetry, site=SITE)
+                handler = cors(policy=f"{APP}\n", telemetry=telemetry)(application)
                 title = f"upstream, {source}, {name}"
                 _judge(summary, title, _behind(source, handler, server, fault, statuses, lines, summary))
-                made.reset_after_restore()
+                application.reset_after_restore()
 
 
 def _behind(
@@ -416,9 +416,9 @@ def _behind(
         yield f"its CORS headers are {answer.get('headers')}"
     if "evil=1" in str(answers.values(answer, "set-cookie")) + str(answer.get("cookies")):
         yield "a header was split off another"
-    told = [json.loads(line) for line in lines if '"upstream failed"' in line]
-    if len(told) != (answer["statusCode"] in (413, 502, 504)):
-        yield f"{len(told)} lines about it"
+    records = [json.loads(line) for line in lines if '"upstream failed"' in line]
+    if len(records) != (answer["statusCode"] in (413, 502, 504)):
+        yield f"{len(records)} lines about it"
     # What the broken answer left behind must not become the next one.
     _set(server, peers.always(peers.FINE))
     server.up()

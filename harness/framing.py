@@ -99,7 +99,7 @@ def _unusual(*heads: bytes) -> Any:
     return build
 
 
-def _wrong(*heads: bytes) -> Any:
+def _misframed(*heads: bytes) -> Any:
     def build(case: FramedResponse, random: Random) -> tuple[bytes, bytes]:
         case.kind = WRONG
         return random.choice(heads).replace(b"N", b"%d" % len(case.body)), _chunked(case.body, random)
@@ -147,7 +147,7 @@ FRAMINGS: dict[str, Any] = {
     ),
     "bare LF": _unusual(b"X: y\nContent-Length: N\r\n", b"Content-Length: N\n"),
     "close": _unusual(b"Connection: close\r\nContent-Length: N\r\n", b"Content-Length: N\r\nconnection: x, CLOSE\r\n"),
-    "bad length": _wrong(
+    "bad length": _misframed(
         b"Content-Length: +N\r\n",
         b"Content-Length: -1\r\n",
         b"Content-Length: N_0\r\n",
@@ -157,7 +157,7 @@ FRAMINGS: dict[str, Any] = {
         b"Content-Length: \r\n",
         b"Content-Length: N;\r\n",
     ),
-    "bad coding": _wrong(
+    "bad coding": _misframed(
         b"Transfer-Encoding: chunked, identity\r\n",
         b"Transfer-Encoding: gzip, chunked\r\n",
         b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",

@@ -225,8 +225,8 @@ def repairable(random: Random, text: str, blanks: bool) -> str:
 
 def entries(random: Random, credentials: bool, blanks: bool = True) -> list[str]:
     """Some entries, none of which stands twice in whatever spelling."""
-    made = dict.fromkeys(entry(random, credentials) for _ in range(random.randrange(1, 5)))
-    return [repairable(random, text, blanks) for text in made]
+    distinct = dict.fromkeys(entry(random, credentials) for _ in range(random.randrange(1, 5)))
+    return [repairable(random, text, blanks) for text in distinct]
 
 
 def some(random: Random, items: Sequence[str], most: int) -> list[str]:
@@ -241,9 +241,9 @@ def rule(random: Random) -> Fields:
         grants = [grant(random, pick(random, (True, False)), False) for _ in range(pick(random, (1, 1, 2)))]
         if everyone or chance(random, 0.5):
             grants.append(grant(random, False, True))
-        made: Fields = {"grants": grants}
+        fields: Fields = {"grants": grants}
     else:
-        made = grant(random, credentials, everyone)
+        fields = grant(random, credentials, everyone)
     optional: dict[str, Callable[[], Any]] = {
         "hosts": lambda: some(random, HOST_GLOBS, 2) or ["*"],
         "paths": lambda: some(random, PATH_GLOBS, 3) or ["/*"],
@@ -253,15 +253,15 @@ def rule(random: Random) -> Fields:
     }
     for field, make in optional.items():
         if chance(random, 0.3):
-            made[field] = make()
-    return made
+            fields[field] = make()
+    return fields
 
 
 def grant(random: Random, credentials: bool, everyone: bool) -> Fields:
     """One grant without a safety error; every optional field is present in some and absent in others."""
-    made: Fields = {"allow_origins": pick(random, ("*", ["*"])) if everyone else entries(random, credentials)}
+    fields: Fields = {"allow_origins": pick(random, ("*", ["*"])) if everyone else entries(random, credentials)}
     if credentials or chance(random, 0.2):
-        made["allow_credentials"] = credentials
+        fields["allow_credentials"] = credentials
     optional: dict[str, Callable[[], Any]] = {
         "allow_methods": lambda: pick(random, ("*", ["*"], some(random, METHODS, 5) or ["GET"])),
         "allow_headers": lambda: pick(
@@ -274,8 +274,8 @@ def grant(random: Random, credentials: bool, everyone: bool) -> Fields:
     }
     for field, make in optional.items():
         if chance(random, 0.3):
-            made[field] = make()
-    return made
+            fields[field] = make()
+    return fields
 
 
 def grants_of(each: Fields) -> list[Fields]:
@@ -285,12 +285,12 @@ def grants_of(each: Fields) -> list[Fields]:
 
 def document(random: Random) -> Document:
     """A valid policy document without lists."""
-    made: Document = {"version": 1, "rules": [rule(random) for _ in range(pick(random, (1, 1, 2, 3)))]}
+    fields: Document = {"version": 1, "rules": [rule(random) for _ in range(pick(random, (1, 1, 2, 3)))]}
     if chance(random, 0.1):
-        made["mode"] = pick(random, ("enforce", "shadow"))
+        fields["mode"] = pick(random, ("enforce", "shadow"))
     if chance(random, 0.1):
-        made["refresh_seconds"] = random.randrange(5, 3601)
-    return made
+        fields["refresh_seconds"] = random.randrange(5, 3601)
+    return fields
 
 
 def policy(random: Random) -> Case:
@@ -314,16 +314,16 @@ def policy(random: Random) -> Case:
 
 def plain_policy(random: Random) -> Case:
     """A plain list, with entries in it that can't be read, and maybe lists named."""
-    found = entries(random, False, blanks=False)
-    meant: Document = {"version": 1, "rules": [{"allow_origins": list(found)}]}
+    listed = entries(random, False, blanks=False)
+    meant: Document = {"version": 1, "rules": [{"allow_origins": list(listed)}]}
     lists: dict[str, str | None] = {}
     if chance(random, 0.3):
-        written = {"allow_origins": list(found)}
+        written = {"allow_origins": list(listed)}
         _move_to_list(random, written, meant["rules"][0], lists)
-        found = written["allow_origins"]
+        listed = written["allow_origins"]
     if chance(random, 0.3):
-        found.append(pick(random, (*UNREADABLE, "@", "@a/b", "*")))
-    return Case(_packed(random, _joined(random, found)), lists, meant)
+        listed.append(pick(random, (*UNREADABLE, "@", "@a/b", "*")))
+    return Case(_packed(random, _joined(random, listed)), lists, meant)
 
 
 def _move_to_list(random: Random, written: Fields, meant: Fields, lists: dict[str, str | None]) -> None:
@@ -331,20 +331,20 @@ def _move_to_list(random: Random, written: Fields, meant: Fields, lists: dict[st
     listed = pick(random, ("partners", "team.a", "b_2"))
     if listed in lists:
         return
-    kept = [text for text in written["allow_origins"] if chance(random, 0.5)]
-    moved = [text.strip() for text in written["allow_origins"] if text not in kept]
+    own = [text for text in written["allow_origins"] if chance(random, 0.5)]
+    moved = [text.strip() for text in written["allow_origins"] if text not in own]
     noise = [pick(random, (*UNREADABLE, "*", "@other")) for _ in range(random.randrange(3))]
     if meant.get("allow_credentials"):
         noise += some(random, UNSAFE, 2)
-    written["allow_origins"] = [*kept, f"@{listed}"]
+    written["allow_origins"] = [*own, f"@{listed}"]
     lists[listed] = _packed(random, _joined(random, [*moved, *noise]))
     if not moved and chance(random, 0.5):
         lists[listed] = None
 
 
-def _joined(random: Random, found: list[str]) -> str:
+def _joined(random: Random, listed: list[str]) -> str:
     text = ""
-    for item in found:
+    for item in listed:
         text += item + pick(random, (",", ", ", " ", "\n", ",,", " ,\t"))
     return text
 
@@ -409,8 +409,8 @@ def _escaped(random: Random, text: str) -> str:
 
 def _confused(random: Random, text: str) -> str:
     old, new = pick(random, tuple(CONFUSABLES.items()))
-    head, found, tail = text.rpartition(old)
-    return head + new + tail if found else text + new
+    head, separator, tail = text.rpartition(old)
+    return head + new + tail if separator else text + new
 
 
 def _flipped(random: Random, text: str) -> str:
@@ -594,19 +594,19 @@ def rubbish(random: Random) -> str:
 def origin(random: Random, each: Fields) -> tuple[str | None, str]:
     """An `Origin` for a rule, and in which way it was made."""
     listed = each["allow_origins"]
-    made = instance(random, pick(random, listed) if isinstance(listed, list) else "https://a.example")
+    value = instance(random, pick(random, listed) if isinstance(listed, list) else "https://a.example")
     kind = random.random()
     if kind < 0.35:
-        return made, "fitting"
+        return value, "fitting"
     if kind < 0.42:
         return pick(random, STRANGE_ORIGINS), "strange"
     if kind < 0.46:
         return rubbish(random), "random bytes"
     how = pick(random, tuple(MUTATIONS))
-    made = MUTATIONS[how](random, made)
+    value = MUTATIONS[how](random, value)
     if chance(random, 0.15):
-        made = MUTATIONS[pick(random, tuple(MUTATIONS))](random, made)
-    return made, how
+        value = MUTATIONS[pick(random, tuple(MUTATIONS))](random, value)
+    return value, how
 
 
 ODD_METHODS = (
@@ -656,8 +656,8 @@ def asked_headers(random: Random, each: Fields) -> str | None:
     )
     text = ""
     for _ in range(random.randrange(5)):
-        found = pick(random, names)
-        written = pick(random, (found, found, found.upper(), found.title()))
+        asked = pick(random, names)
+        written = pick(random, (asked, asked, asked.upper(), asked.title()))
         text += (
             pick(random, ("", "", " ", "\t"))
             + written
@@ -728,9 +728,9 @@ def path(random: Random) -> str:
     return pick(random, ways)
 
 
-def host(random: Random, each: Fields, made: str | None) -> str | None:
+def host(random: Random, each: Fields, origin_text: str | None) -> str | None:
     """A `Host`: the site's, the origin's own (the same-origin case), or a near miss of either."""
-    own = (made or "").partition("://")[2]
+    own = (origin_text or "").partition("://")[2]
     if chance(random, 0.5):
         return pick(random, HOSTS)
     return pick(
@@ -758,16 +758,16 @@ def request(random: Random, policy: Document) -> tuple[Fields, str]:
     """A request for a policy, with exactly the fields that the oracle and the library read; and how its origin came."""
     rule_of_it = pick(random, policy["rules"])
     each = pick(random, grants_of(rule_of_it))
-    made, how = origin(random, each)
+    origin_text, how = origin(random, each)
     preflight = chance(random, 0.6)
     listed = each.get("allow_methods", METHODS[:6])
     method = pick(random, ODD_METHODS if chance(random, 0.2) or listed in ("*", ["*"]) else listed)
     return {
         "method": "OPTIONS" if preflight else pick(random, ("GET", "HEAD", "POST", "PUT", "OPTIONS", "options", "")),
         "path": "/" if chance(random, 0.3) else path(random),
-        "host": host(random, rule_of_it, made),
+        "host": host(random, rule_of_it, origin_text),
         "scheme": pick(random, (None, "http", "https", "https", "HTTPS", "")),
-        "origin": made,
+        "origin": origin_text,
         "request_method": method if preflight else pick(random, (None, None, "GET")),
         "request_headers": asked_headers(random, each) if preflight else None,
         "private_network": pick(random, (None, "true", "true", "True", "false", "")),

@@ -179,8 +179,8 @@ class LambdaRuntime:
     def init_milliseconds(self) -> float | None:
         """How long the function's process took until it asked for its first event; None before that."""
         # Not what "Init Duration" says in the emulator's report, which is its own.
-        found = re.search(r"INIT REPORT\(durationMs: ([0-9.]+)\)", self.log)
-        return float(found[1]) if found else None
+        match = re.search(r"INIT REPORT\(durationMs: ([0-9.]+)\)", self.log)
+        return float(match[1]) if match else None
 
     @property
     def durations(self) -> list[float]:

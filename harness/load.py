@@ -181,19 +181,19 @@ class _Worker:
 
     def _judge(self, method: str, origin: str, number: int, started: float, status: int, granted: str | None) -> None:
         wanted = 200 if method == "GET" else (204 if granted else 403)
-        wrong = None
+        violation = None
         if status != wanted:
-            wrong = f"status {status} instead of {wanted}"
+            violation = f"status {status} instead of {wanted}"
         elif granted not in (None, origin):
-            wrong = f"granted {granted}"
+            violation = f"granted {granted}"
         elif origin == APP and granted is None:
-            wrong = "was refused"
+            violation = "was refused"
         elif origin == EVIL and granted:
-            wrong = "was granted"
+            violation = "was granted"
         elif granted and origin.startswith("https://v") and self._versions.is_stale(number, started):
-            wrong = f"was granted at version {self._versions.current}: stale"
-        if wrong:
-            self._summary.fail(f"{self._name}: {method} from {origin} {wrong}")
+            violation = f"was granted at version {self._versions.current}: stale"
+        if violation:
+            self._summary.fail(f"{self._name}: {method} from {origin} {violation}")
         elif granted:
             self._summary.counts[f"{self._name}_grants"] += 1
 
@@ -232,8 +232,8 @@ def _port(process: subprocess.Popen[str]) -> int:
     assert process.stdout is not None
     for line in process.stdout:
         said += line
-        if found := re.search(r"http://(?:localhost|127\.0\.0\.1):(\d+)", line):
-            return int(found[1])
+        if match := re.search(r"http://(?:localhost|127\.0\.0\.1):(\d+)", line):
+            return int(match[1])
     raise RuntimeError(f"the local edge did not start:\n{said}")
 
 

@@ -47,15 +47,15 @@ def pattern(data: bytes) -> None:
 
     text = _text(data)
     entry, rest = text.partition("\n")[::2]
-    found, findings = parse_pattern(entry)
-    assert (found is None) == any(f.severity == "error" for f in findings)
-    if found is None:
+    entry_pattern, findings = parse_pattern(entry)
+    assert (entry_pattern is None) == any(f.severity == "error" for f in findings)
+    if entry_pattern is None:
         return
-    again, repairs = parse_pattern(found.text)
+    again, repairs = parse_pattern(entry_pattern.text)
     assert again is not None
-    assert (again.text, repairs) == (found.text, [])
-    if found.kind not in ("any", "null"):
-        listed = OriginSet([(OriginIndex([found]), frozenset())])
+    assert (again.text, repairs) == (entry_pattern.text, [])
+    if entry_pattern.kind not in ("any", "null"):
+        listed = OriginSet([(OriginIndex([entry_pattern]), frozenset())])
         if listed.match(rest) is not None:
             assert parse_origin(rest) is not None
 
@@ -79,8 +79,8 @@ def document(data: bytes) -> None:
                 assert grant.allow_origins is not None, "* with credentials"
                 assert grant.allow_origins.match("null") is None, "null with credentials"
     for asked in ("https://a.example", "null", "https://a.example\n", None):
-        found = decide(policy, Request("OPTIONS", "/", "a.example", "https", asked, "GET", "x-a"))
-        assert all("\n" not in value and "\r" not in value for _, value in found.headers), found
+        decision = decide(policy, Request("OPTIONS", "/", "a.example", "https", asked, "GET", "x-a"))
+        assert all("\n" not in value and "\r" not in value for _, value in decision.headers), decision
 
 
 def path(data: bytes) -> None:
@@ -102,9 +102,9 @@ def headers(data: bytes) -> None:
     from harness.oracle.decision import requested_names
 
     text = _text(data)
-    found, wanted = parse_header_names(text), requested_names(text)
-    assert (found is None) == (wanted is None), text
-    assert found is None or list(dict.fromkeys(found)) == wanted
+    names, wanted = parse_header_names(text), requested_names(text)
+    assert (names is None) == (wanted is None), text
+    assert names is None or list(dict.fromkeys(names)) == wanted
 
 
 def event(data: bytes) -> None:
@@ -141,15 +141,15 @@ def response(data: bytes) -> None:
     from edgecors.aws.http1 import Endpoint, HttpConnection, ResponseParser
     from edgecors.aws.parameters import _parameters, _result
 
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
+    client, server = socket.socketpair()
+    with client, server:
         connection = HttpConnection(Endpoint("http://127.0.0.1:9"))
-        ours.setblocking(False)
-        connection._socket = ours
-        theirs.sendall(data[:60_000])
-        theirs.shutdown(socket.SHUT_WR)
+        client.setblocking(False)
+        connection._socket = client
+        server.sendall(data[:60_000])
+        server.shutdown(socket.SHUT_WR)
         try:
-            if response := connection._drive(connection._receive(ResponseParser(ours)), time.monotonic() + 0.2):
+            if response := connection._drive(connection._receive(ResponseParser(client)), time.monotonic() + 0.2):
                 _parameters(_result(*response))
         except (OSError, ValueError, ReadError):
             pass
@@ -157,7 +157,7 @@ def response(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    made.__name__: made for made in (origin, pattern, document, path, headers, event, response)
+    target.__name__: target for target in (origin, pattern, document, path, headers, event, response)
 }
 
 
@@ -171,70 +171,74 @@ def run(seed: int, seconds: float, target: str = "") -> Summary:
     names = [target] if target else list(TARGETS)
     for name in names:
         share = max(1, int(seconds / len(names)))
-        with tempfile.TemporaryDirectory() as found:
-            plant(name, Path(found), seed)
+        with tempfile.TemporaryDirectory() as directory:
+            plant(name, Path(directory), seed)
             command = [sys.executable, "-m", "harness.parsers", name, f"-seed={seed}", f"-max_total_time={share}"]
             command += [
                 "-max_len=4096",
                 "-timeout=10",
                 "-print_final_stats=1",
-                f"-artifact_prefix={found}/crash-",
-                found,
+                f"-artifact_prefix={directory}/crash-",
+                directory,
             ]
             done = subprocess.run(
                 command, capture_output=True, text=True, errors="replace", env=_environment(), check=False
             )
-            _read(name, done, Path(found), summary)
+            _read(name, done, Path(directory), summary)
     return summary
 
 
 def plant(name: str, directory: Path, seed: int) -> None:
     """Generated inputs to begin with: from nothing a fuzzer is long in finding so much as ``https://``."""
-    for number, data in enumerate(kept_inputs(name)):
+    for number, data in enumerate(corpus_inputs(name)):
         (directory / f"seed-kept-{number}").write_bytes(data)
     random = Random(seed)
     for number in range(40):
         case = generate.policy(random)
-        made, _ = generate.request(random, case.meant)
+        fields, _ = generate.request(random, case.meant)
         listed = case.meant["rules"][0]["allow_origins"]
         entry = listed if listed == "*" else listed[0]
         texts = {
-            "origin": made["origin"] or generate.instance(random, entry),
+            "origin": fields["origin"] or generate.instance(random, entry),
             "pattern": f"{entry}\n{generate.instance(random, entry)}",
             "document": case.text,
-            "path": made["path"],
-            "headers": made["request_headers"] or "",
-            "event": _small_event(made, number),
+            "path": fields["path"],
+            "headers": fields["request_headers"] or "",
+            "event": _small_event(fields, number),
             "response": ANSWERS[number % len(ANSWERS)],
         }
         (directory / f"seed-{number}").write_bytes(texts[name].encode("utf-8", "surrogatepass"))
 
 
-def _small_event(made: generate.Fields, number: int) -> str:
-    headers = {"origin": made["origin"], "access-control-request-method": made["request_method"], "host": made["host"]}
+def _small_event(fields: generate.Fields, number: int) -> str:
+    headers = {
+        "origin": fields["origin"],
+        "access-control-request-method": fields["request_method"],
+        "host": fields["host"],
+    }
     present = {name: value for name, value in headers.items() if value is not None}
     lists = {name: [{"key": name, "value": value}] for name, value in present.items()}
-    request = {"method": made["method"], "uri": made["path"], "headers": lists}
+    request = {"method": fields["method"], "uri": fields["path"], "headers": lists}
     multi_value = {name: [value] for name, value in present.items()}
     context: dict[str, object] = {"elb": {}} if number % 2 else {"stage": "live"}
-    http = {"http": {"method": made["method"], "path": made["path"]}}
+    http = {"http": {"method": fields["method"], "path": fields["path"]}}
     events: tuple[dict[str, object], ...] = (
         {"Records": [{"cf": {"config": {"distributionId": "E1", "eventType": "viewer-request"}, "request": request}}]},
         {"Records": [{"cf": {"config": {}, "request": request, "response": {"status": "404", "headers": {}}}}]},
         {
-            "httpMethod": made["method"],
-            "path": made["path"],
+            "httpMethod": fields["method"],
+            "path": fields["path"],
             "multiValueHeaders": multi_value,
             "requestContext": context,
         },
         {
-            "httpMethod": made["method"],
-            "path": made["path"],
+            "httpMethod": fields["method"],
+            "path": fields["path"],
             "headers": present,
             "requestContext": context,
             "version": "1.0",
         },
-        {"version": "2.0", "rawPath": made["path"], "headers": present, "requestContext": http, "cookies": ["a=b"]},
+        {"version": "2.0", "rawPath": fields["path"], "headers": present, "requestContext": http, "cookies": ["a=b"]},
     )
     return json.dumps(events[number % len(events)])
 
@@ -253,32 +257,32 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
 
 
-def _read(name: str, done: subprocess.CompletedProcess[str], found: Path, summary: Summary) -> None:
+def _read(name: str, done: subprocess.CompletedProcess[str], directory: Path, summary: Summary) -> None:
     executed = re.search(r"stat::number_of_executed_units:\s+(\d+)", done.stderr)
     covered = re.findall(r"\bcov: (\d+)", done.stderr)
     summary.counts[f"{name}_runs"] = int(executed[1]) if executed else 0
     summary.counts[f"{name}_covered"] = int(covered[-1]) if covered else 0
-    crashes = [path for path in found.iterdir() if path.name.startswith("crash-")]
+    crashes = [path for path in directory.iterdir() if path.name.startswith("crash-")]
     for crash in crashes:
         summary.fail(f"{name}: {crash.read_bytes()[:300]!r}: {_last_error(done.stderr)}")
     if done.returncode != 0 and not crashes:
         summary.fail(f"{name}: ended with {done.returncode}: {done.stderr[-500:]}")
     if os.environ.get("KEEP_CORPUS") and not crashes:
-        _keep(name, found)
+        _keep(name, directory)
 
 
-def _keep(name: str, found: Path) -> None:
+def _keep(name: str, directory: Path) -> None:
     """Add the inputs, shortest first, that take a step through the library which none before them took."""
-    kept = kept_inputs(name)
-    known = {step for data in kept for step in _steps(TARGETS[name], data)}
-    for data in sorted({path.read_bytes() for path in found.iterdir()}, key=lambda data: (len(data), data)):
+    inputs = corpus_inputs(name)
+    known = {step for data in inputs for step in _steps(TARGETS[name], data)}
+    for data in sorted({path.read_bytes() for path in directory.iterdir()}, key=lambda data: (len(data), data)):
         steps = _steps(TARGETS[name], data)
         if not steps <= known:
             known |= steps
-            kept.append(data)
-    kept.sort(key=lambda data: (len(data), data))
+            inputs.append(data)
+    inputs.sort(key=lambda data: (len(data), data))
     CORPUS.mkdir(exist_ok=True)
-    lines = [json.dumps(data.decode("latin-1")) for data in kept]
+    lines = [json.dumps(data.decode("latin-1")) for data in inputs]
     (CORPUS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "ascii")
 
 
@@ -307,7 +311,7 @@ def _steps(target: Callable[[bytes], None], data: bytes) -> set[Step]:
     return steps
 
 
-def kept_inputs(name: str) -> list[bytes]:
+def corpus_inputs(name: str) -> list[bytes]:
     """The corpus of a target: a line each, the bytes as characters."""
     path = CORPUS / f"{name}.jsonl"
     lines = path.read_text("ascii").splitlines() if path.exists() else []

@@ -54,7 +54,7 @@ DECORATIONS = (
 
 ORIGINS = ("https://app.example.com", "https://fonts.example.net", "https://evil.example")
 HOSTS = ("cdn.example.com", "admin.example.com", "api.example.org")
-_KEPT = frozenset("/\\%;?#\0")
+_STAY_ESCAPED = frozenset("/\\%;?#\0")
 """Characters whose escapes are kept, as the contract has it."""
 _ENDS_IN_DOTS = re.compile(r"/(?:\.|%2e){1,2}$", re.IGNORECASE)
 _PLAIN = re.compile(r"/(?!/)(?:[A-Za-z0-9._~!$&'()*+,:@=-]|/(?!/))*")
@@ -113,33 +113,33 @@ def rule(random: Random) -> dict[str, Any]:
     """A rule whose answers differ from those of other rules in what matters: origins, credentials, blocking."""
     credentials = chance(random, 0.5)
     listed = random.sample(ORIGINS[:2], random.randrange(1, 3))
-    made: dict[str, Any] = {"allow_origins": listed if credentials or chance(random, 0.6) else "*"}
+    fields: dict[str, Any] = {"allow_origins": listed if credentials or chance(random, 0.6) else "*"}
     if credentials:
-        made["allow_credentials"] = True
+        fields["allow_credentials"] = True
     if chance(random, 0.4):
-        made["on_refused"] = "block"
+        fields["on_refused"] = "block"
     if chance(random, 0.2):
-        made["allow_methods"] = ["GET"]
-    return made
+        fields["allow_methods"] = ["GET"]
+    return fields
 
 
 def rules(random: Random) -> list[dict[str, Any]]:
     """A few rules for paths, maybe for hosts, and often one for everything else."""
-    made: list[dict[str, Any]] = []
+    drawn: list[dict[str, Any]] = []
     for _ in range(random.randrange(1, 4)):
-        made.append({"paths": [glob(random) for _ in range(random.randrange(1, 3))], **rule(random)})
+        drawn.append({"paths": [glob(random) for _ in range(random.randrange(1, 3))], **rule(random)})
         if chance(random, 0.15):
-            made[-1]["hosts"] = [pick(random, HOSTS)]
+            drawn[-1]["hosts"] = [pick(random, HOSTS)]
     if chance(random, 0.6):
-        made.append(rule(random))
-    return made
+        drawn.append(rule(random))
+    return drawn
 
 
-def request(random: Random, made: list[dict[str, Any]]) -> dict[str, Any]:
+def request(random: Random, written_rules: list[dict[str, Any]]) -> dict[str, Any]:
     """A preflight or an actual request; its path is often one that a rule is about, or nearly."""
     target = path(random)
     if chance(random, 0.4):
-        globs = pick(random, made).get("paths", ["/*"])
+        globs = pick(random, written_rules).get("paths", ["/*"])
         start = pick(random, globs).replace("*", pick(random, SEGMENTS)).replace("?", pick(random, "ab/"))
         target = spoiled(random, start if start[:1] == "/" else "/" + start)
     preflight = chance(random, 0.4)
@@ -196,8 +196,8 @@ def as_browsers_send(path: str) -> str:
 
 def as_url(text: str) -> str:
     """A decoded path as a URL has it, as far as the contract's normal form differs from the characters."""
-    kept = "\\%?#\0"
-    return _with_escaped_bytes("".join(f"%{ord(each):02X}" if each in kept else each for each in text))
+    escaped = "\\%?#\0"
+    return _with_escaped_bytes("".join(f"%{ord(each):02X}" if each in escaped else each for each in text))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -210,8 +210,8 @@ def decoded(text: str) -> str:
     while position < len(text):
         digits = text[position + 1 : position + 3]
         if text[position] == "%" and re.fullmatch("[0-9A-Fa-f]{2}", digits):
-            kept = chr(int(digits, 16)) in _KEPT
-            data += f"%{digits.upper()}".encode() if kept else bytes([int(digits, 16)])
+            stays_escaped = chr(int(digits, 16)) in _STAY_ESCAPED
+            data += f"%{digits.upper()}".encode() if stays_escaped else bytes([int(digits, 16)])
             position += 3
         else:
             data += {"\\": b"%5C", "\0": b"%00"}.get(text[position]) or text[position].encode(
@@ -248,9 +248,9 @@ def matches(glob: str, text: str) -> bool:
     return len(text) in ends
 
 
-def deciding(made: list[dict[str, Any]], host: str, text: str) -> int | None:
+def deciding(written_rules: list[dict[str, Any]], host: str, text: str) -> int | None:
     """The index of the first rule about a resource."""
-    for index, each in enumerate(made):
+    for index, each in enumerate(written_rules):
         globs = each.get("paths", ["/*"])
         if host in each.get("hosts", [host]) and any(matches(decoded(glob), text) for glob in globs):
             return index
@@ -260,10 +260,12 @@ def deciding(made: list[dict[str, Any]], host: str, text: str) -> int | None:
 class Site:
     """A policy, the same in single rules, and the answers that those give."""
 
-    def __init__(self, made: list[dict[str, Any]]) -> None:
-        self.rules = made
-        self.policy = load_policy(json.dumps({"version": 1, "rules": made}), {})
-        bare = [{name: value for name, value in each.items() if name not in ("paths", "hosts")} for each in made]
+    def __init__(self, written_rules: list[dict[str, Any]]) -> None:
+        self.rules = written_rules
+        self.policy = load_policy(json.dumps({"version": 1, "rules": written_rules}), {})
+        bare = [
+            {name: value for name, value in each.items() if name not in ("paths", "hosts")} for each in written_rules
+        ]
         self.single = [load_policy(json.dumps({"version": 1, "rules": [each]}), {}) for each in bare]
         self._answers: dict[tuple[Any, ...], Decision] = {}
 
@@ -294,9 +296,9 @@ def compare(site: Site, fields: dict[str, Any], summary: Summary) -> str:
             index = deciding(site.rules, host, text)
             answer = site.answer(index, fields)
             answers.append(answer)
-            wrong = harmful(decision, answer)
-            if wrong:
-                return f"{wrong}: {', '.join(servers)} sees {text!r} (rule {index})"
+            problem = harmful(decision, answer)
+            if problem:
+                return f"{problem}: {', '.join(servers)} sees {text!r} (rule {index})"
     summary.counts["grants"] += grants(decision)
     summary.counts["ambiguous"] += decision.reason == "resource-ambiguous"
     return needless(site, fields, decision, answers)
@@ -346,7 +348,7 @@ def run(seed: int, cases: int, seconds: float) -> Summary:
         for _ in range(min(REQUESTS, cases - summary.counts["cases"])):
             fields = request(random, site.rules)
             summary.counts["cases"] += 1
-            wrong = compare(site, fields, summary)
-            if wrong:
-                summary.fail(f"{wrong}; {fields} {json.dumps(site.rules)}")
+            problem = compare(site, fields, summary)
+            if problem:
+                summary.fail(f"{problem}; {fields} {json.dumps(site.rules)}")
     return summary

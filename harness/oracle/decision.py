@@ -142,18 +142,18 @@ def without_policy(request: Request) -> Expected:
 def candidates(rules: list[Rule], request: Request) -> list[int | None]:
     """Every rule that the request may be about; None: it may be about none."""
     readings = all_readings(request["path"])
-    found: list[int | None] = []
+    indexes: list[int | None] = []
     for path in readings if readings is not None else [None]:
         for index, rule in enumerate(rules):
             matches = resource_matches(rule, request.get("host"), path)
-            if matches != "no" and index not in found:
-                found.append(index)
+            if matches != "no" and index not in indexes:
+                indexes.append(index)
             if matches == "yes":
                 break
         else:
-            if None not in found:
-                found.append(None)
-    return found
+            if None not in indexes:
+                indexes.append(None)
+    return indexes
 
 
 def resource_matches(rule: Rule, host: str | None, path: str | None) -> str:
@@ -431,16 +431,16 @@ def is_overlong(octets: list[int]) -> bool:
 def without_dot_segments(path: str) -> str:
     """RFC 3986, 5.2.4, for a path that starts with a slash. Empty segments stay."""
     segments = path.split("/")[1:]
-    kept: list[str] = []
+    result: list[str] = []
     for number, segment in enumerate(segments):
         is_last = number == len(segments) - 1
         if segment == "..":
-            kept = kept[:-1]
+            result = result[:-1]
         elif segment != ".":
-            kept.append(segment)
+            result.append(segment)
         if segment in (".", "..") and is_last:
-            kept.append("")  # "/a/." and "/a/b/.." name the directory
-    return "/" + "/".join(kept)
+            result.append("")  # "/a/." and "/a/b/.." name the directory
+    return "/" + "/".join(result)
 
 
 SERVER_STEPS: tuple[Callable[[str], str], ...] = (

@@ -168,8 +168,8 @@ def matches(pattern: str, origin: str) -> bool:
         return pattern == origin
 
     if pattern in EXTENSIONS:
-        found = parse(origin)
-        return found is not None and f"{found.scheme}://*" == pattern and found.port is None
+        parsed = parse(origin)
+        return parsed is not None and f"{parsed.scheme}://*" == pattern and parsed.port is None
 
     any_port = pattern.endswith(":*")
     wanted_text = pattern[:-2] if any_port else pattern
@@ -177,23 +177,23 @@ def matches(pattern: str, origin: str) -> bool:
     wanted = parse(wanted_text.replace("*", "a"))
     if wanted is None or wanted_text.count("*") > 1:
         raise ValueError(f"not a pattern: {pattern!r}")
-    found = parse(origin)
-    if found is None or found.scheme != wanted.scheme:
+    parsed = parse(origin)
+    if parsed is None or parsed.scheme != wanted.scheme:
         return False
-    if not any_port and found.port != wanted.port:
+    if not any_port and parsed.port != wanted.port:
         return False
     if "*" not in wanted_text:
-        return found.host == wanted.host
+        return parsed.host == wanted.host
 
-    if found.is_ip:
+    if parsed.is_ip:
         return False
     host_pattern = wanted_text.partition("://")[2].partition(":")[0]
     first, dot, base = host_pattern.partition(".")
     if dot == "" or "*" in base:
         raise ValueError(f"not a pattern: {pattern!r}")
     if first == "*":
-        return matches_below(base, found.host)
-    return matches_leftmost(first, base, found.host)
+        return matches_below(base, parsed.host)
+    return matches_leftmost(first, base, parsed.host)
 
 
 def matches_below(base: str, host: str) -> bool:

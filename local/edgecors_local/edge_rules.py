@@ -84,7 +84,7 @@ def _request(trigger: str, received: Mapping[str, Any], result: Mapping[Any, Any
             yield f"request.{field} is read-only: {received.get(field)!r} became {result.get(field)!r}."
     yield from _url(result.get("uri"), result.get("querystring", ""))
     yield from _headers("request.headers", result.get("headers", {}), _values(received))
-    yield from _kept(trigger, received, result)
+    yield from _read_only_headers(trigger, received, result)
     if trigger == "viewer-request" and _has_value(result, "cloudfront-viewer-country", received):
         yield "Header cloudfront-viewer-country can't be added at viewer-request."
     if "body" in result:
@@ -162,7 +162,7 @@ def _generated(trigger: str, result: Mapping[Any, Any]) -> Iterator[str]:
     yield from _unknown_fields("response", RESPONSE_FIELDS, {}, result)
     yield from _status(result)
     yield from _headers("response.headers", result.get("headers", {}))
-    yield from _kept(trigger, {}, result)
+    yield from _read_only_headers(trigger, {}, result)
     if "body" in result and result["status"] in ("204", "304"):
         yield f"response.body has to be left out with status {result['status']}."
     yield from _response_body(trigger, result)
@@ -181,7 +181,7 @@ def _response(trigger: str, received: Mapping[str, Any], result: Mapping[Any, An
     else:
         yield from _status(result)
     yield from _headers("response.headers", result.get("headers", {}), _values(received))
-    yield from _kept(trigger, received, result)
+    yield from _read_only_headers(trigger, received, result)
     if trigger == "viewer-response":
         for field in ("body", "bodyEncoding"):
             if field in result:
@@ -284,8 +284,8 @@ def _header_item(place: str, name: str, item: object, before: Container[str]) ->
         yield f"Header {name} in {place} has a control character in its value: {value!r}."
 
 
-def _kept(trigger: str, received: Mapping[str, Any], result: Mapping[Any, Any]) -> Iterator[str]:
-    """Disallowed headers are not added, and read-only ones are as they were."""
+def _read_only_headers(trigger: str, received: Mapping[str, Any], result: Mapping[Any, Any]) -> Iterator[str]:
+    """Violations by disallowed headers that were added, and by read-only ones that were changed."""
     before, after = _values(received), _values(result)
     for name in sorted(after):
         if hidden(name) and before.get(name) != after[name]:

@@ -40,7 +40,7 @@ def test_fronts_survive_every_fault_of_store_and_upstream() -> None:
 
 @pytest.mark.parametrize("name", parsers.TARGETS)
 def test_parser_accepts_the_corpus_of_the_fuzzer(name: str) -> None:
-    inputs = parsers.kept_inputs(name)
+    inputs = parsers.corpus_inputs(name)
     assert inputs
     for data in inputs:
         parsers.TARGETS[name](data)
