@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-import botocore.loaders
 import pytest
 from edgecors_admin.account import Account
 from edgecors_admin.attach_api import RestApi, open_resource
@@ -18,7 +17,7 @@ from moto import mock_aws
 from moto.awslambda.models import FunctionUrlConfig
 from typer.testing import CliRunner
 
-from tests.cli.conftest import LOADER, Ran
+from tests.cli.conftest import Ran
 
 REGION = "eu-west-1"
 CORS = {"AllowOrigins": ["https://old.example"], "AllowMethods": ["GET"], "MaxAge": 300}
@@ -33,8 +32,6 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("EDGECORS_DEBUG", "1")
-    # Each command makes a session; reading AWS's service descriptions once is enough for all of them.
-    monkeypatch.setattr(botocore.loaders, "create_loader", lambda *_: LOADER)
     with mock_aws():
         yield
 
