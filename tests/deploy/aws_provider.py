@@ -146,8 +146,8 @@ METHODS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 }
 
 
-def start() -> Iterator[None]:
-    """Run the provider, and let Terraform find it through the environment."""
+def start() -> Iterator[str]:
+    """Run the provider; what to put into TF_REATTACH_PROVIDERS, so that Terraform finds it."""
     import grpc
 
     def handler(method: Callable[[bytes], bytes]) -> Any:
@@ -160,6 +160,5 @@ def start() -> Iterator[None]:
     server.start()
     address = {"Network": "tcp", "String": f"127.0.0.1:{port}"}
     provider = {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": os.getpid(), "Test": True, "Addr": address}
-    os.environ["TF_REATTACH_PROVIDERS"] = json.dumps({SOURCE: provider})
-    yield
+    yield json.dumps({SOURCE: provider})
     server.stop(None)

