@@ -134,7 +134,13 @@ def test_explain_shows_the_verdict_and_leads_to_the_change(
     expect(main).to_contain_text("The browser refuses")
     expect(main).to_contain_text("The scheme differs: http, not https.")
     page.get_by_role("button", name="Allow http://app.example.com for /api/*").click()
-    expect(page.get_by_role("dialog")).to_contain_text("http://app.example.com may read /api/*")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("http://app.example.com may read /api/*")
+    dialog.get_by_role("checkbox").check()
+    dialog.get_by_role("button", name="Write version").click()
+    # The same request again.
+    expect(main).to_contain_text("The page may read it")
+    expect(page.get_by_label("Origin of the page")).to_have_value("http://app.example.com")
 
 
 def test_history_shows_differences_and_writes_a_version_again(

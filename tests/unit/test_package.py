@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import edgecors
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_public_names_can_be_imported() -> None:
@@ -56,3 +61,24 @@ def test_decorator_imports_no_slow_module(name: str) -> None:
 
 def test_powertools_module_does_not_import_powertools() -> None:
     assert "aws_lambda_powertools" not in imported_by("import edgecors.powertools")
+
+
+def test_wheel_contains_the_files_of_the_local_pages(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    for name in ("admin", "cli", "layers", "local"):
+        shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("LICENSE", "README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, sources)
+    program = f"from setuptools.build_meta import build_wheel; build_wheel({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", program], cwd=sources, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+    package = sources / "local" / "edgecors_local"
+    files = {path.relative_to(package.parent).as_posix() for path in package.rglob("*.*") if path.is_file()}
+    assert {
+        "edgecors_local/ui/page.js",
+        "edgecors_local/web/style.css",
+        "edgecors_local/playground/cases.json",
+    } <= files
+    assert files - packed == set()

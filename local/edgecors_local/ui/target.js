@@ -190,32 +190,41 @@ function versionItem(name, version, newest, done) {
 
 // -- explain -----------------------------------------------------------------------------------------------------------
 
+const lastAsked = new Map();
+
 function explainView(name, data, done) {
   const input = (attributes) => h("input", { class: "mono", autocomplete: "off", autocapitalize: "off", spellcheck: "false", ...attributes });
   const result = h("div", { class: "stack", "aria-live": "polite" });
   const methods = h("select", { name: "method" }, ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map((method) => h("option", {}, method)));
   const example = data.rule_list[0]?.paths[0]?.replaceAll("*", "") || "/";
 
-  async function submit(event) {
-    event.preventDefault();
-    const query = Object.fromEntries(new FormData(event.target));
+  async function explain() {
+    const query = Object.fromEntries(new FormData(form));
+    lastAsked.set(name, query);
     result.replaceChildren(skeleton(4));
     try {
       result.replaceChildren(...explanation(name, data, await read("explain", { target: name, ...query }), done).filter(Boolean));
     } catch (error) {
       result.replaceChildren(errorNotice(error));
     }
+    // On a phone the form fills the screen.
+    result.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
-  return h("div", { class: "stack" },
-    h("form", { class: "panel asked", onsubmit: submit },
-      field("Origin of the page", input({ name: "origin", required: true, placeholder: "https://app.example.com" })),
-      field("Method", methods),
-      field("Path or URL", input({ name: "path", value: example })),
-      field("Host", input({ name: "host", placeholder: "any" })),
-      field("Headers the page sets", input({ name: "headers", placeholder: "content-type: application/json, x-demo" }), "Names, or name: value, with commas between.", "field wide"),
-      h("div", { class: "actions wide" }, h("button", {}, "Explain"))),
-    result);
+  const form = h("form", { class: "panel asked", onsubmit: (event) => { event.preventDefault(); explain(); } },
+    field("Origin of the page", input({ name: "origin", required: true, placeholder: "https://app.example.com" })),
+    field("Method", methods),
+    field("Path or URL", input({ name: "path", value: example })),
+    field("Host", input({ name: "host", placeholder: "any" })),
+    field("Headers the page sets", input({ name: "headers", placeholder: "content-type: application/json, x-demo" }), "Names, or name: value, with commas between.", "field wide"),
+    h("div", { class: "actions wide" }, h("button", {}, "Explain")));
+  const last = lastAsked.get(name);
+  if (last) {
+    // A change was written from here: what does the same request get now?
+    for (const [key, text] of Object.entries(last)) form.elements.namedItem(key).value = text;
+    explain();
+  }
+  return h("div", { class: "stack" }, form, result);
 }
 
 function explanation(name, site, data, done) {
