@@ -182,8 +182,10 @@ def _function(properties: Properties) -> Properties:
 
 
 def _role(properties: Properties) -> Properties:
-    kept = {key: properties[key] for key in ("Description", "Path", "PermissionsBoundary") if key in properties}
-    return snake(kept) | {"assume_role_policy": json.dumps(properties["AssumeRolePolicyDocument"])}
+    described: Properties = {
+        key: properties[key] for key in ("Description", "Path", "PermissionsBoundary") if key in properties
+    }
+    return snake(described) | {"assume_role_policy": json.dumps(properties["AssumeRolePolicyDocument"])}
 
 
 def _queue(properties: Properties) -> Properties:
