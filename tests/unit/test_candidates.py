@@ -214,3 +214,16 @@ def test_plus_in_a_path_is_not_a_blank() -> None:
     assert rule.matches(None, "/a+b")
     assert not rule.matches(None, "/a b")
     assert not rule.matches(None, "/c+d")
+
+
+@pytest.mark.parametrize("path", ["/a", "//a/..;/b", "/" + "%2F;x" * 40, "*", ""])
+@pytest.mark.parametrize("host", ["api.example.com", "a, b", None])
+def test_first_rule_for_all_hosts_and_paths_is_the_only_candidate_whatever_the_path(
+    path: str, host: str | None
+) -> None:
+    everything = {"allow_origins": [APP]}
+    policy = site(everything, {**STRICT, "hosts": ["api.example.com"]})
+    assert candidates(policy, actual(APP, path=path, host=host)) == (policy.rules[0],)
+    # A rule before it may be meant, so the path counts again.
+    behind = site(STRICT, everything)
+    assert behind.rules[0] in candidates(behind, actual(APP, path="//api/me", host=host))

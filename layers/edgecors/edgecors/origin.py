@@ -86,7 +86,7 @@ def _is_host(text: str) -> bool:
     """
     if not text or len(text) > 253 or not consists_of(text, _HOST):
         return False
-    name = text.removesuffix(".")
+    name = text if text[-1] != "." else text[:-1]
     if not name or name[0] == "." or ".." in text:
         return False
     if len(name) > 63 and max(map(len, name.split("."))) > 63:
@@ -395,27 +395,23 @@ class OriginIndex:
         patterns = self.patterns
         if not patterns:
             return None
-        start, end = scheme + "://", f":{port}" if port else ""
-        ends = (end, ":*") if self._any_port else (end,)
-        if self._any_port and (text := f"{start}{host}:*") in patterns:
+        start, end, any_port = scheme + "://", f":{port}" if port else "", self._any_port
+        if any_port and (text := f"{start}{host}:*") in patterns:
             return text
-        if scheme in EXTENSION_SCHEMES:
-            return text if not port and (text := f"{start}*") in patterns else None
         dot = host.find(".") if self._wild else -1
-        if dot < 0:
-            return None
-        if shapes := self._shapes.get(host[dot:]):
+        if dot > 0 and self._shapes and (shapes := self._shapes.get(host[dot:])):
+            ends = (end, ":*") if any_port else (end,)
             text = self._match_label(start, host[:dot], host[dot:], ends, shapes)
             if text:
                 return text
         start += "*"
         while dot > 0:
-            base = host[dot:]
-            for end in ends:
-                if (text := start + base + end) in patterns:
-                    return text
+            base = start + host[dot:]
+            if (text := base + end) in patterns or (any_port and (text := base + ":*") in patterns):
+                return text
             dot = host.find(".", dot + 1)
-        return None
+        # Here the start has its star: moz-extension://*.
+        return start if scheme in EXTENSION_SCHEMES and not port and start in patterns else None
 
     def _match_label(
         self, start: str, label: str, base: str, ends: tuple[str, ...], shapes: Iterable[tuple[int, int]]

@@ -160,9 +160,10 @@ class Policy(_Immutable):
         shadow: whether the mode is ``shadow``: decide, log and count, but change nothing.
         blocks: whether any rule blocks.
         has_hosts: whether any rule is for some hosts only.
+        catch_all: the first rule, where it is for all hosts and paths, so that it decides about every request.
     """
 
-    __slots__ = ("blocks", "findings", "has_hosts", "mode", "refresh_seconds", "rules", "shadow")
+    __slots__ = ("blocks", "catch_all", "findings", "has_hosts", "mode", "refresh_seconds", "rules", "shadow")
 
     rules: tuple[Rule, ...]
     mode: str
@@ -171,6 +172,7 @@ class Policy(_Immutable):
     shadow: bool
     blocks: bool
     has_hosts: bool
+    catch_all: tuple[Rule, ...]
 
     def __init__(
         self, rules: tuple[Rule, ...], *, mode: str, refresh_seconds: int, findings: tuple[Finding, ...] = ()
@@ -183,4 +185,5 @@ class Policy(_Immutable):
             shadow=mode == "shadow",
             blocks=any(rule.blocks for rule in rules),
             has_hosts=any(rule.hosts is not None for rule in rules),
+            catch_all=tuple(rule for rule in rules[:1] if rule.hosts is None and rule.paths is None),
         )

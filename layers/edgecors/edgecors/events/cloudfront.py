@@ -91,7 +91,7 @@ class CloudFrontEvent:
         A 204 with the mere key ``body`` becomes a 502, so the key is there only with a text.
         """
         status = decision.status or 0
-        headers = {lower: [{"key": name, "value": value}] for lower, name, value in _lower_headers(decision)}
+        headers = {name.lower(): [{"key": name, "value": value}] for name, value in decision.headers}
         headers["vary"] = [{"key": "Vary", "value": ", ".join(decision.vary)}]
         response: dict[str, Any] = {
             "status": str(status),
@@ -115,8 +115,8 @@ class CloudFrontEvent:
         if not decision.managed:
             return response
         headers = remove_cors_headers(response, decision)
-        for lower, name, value in _lower_headers(decision):
-            headers[lower] = [{"key": name, "value": value}]
+        for name, value in decision.headers:
+            headers[name.lower()] = [{"key": name, "value": value}]
         if decision.vary:
             merged = merge_vary([entry["value"] for entry in headers.get("vary", ())], decision.vary)
             if merged is not None:
@@ -160,15 +160,6 @@ def _guess_trigger(request: dict[str, Any], response: dict[str, Any] | None) -> 
     if response is not None:
         return ORIGIN_RESPONSE if at_origin else VIEWER_RESPONSE
     return ORIGIN_REQUEST if at_origin else VIEWER_REQUEST
-
-
-def _lower_headers(decision: Decision) -> tuple[tuple[str, str, str], ...]:
-    """A decision's headers, each with its lower-case name first; computed once for each decision."""
-    headers: tuple[tuple[str, str, str], ...] | None = decision.forms.get("cloudfront")
-    if headers is None:
-        headers = tuple([(name.lower(), name, value) for name, value in decision.headers])
-        decision.forms["cloudfront"] = headers
-    return headers
 
 
 def _lower(headers: CloudFrontHeaders) -> CloudFrontHeaders:

@@ -75,7 +75,7 @@ class HttpEvent(ABC):
     def generate_response(self, decision: Decision) -> dict[str, Any]:
         """The response of a decision that has a status."""
         response = self._start_response(decision.status or 0)
-        self._add_headers(response, _decision_headers(decision).headers)
+        self._add_headers(response, _headers_of(decision))
         if decision.body is not None:
             response["body"] = decision.body
         return response
@@ -122,15 +122,15 @@ class HttpEvent(ABC):
         if not isinstance(response, dict):
             return response
         result = dict(response)
-        decided = _decision_headers(decision)
+        headers = _headers_of(decision)
+        replaced = {*decision.remove, *[name.lower() for name, _ in decision.headers]}
         vary: list[str] = []
         for key in ("headers", "multiValueHeaders"):
             fields = response.get(key)
             if isinstance(fields, dict):
-                result[key] = _remaining_headers(fields, decided.replaced, vary if decision.vary else None)
-        headers = decided.headers
+                result[key] = _remaining_headers(fields, replaced, vary if decision.vary else None)
         if vary:
-            headers = {**headers, "Vary": merge_vary(vary, decision.vary) or ", ".join(vary)}
+            headers["Vary"] = merge_vary(vary, decision.vary) or ", ".join(vary)
         if headers:
             self._add_headers(result, headers)
         return result
@@ -152,27 +152,15 @@ class HttpEvent(ABC):
         """Put all header fields into a response that has none."""
 
 
-class _DecisionHeaders:
-    """A decision's headers by name, Vary included; ``replaced`` are the lower-case names that a response loses."""
-
-    __slots__ = ("headers", "replaced")
-
-    def __init__(self, decision: Decision) -> None:
-        self.headers = dict(decision.headers)
-        if decision.vary:
-            self.headers["Vary"] = ", ".join(decision.vary)
-        self.replaced = frozenset((*decision.remove, *(name.lower() for name, _ in decision.headers)))
-
-
-def _decision_headers(decision: Decision) -> _DecisionHeaders:
-    """Computed once for each decision."""
-    headers: _DecisionHeaders | None = decision.forms.get("http")
-    if headers is None:
-        headers = decision.forms["http"] = _DecisionHeaders(decision)
+def _headers_of(decision: Decision) -> dict[str, str]:
+    """A decision's headers by name, Vary included."""
+    headers = dict(decision.headers)
+    if decision.vary:
+        headers["Vary"] = ", ".join(decision.vary)
     return headers
 
 
-def _remaining_headers(fields: dict[str, Any], replaced: frozenset[str], vary: list[str] | None) -> dict[str, Any]:
+def _remaining_headers(fields: dict[str, Any], replaced: set[str], vary: list[str] | None) -> dict[str, Any]:
     """The header fields that stay in a response. Values of Vary are moved to ``vary``, unless it is None."""
     remaining = {}
     for name, value in fields.items():
