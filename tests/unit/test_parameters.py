@@ -15,7 +15,7 @@ from typing import Any
 import botocore
 import edgecors
 import pytest
-from edgecors.aws import ReadError, http1
+from edgecors.aws import ReadError
 from edgecors.aws.http1 import MAX_RESPONSE, Endpoint, HttpConnection
 from edgecors.aws.parameters import MAX_NAMES, Parameter, ParameterReader
 
@@ -684,7 +684,7 @@ def test_roots_sufficient_need_no_fallback(
     amazon: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the test's authority as roots.pem the first connection is good: the small context verifies as it should."""
-    monkeypatch.setattr(http1, "__file__", str(authority.directory / "aws" / "http1.py"))
+    monkeypatch.setattr(edgecors, "__path__", [str(authority.directory), *edgecors.__path__])
     (authority.directory / "roots.pem").write_bytes(authority.bundle.read_bytes())
     client = ParameterReader("us-east-1", environ=KEYS)
     assert value(read(client)) == "first"

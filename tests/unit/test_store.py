@@ -2,9 +2,8 @@
 
 import base64
 import gzip
-import itertools
 import json
-import random
+import os
 import socket
 import threading
 from collections import Counter
@@ -1024,25 +1023,15 @@ def test_reset_after_restore_reads_everything_again() -> None:
     assert (here.take_calls(), home.take_calls()) == ([SITE_READ], [SITE_READ])
 
 
-def test_reset_after_restore_draws_new_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    numbers = itertools.count()
-    monkeypatch.setattr(random, "Random", lambda: FixedRandom(next(numbers) / 10))
+def test_jitter_comes_from_the_system_so_that_restored_snapshots_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = iter((b"\0\0\0\0", b"\x40\0\0\0"))
+    monkeypatch.setattr(os, "urandom", lambda size: next(draws))
     store = PolicyStore([FakeRegion(**{SITE: A})], Telemetry(lambda line: None), clock=Clock(0.0))
     store.get(SITE)
     assert store._sites[SITE].due_at == 60.0
     store.reset_after_restore()
     store.get(SITE)
-    assert store._sites[SITE].due_at == pytest.approx(60 * (1 - 1 / 10))
-
-
-class FixedRandom:
-    """A source of one number."""
-
-    def __init__(self, number: float) -> None:
-        self._number = number
-
-    def random(self) -> float:
-        return self._number
+    assert store._sites[SITE].due_at == 60 * (1 - 0.25)
 
 
 # Threads.

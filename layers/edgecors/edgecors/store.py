@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import threading
 import time
 
@@ -140,6 +139,11 @@ class _Reading:
         """The time for which the answers hold: when the first of them was asked for."""
 
 
+def _draw() -> float:
+    """A random number from 0 to 1. The system's: a restored snapshot would repeat those of a generator in memory."""
+    return int.from_bytes(os.urandom(4)) / 2**32
+
+
 def wait_after_read(refresh_seconds: float, draw: float, *, first: bool) -> float:
     """Seconds until a policy is read again. ``draw`` is a random number from 0 to 1."""
     return refresh_seconds * (1 - (draw if first else JITTER * draw))
@@ -181,7 +185,7 @@ class PolicyStore:
         # The age of a policy is measured by the wall clock: a frozen container's monotonic clock may stand still.
         self._clock = clock
         self._monotonic = monotonic
-        self._jitter = jitter or random.Random().random
+        self._jitter = jitter or _draw
         self._sites: dict[str, _Site] = {}
         self._absent: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
@@ -197,9 +201,8 @@ class PolicyStore:
         return self._refresh(site)
 
     def reset_after_restore(self) -> None:
-        """After a snapshot was restored: connections are dead, ages unknown, and the jitter is everyone's."""
+        """After a snapshot was restored: connections are dead and ages unknown."""
         with self._lock:
-            self._jitter = random.Random().random
             self._absent.clear()
             self._reading = None
             for reader in self._regions:

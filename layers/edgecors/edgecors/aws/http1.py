@@ -11,6 +11,7 @@ import errno
 import os
 import selectors
 import socket
+import sys
 import threading
 import time
 from functools import partial
@@ -392,7 +393,8 @@ def _tls_context(small_roots: bool, ca_bundle: str) -> ssl.SSLContext:
         return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(os.path.join(os.path.dirname(os.path.dirname(__file__)), "roots.pem"))
+    # Of the package's directory: modules may come from an archive in it.
+    context.load_verify_locations(os.path.join(sys.modules[__name__.partition(".")[0]].__path__[0], "roots.pem"))
     return context
 
 
