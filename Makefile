@@ -16,7 +16,7 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
 
 # What the artifacts are made of. Bytecode that a test run left behind is not part of it.
 SOURCES := $(shell find layers admin functions -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' 2>/dev/null) \
-           $(wildcard template.yaml samconfig.toml requirements/guard.lock scripts/*.sh scripts/compile_artifact.py scripts/strip_artifact.py)
+           $(wildcard template.yaml samconfig.toml requirements/guard.lock scripts/*.sh scripts/compile_artifact.py scripts/bundle_edge.py scripts/edge_package.py)
 ARGS ?=
 
 .PHONY: help run sam-local sam-local-test test check generate format build package bench screenshot lock clean setup runtime soak fuzz mutants sbom
