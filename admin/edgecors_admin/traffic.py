@@ -55,7 +55,7 @@ class RecordedPath:
 
 
 @dataclass
-class Traffic:
+class RecordedTraffic:
     """What was read from all sources. ``left_out`` has paths that a policy can't name as they are."""
 
     origins: Counter[str] = field(default_factory=Counter)
@@ -111,7 +111,7 @@ def _pattern(template: str) -> re.Pattern[str]:
     )
 
 
-def read_traffic(traffic: Traffic, source: str) -> None:
+def read_traffic(traffic: RecordedTraffic, source: str) -> None:
     """Add what a file, or each file of a directory, says. Raises `UsageError`.
 
     A file is an access log of CloudFront or of a load balancer, a log in the common or combined format, an OpenAPI
@@ -135,7 +135,7 @@ def _open(file: Path) -> Any:
     return gzip.open(file, "rt", encoding="utf-8") if packed else file.open(encoding="utf-8-sig")
 
 
-def _read_lines(traffic: Traffic, lines: Any, name: str) -> None:
+def _read_lines(traffic: RecordedTraffic, lines: Any, name: str) -> None:
     first = next((line for line in lines if line.strip()), "")
     rest = chain([first], lines)
     if first.startswith(("#Version:", _FIELDS)):
@@ -151,7 +151,7 @@ def _read_lines(traffic: Traffic, lines: Any, name: str) -> None:
             _read_plain(traffic, line, f"{name}, line {number}")
 
 
-def _read_w3c(traffic: Traffic, lines: Iterable[str]) -> None:
+def _read_w3c(traffic: RecordedTraffic, lines: Iterable[str]) -> None:
     """CloudFront's standard logs: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/AccessLogs.html."""
     names: list[str] = []
     for line in lines:
@@ -166,7 +166,7 @@ def _read_w3c(traffic: Traffic, lines: Iterable[str]) -> None:
         )  # fmt: skip
 
 
-def _read_request_line(traffic: Traffic, line: str) -> None:
+def _read_request_line(traffic: RecordedTraffic, line: str) -> None:
     request = _REQUEST.search(line)
     if request is None:
         return
@@ -178,14 +178,14 @@ def _read_request_line(traffic: Traffic, line: str) -> None:
     _add_logged(traffic, request[1], request[2], before[_ALB_STATUS] if len(before) > _ALB_STATUS else "", "")
 
 
-def _add_logged(traffic: Traffic, method: str, target: str, status: str, referer: str) -> None:
+def _add_logged(traffic: RecordedTraffic, method: str, target: str, status: str, referer: str) -> None:
     """A request that was answered. What scanners ask for in vain is no part of the site."""
     if status[:1] in ("1", "2", "3"):
         traffic.add_request(method, target)
         traffic.add_origin(referer)
 
 
-def _read_plain(traffic: Traffic, line: str, location: str) -> None:
+def _read_plain(traffic: RecordedTraffic, line: str, location: str) -> None:
     text = re.sub(r"(^|\s)#.*", "", line).strip()
     words = text.split()
     if not words:
@@ -205,7 +205,7 @@ def _read_plain(traffic: Traffic, line: str, location: str) -> None:
         )
 
 
-def read_description(traffic: Traffic, text: str, name: str) -> None:
+def read_description(traffic: RecordedTraffic, text: str, name: str) -> None:
     """Add the operations of an OpenAPI (or Swagger 2) description. Raises `UsageError`."""
     data = parse_yaml(text, name)  # JSON is YAML
     paths = data.get("paths") if isinstance(data, Mapping) else None

@@ -14,7 +14,7 @@ from edgecors_admin.probe import Case, HttpSender, Probed, Reply, place_of
 from edgecors_admin.probe import probe as send_all
 from edgecors_admin.recording import KNOWN, LiveSite, Recording, questions, record, site_of
 from edgecors_admin.sites import Site, checked_site, load_site, names_of_lists
-from edgecors_admin.traffic import Traffic, read_description, read_traffic
+from edgecors_admin.traffic import RecordedTraffic, read_description, read_traffic
 from edgecors_admin.urls import is_http_url
 from rich.console import Console
 
@@ -102,7 +102,7 @@ def _record(
     context: Context, url: str, file: str, sources: list[str], origins: list[str], most: int, extra: dict[str, str]
 ) -> None:
     live = LiveSite(site_of(url), extra)
-    traffic = Traffic()
+    traffic = RecordedTraffic()
     for source in sources:
         context.progress.step(f"reading {source}")
         if not is_http_url(source):
