@@ -33,8 +33,8 @@ _AFTER_REQUEST = re.compile(r'\s+([0-9]{3})\s+\S+(?:\s+"([^"]*)")?')
 _ALB_STATUS = 8
 """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html"""
 _PARAMETER = re.compile(r"\{[^{}/]*\}")
-_PLAIN_PATH = re.compile(r"/[A-Za-z0-9\-._~!$&'()+,;=:@/]*")
-"""A path that means the same as a glob of a policy: no ``*``, no escape."""
+_PLAIN_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9\-._~!$&'()+,=:@]+)*/?")
+"""A path that every server reads in one way, and that means the same as a glob of a policy."""
 
 
 @dataclass

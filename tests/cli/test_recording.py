@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors.decision import Request, decide
-from edgecors.document import load_policy
-from edgecors_admin.browser import cors_check, preflight_check
 from edgecors_admin.importing import import_recording
 from edgecors_admin.probe import STRANGER, Reply
 from edgecors_admin.recording import ANYBODY, KNOWN, Observation, Question, Recording, read_recording
 
 from tests.cli.conftest import Command
+from tests.importing.test_live_never_wider import assert_no_wider
 from tests.support.live_site import make_site, serve
 
 APP, ADMIN, OTHER = "https://app.example.com", "https://admin.example.com", "https://other.test"
@@ -100,34 +98,7 @@ def test_import_careless_site_reports_what_it_does_not_copy(
     document, reported = imported(edgecors, file)
     assert reported == codes
     assert {json.dumps(rule["allow_origins"]) for rule in document["rules"]} == {json.dumps(origins)}
-    assert_no_wider(document, file)
-
-
-def assert_no_wider(document: Any, file: str) -> None:
-    """Whatever was asked and refused, the policy refuses; what it grants, an answer granted."""
-    policy = load_policy(json.dumps({**document, "mode": "enforce"}))
-    recording = read_recording(Path(file).read_text(encoding="utf-8"), file)
-    for answer in recording.observations:
-        question, reply = answer.question, answer.reply
-        for credentials in (False, True):
-            if question.request_method is None:
-                granted = cors_check(reply.headers, question.origin, credentials).ok
-                decision = decide(policy, Request("GET", question.sample, origin=question.origin))
-                allowed = cors_check(decision.headers, question.origin, credentials).ok
-            else:
-                names = [question.request_header] if question.request_header else []
-                asked = (question.origin, question.request_method, names, credentials)
-                granted = preflight_check(reply.status, reply.headers, *asked).ok
-                request = Request(
-                    "OPTIONS",
-                    question.sample,
-                    origin=question.origin,
-                    request_method=question.request_method,
-                    request_headers=question.request_header,
-                )
-                decision = decide(policy, request)
-                allowed = preflight_check(decision.status or 0, decision.headers, *asked).ok
-            assert granted or not allowed, (question, credentials)
+    assert_no_wider(document, read_recording(Path(file).read_text(encoding="utf-8"), file))
 
 
 def observed(*answers: tuple[Any, ...]) -> Recording:
@@ -155,8 +126,8 @@ def allow(origin: str, **more: str) -> dict[str, str]:
         ),
         pytest.param(
             observed((KNOWN, APP, None, 401, {}), (KNOWN, APP, "PUT", 204, allow(APP, allow_methods="PUT"))),
-            {"allow_origins": [APP], "allow_methods": ["GET", "PUT"], "allow_headers": []},
-            ["live-responses-without-headers"],
+            None,
+            ["live-responses-without-headers", "import-no-origins"],
             id="error-without-headers",
         ),
         pytest.param(

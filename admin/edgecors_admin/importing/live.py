@@ -28,6 +28,7 @@ from edgecors_admin.recording import (
     SUBDOMAIN,
     UNKNOWN_HEADER,
     Observation,
+    Question,
     Recording,
 )
 from edgecors_admin.traffic import METHODS
@@ -44,9 +45,9 @@ def import_recording(recording: Recording) -> Imported:
     resource = start_resource(report, host, "live site", "Write the policy before the function is attached.")
     problems = _Problems(report)
     uncovered = []
-    for path, methods in recording.methods.items():
+    for path in recording.methods:
         answers = [answer for answer in recording.observations if answer.question.path == path]
-        rules = _rules_of(path, methods, answers, problems)
+        rules = _rules_of(path, answers, problems)
         resource.rules += rules
         uncovered += [] if rules else [path]
     resource.uncovered = tuple(uncovered)
@@ -87,27 +88,52 @@ class _Problems:
             self._report.warn(code, ", ".join(paths[:SHOWN_PATHS]) + more, message, remedy)
 
 
-def _rules_of(
-    path: str, methods: Sequence[str], answers: Sequence[Observation], problems: _Problems
-) -> list[ImportedRule]:
+def _rules_of(path: str, answers: Sequence[Observation], problems: _Problems) -> list[ImportedRule]:
     by_origin: dict[tuple[str, str], list[Observation]] = defaultdict(list)
     for answer in answers:
         by_origin[answer.question.role, answer.question.origin].append(answer)
-    rules = []
-    for (role, origin), own in by_origin.items():
-        if role == KNOWN and (rule := _rule(path, methods, origin, own, problems)) is not None:
-            rules.append(replace(rule, origins=(origin,)))
+    known = {origin: _rule(path, origin, own, problems) for (role, origin), own in by_origin.items() if role == KNOWN}
+    rules = [rule for rule in known.values() if rule is not None]
     strangers = [answer for (role, _), own in by_origin.items() if role == ANYBODY for answer in own]
-    public = [answer for answer in strangers if _allow_origin(answer) == "*" and not _has_credentials([answer])]
-    if public and (rule := _rule(path, methods, public[0].question.origin, public, problems)) is not None:
-        rules.append(replace(rule, origins=None, credentials=False))
+    if (everyone := _rule_for_everyone(path, strangers, answers, known.values(), problems)) is not None:
+        rules.append(everyone)
     _report_openness(path, by_origin, strangers, problems)
     return rules
 
 
-def _rule(
-    path: str, methods: Sequence[str], origin: str, answers: Sequence[Observation], problems: _Problems
+def _rule_for_everyone(
+    path: str,
+    strangers: Sequence[Observation],
+    answers: Sequence[Observation],
+    known: Iterable[ImportedRule | None],
+    problems: _Problems,
 ) -> ImportedRule | None:
+    """What a stranger is granted by ``*``, if nobody who was asked is granted less; None for nothing."""
+    public = [answer for answer in strangers if _allow_origin(answer) == "*"]
+    others = [answer for answer in answers if answer.question.role in (NULL, SUBDOMAIN, LOOKALIKE)]
+    if not public or _has_credentials(strangers) or any(_allow_origin(answer) not in ("*", "") for answer in strangers):
+        return None
+    rule = _rule(path, public[0].question.origin, strangers, problems)
+    named = list(known)
+    if rule is None or None in named or any(_allow_origin(answer) != "*" for answer in others):
+        return None
+    methods, headers = set(rule.methods or ()), set(rule.headers or ())
+    for other in named:
+        if other is not None:
+            methods &= set(other.methods or ())
+            headers &= set(other.headers or ())
+    if not methods:
+        return None
+    return replace(
+        rule,
+        origins=None,
+        methods=tuple(m for m in rule.methods or () if m in methods),
+        headers=tuple(h for h in rule.headers or () if h in headers),
+        credentials=False,
+    )
+
+
+def _rule(path: str, origin: str, answers: Sequence[Observation], problems: _Problems) -> ImportedRule | None:
     """What the answers grant to one origin; None for nothing."""
     actual = [answer for answer in answers if answer.question.request_method is None]
     preflights = [answer for answer in answers if answer.question.request_method is not None]
@@ -117,13 +143,11 @@ def _rule(
         return None
     if actual and not reads:
         status = actual[0].reply.status
-        if status < 400:
-            message = "preflights are granted, but the responses have no header that lets a page read them: not copied"
-            problems.add("live-responses-without-headers", path, message)
-            return None
-        message = f"the response was an error ({status}) without CORS headers; the policy follows the preflights"
-        remedy = "Record again with what the site asks for: --header 'Authorization: ...'."
+        error = f", which was an error ({status})," if status >= 400 else ""
+        message = f"preflights are granted, but the response{error} has no header that lets a page read it: not copied"
+        remedy = "Record again with what the site asks for: --header 'Authorization: ...'." if error else ""
         problems.add("live-responses-without-headers", path, message, remedy)
+        return None
     credentials = [cors_check(answer.reply.headers, origin, True).ok for answer in (*reads, *granted)]
     if any(credentials) and not all(credentials):
         message = "some answers allow credentials and others do not; the policy does not"
@@ -132,9 +156,9 @@ def _rule(
         message = "* in the answer to a preflight counts without credentials only; the policy has what counts with them"
         problems.add("import-narrower", path, message)
         granted = [answer for answer in granted if answer not in lost]
-    capability = _Granted(path, granted, problems)
-    reading = [method for method in ("GET", "HEAD") if reads or (method in methods and actual)]
-    granted_methods = {*reading, *capability.methods()}
+    refused = [answer.question for answer in preflights if answer not in granted]
+    capability = _Granted(path, granted, refused, problems)
+    granted_methods = {*(("GET", "HEAD") if reads else ()), *capability.methods()}
     if not granted_methods:
         return None
     return ImportedRule(
@@ -161,6 +185,7 @@ class _Granted:
 
     path: str
     answers: Sequence[Observation]
+    refused: Sequence[Question]
     problems: _Problems
 
     def methods(self) -> list[str]:
@@ -176,11 +201,9 @@ class _Granted:
             message = "any method is allowed; the policy has those that clients use"
             self.problems.add("live-any-method", self.path, message)
             return asked
+        refused = [question.request_method for question in self.refused if question.request_header is None]
         listed = self._listed("access-control-allow-methods")
-        return [
-            *asked,
-            *(m for m in listed if is_token(m) and not is_forbidden_method(m) and m not in ("*", "OPTIONS", *asked)),
-        ]
+        return [*asked, *(m for m in listed if _is_usable(m) and m not in refused)]
 
     def headers(self) -> tuple[str, ...]:
         """The same for request headers."""
@@ -192,12 +215,17 @@ class _Granted:
             self.problems.add("live-any-header", self.path, message, remedy)
             return tuple(dict.fromkeys(names))
         listed = [name.lower() for name in self._listed("access-control-allow-headers") if is_token(name)]
-        return tuple(dict.fromkeys((*names, *(name for name in listed if name != "*"))))
+        refused = [question.request_header for question in self.refused]
+        return tuple(dict.fromkeys((*names, *(name for name in listed if name not in ("*", *refused)))))
 
     def _listed(self, header: str) -> list[str]:
         """Names in every answer: what only one answer has may be an echo."""
         lists = [_names(answer, header) for answer in self.answers]
         return [name for name in lists[0] if all(name in other for other in lists)] if lists else []
+
+
+def _is_usable(method: str) -> bool:
+    return is_token(method) and not is_forbidden_method(method) and method not in ("*", "OPTIONS")
 
 
 def _report_openness(
