@@ -55,7 +55,7 @@ def reading(counts: tuple[int, ...] = COUNTS, seconds: float = 1.0) -> dict[str,
     return matches
 
 
-def value_bombs() -> dict[tuple[str, str], bombs.Cost]:
+def value_bombs() -> dict[tuple[str, str], bombs.ReadingCost]:
     """The cost of the bombs harness's values, by name and reader: as much of each as edgecors reads, packed.
 
     Each is read in a process of its own, as many at once as there are processors.

@@ -222,7 +222,7 @@ READERS: dict[str, Callable[[str], tuple[str, Iterable[Any]]]] = {
 }
 
 
-class Cost(NamedTuple):
+class ReadingCost(NamedTuple):
     """What reading one value cost, and the result."""
 
     outcome: str
@@ -232,7 +232,7 @@ class Cost(NamedTuple):
     memory: int
 
 
-def measure(reader: str, text: str) -> Cost:
+def measure(reader: str, text: str) -> ReadingCost:
     """Read a value in a process of its own.
 
     Raises:
@@ -242,7 +242,7 @@ def measure(reader: str, text: str) -> Cost:
     done = subprocess.run(command, input=text.encode(), capture_output=True, env=_environment(), check=False)
     if done.returncode != 0:
         raise RuntimeError(f"status {done.returncode}: {done.stderr.decode('utf-8', 'replace')[-300:]}")
-    return Cost(*json.loads(done.stdout))
+    return ReadingCost(*json.loads(done.stdout))
 
 
 def _environment() -> dict[str, str]:
@@ -260,7 +260,7 @@ def main() -> None:
     outcome, findings = read(text)
     lengths = [len(str(finding)) for finding in findings]
     cpu = time.process_time() - cpu
-    print(json.dumps(Cost(outcome, len(lengths), max(lengths, default=0), cpu, _peak_memory() - memory)))
+    print(json.dumps(ReadingCost(outcome, len(lengths), max(lengths, default=0), cpu, _peak_memory() - memory)))
 
 
 def _reset_peak_memory() -> None:
@@ -314,7 +314,7 @@ def request_cost(globs: list[str], unit: str, length: int) -> float:
     return (time.process_time() - started) / REQUESTS
 
 
-def check(name: str, reader: str, cost: Cost) -> list[str]:
+def check(name: str, reader: str, cost: ReadingCost) -> list[str]:
     """The limits that a cost is beyond, the processor time aside."""
     failures = []
     if cost.memory > MAX_MEMORY:

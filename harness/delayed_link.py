@@ -34,7 +34,16 @@ from edgecors.store import DEADLINE_COLD, OVERDUE, WAIT, store_from_environment
 from edgecors.telemetry import Telemetry
 
 from harness import peers
-from harness.latency_cases import APP, CONNECTIONS, HANDSHAKE_CPU, REVOKED, ROUND_TRIPS, Case, Outcome, policy
+from harness.latency_cases import (
+    APP,
+    CONNECTIONS,
+    HANDSHAKE_CPU,
+    REVOKED,
+    ROUND_TRIPS,
+    LatencyCase,
+    LatencyOutcome,
+    policy,
+)
 from harness.summary import Summary
 
 HERE = "198.18.0.1"
@@ -190,14 +199,14 @@ class DistantStore:
             sock.settimeout(10)
             with self._context.wrap_socket(sock, server_side=True) as tls:
                 tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                line = peers.Line(tls, self._stopping)
+                line = peers.PeerConnection(tls, self._stopping)
                 while request := line.request():
                     self.parameters(line, request)
                     self.reads[address] = self.reads.get(address, 0) + 1
                     tls.settimeout(self.idle[address])
 
 
-class Container:
+class StoppedContainer:
     """A process with a policy store, which is stopped between requests."""
 
     def __init__(self, address: str, port: int, bundle: Path, group: Path | None) -> None:
@@ -264,15 +273,15 @@ def serve_container(site: str) -> None:
         print(json.dumps({"state": state, "seconds": seconds, "cpu": cpu, "failures": failures}), flush=True)
 
 
-def measure(summary: Summary) -> dict[tuple[float, str, str], list[Outcome]]:
+def measure(summary: Summary) -> dict[tuple[float, str, str], list[LatencyOutcome]]:
     """Run every distance, connection and CPU; the outcomes, and failures in the summary."""
-    rows: dict[tuple[float, str, str], list[Outcome]] = {}
+    rows: dict[tuple[float, str, str], list[LatencyOutcome]] = {}
     quota = CpuQuota()
     sizes = [cpu for cpu in HANDSHAKE_CPU if cpu == "full" or quota.directory is not None]
     if len(sizes) == 1:
         print("(no control groups here, so the CPU is not limited)")
     grid = [
-        Case(round_trip, connection, cpu, INTERVAL, REFRESH)
+        LatencyCase(round_trip, connection, cpu, INTERVAL, REFRESH)
         for round_trip in ROUND_TRIPS
         for connection in CONNECTIONS
         for cpu in sizes
@@ -285,9 +294,9 @@ def measure(summary: Summary) -> dict[tuple[float, str, str], list[Outcome]]:
             link.place(address, case.round_trip)
             store.idle[address] = IDLE if case.connection == "closed" else 600.0
 
-        def one(case: Case) -> tuple[Case, Outcome | Exception]:
+        def one(case: LatencyCase) -> tuple[LatencyCase, LatencyOutcome | Exception]:
             group = quota.child(places[case]) if case.cpu != "full" else None
-            container = Container(places[case], store.port, bundle, group)
+            container = StoppedContainer(places[case], store.port, bundle, group)
             try:
                 return case, _run(case, places[case], container, store, link)
             except Exception as error:
@@ -309,7 +318,7 @@ def measure(summary: Summary) -> dict[tuple[float, str, str], list[Outcome]]:
     return rows
 
 
-def _violations(case: Case, outcome: Outcome) -> Iterator[str]:
+def _violations(case: LatencyCase, outcome: LatencyOutcome) -> Iterator[str]:
     if outcome.seen > OVERDUE * case.refresh:
         yield f"a change was seen after {outcome.seen:.1f} s"
     if outcome.wait > WAIT + SLACK:
@@ -320,7 +329,9 @@ def _violations(case: Case, outcome: Outcome) -> Iterator[str]:
         yield f"{outcome.failures} failures in the log"
 
 
-def _run(case: Case, site: str, container: Container, store: DistantStore, link: DelayedLink) -> Outcome:
+def _run(
+    case: LatencyCase, site: str, container: StoppedContainer, store: DistantStore, link: DelayedLink
+) -> LatencyOutcome:
     name = f"/edgecors/sites/{site}"
     store.parameters.values[name] = policy([APP, REVOKED], REFRESH)
     first, failures, answer = 0.0, 0, container.request()
@@ -357,7 +368,7 @@ def _run(case: Case, site: str, container: Container, store: DistantStore, link:
             answer = container.request()
             wait = max(wait, answer["seconds"] - answer["cpu"])
             failures += len(answer["failures"])
-    return Outcome(first, stale, seen, wait, wait, 0.0, failures, 0)
+    return LatencyOutcome(first, stale, seen, wait, wait, 0.0, failures, 0)
 
 
 def _context(bundle: Path, addresses: Iterable[str]) -> ssl.SSLContext:

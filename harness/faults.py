@@ -171,7 +171,7 @@ def run(seed: int, seconds: float, rounds: int) -> Summary:
     fronts = list(FRONTS)
     Random(seed).shuffle(fronts)
     good = peers.WorkingStore()
-    with mock.patch.object(http1, "time", CLOCK), peers.Server(good) as server:
+    with mock.patch.object(http1, "time", CLOCK), peers.PeerServer(good) as server:
         for turn in range(rounds):
             for number, (name, (fault, code)) in enumerate(peers.STORE_FAULTS.items()):
                 front = fronts[(number + turn) % len(fronts)]
@@ -202,14 +202,14 @@ def _judge(summary: Summary, title: str, failures: Iterator[str]) -> None:
 Scene = Iterator[str]
 
 
-def _set(server: peers.Server, fault: peers.Fault | None) -> None:
+def _set(server: peers.PeerServer, fault: peers.Fault | None) -> None:
     if fault is None:
         server.down()
     else:
         server.behave = fault
 
 
-def _repair(server: peers.Server, good: peers.WorkingStore, **values: str) -> None:
+def _repair(server: peers.PeerServer, good: peers.WorkingStore, **values: str) -> None:
     good.values = {f"/edgecors/{name.replace('__', '/')}": text for name, text in values.items()}
     server.behave = good
     # Connections on which the fault goes on end with it.
@@ -248,7 +248,12 @@ def _logged(bench: FrontBench, code: str, served: str, when: str, needed: bool =
 
 
 def warm(
-    front: str, server: peers.Server, good: peers.WorkingStore, fault: peers.Fault | None, code: str, summary: Summary
+    front: str,
+    server: peers.PeerServer,
+    good: peers.WorkingStore,
+    fault: peers.Fault | None,
+    code: str,
+    summary: Summary,
 ) -> Scene:
     """A fault meets a container that has a policy."""
     _repair(server, good, sites__shop=policy(APP))
@@ -270,7 +275,12 @@ def warm(
 
 
 def cold(
-    front: str, server: peers.Server, good: peers.WorkingStore, fault: peers.Fault | None, code: str, summary: Summary
+    front: str,
+    server: peers.PeerServer,
+    good: peers.WorkingStore,
+    fault: peers.Fault | None,
+    code: str,
+    summary: Summary,
 ) -> Scene:
     """A fault meets a container that has none yet: closed for CORS, open for the site."""
     _repair(server, good, sites__shop=policy(APP))
@@ -287,7 +297,7 @@ def cold(
     bench.close()
 
 
-def flapping(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
+def flapping(front: str, server: peers.PeerServer, good: peers.WorkingStore, summary: Summary) -> Scene:
     """Good and bad values by turns: what is granted is the last good one's, each time."""
     _repair(server, good, sites__shop=policy(APP))
     bench = FrontBench(front, server.url)
@@ -304,7 +314,7 @@ def flapping(front: str, server: peers.Server, good: peers.WorkingStore, summary
     bench.close()
 
 
-def deleted(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
+def deleted(front: str, server: peers.PeerServer, good: peers.WorkingStore, summary: Summary) -> Scene:
     """A deleted parameter allows nobody, and is no failure."""
     _repair(server, good, sites__shop=policy(APP))
     bench = FrontBench(front, server.url)
@@ -320,7 +330,7 @@ def deleted(front: str, server: peers.Server, good: peers.WorkingStore, summary:
     bench.close()
 
 
-def list_missing(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
+def list_missing(front: str, server: peers.PeerServer, good: peers.WorkingStore, summary: Summary) -> Scene:
     """A list that is deleted takes its own origins with it and no others; an unreadable one keeps the last good."""
     _repair(server, good, sites__shop=policy(APP, lists="@partners"), lists__partners=NEW)
     bench = FrontBench(front, server.url)
@@ -334,7 +344,7 @@ def list_missing(front: str, server: peers.Server, good: peers.WorkingStore, sum
     bench.close()
 
 
-def clock_jumps(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
+def clock_jumps(front: str, server: peers.PeerServer, good: peers.WorkingStore, summary: Summary) -> Scene:
     """A clock that jumps either way leads to a read, never to a policy that stays for ever."""
     _repair(server, good, sites__shop=policy(APP))
     bench = FrontBench(front, server.url)
@@ -346,11 +356,11 @@ def clock_jumps(front: str, server: peers.Server, good: peers.WorkingStore, summ
     bench.close()
 
 
-def one_region(front: str, server: peers.Server, good: peers.WorkingStore, summary: Summary) -> Scene:
+def one_region(front: str, server: peers.PeerServer, good: peers.WorkingStore, summary: Summary) -> Scene:
     """The first Region hangs or refuses: the second serves, within the same deadline."""
     _repair(server, good, sites__shop=policy(APP))
     for fault in (peers.STORE_FAULTS["hangs"][0], None, peers.STORE_FAULTS["500"][0]):
-        with peers.Server(peers.WorkingStore()) as near:
+        with peers.PeerServer(peers.WorkingStore()) as near:
             _set(near, fault)
             bench = FrontBench(front, near.url, server.url)
             yield from _timed(bench, DEADLINE_COLD, summary, "second Region")
@@ -376,7 +386,7 @@ def upstream(summary: Summary, rounds: int = 1, faults: Mapping[str, Any] = peer
     """Faults of the upstream, behind each front."""
     proxy, addresses = gateway_modules()
     sources = ("rest", "http", "alb")
-    with peers.Server(peers.always(peers.FINE)) as server:
+    with peers.PeerServer(peers.always(peers.FINE)) as server:
         for number, (name, (fault, statuses)) in enumerate(faults.items()):
             for source in sources if rounds >= len(sources) else [sources[number % len(sources)]]:
                 if summary.over:
@@ -393,7 +403,7 @@ def upstream(summary: Summary, rounds: int = 1, faults: Mapping[str, Any] = peer
 def _behind(
     source: str,
     handler: Callable[[Any, Any], Any],
-    server: peers.Server,
+    server: peers.PeerServer,
     fault: peers.Fault | None,
     statuses: tuple[int, ...],
     lines: list[str],

@@ -175,11 +175,11 @@ class _Upstream:
 
     def __init__(self, case: FramedResponse) -> None:
         self._case = case
-        self._first: peers.Line | None = None
+        self._first: peers.PeerConnection | None = None
         self.sent = threading.Event()
         self.late = False
 
-    def __call__(self, line: peers.Line, request: bytes) -> None:
+    def __call__(self, line: peers.PeerConnection, request: bytes) -> None:
         case = self._case
         if self._first is None:
             self._first = line
@@ -193,7 +193,7 @@ class _Upstream:
             line.send(case.after)
         line.send(SECOND)
 
-    def _respond(self, line: peers.Line) -> None:
+    def _respond(self, line: peers.PeerConnection) -> None:
         case = self._case
         if case.time == TIMES[0]:
             line.send(case.data + case.after)
@@ -211,7 +211,7 @@ def run(seed: int, cases: int, seconds: float) -> Summary:
     proxy, addresses = gateway_modules()
     telemetry = Telemetry(lambda line: None)
     random = Random(seed)
-    with peers.Server(peers.always(SECOND)) as server:
+    with peers.PeerServer(peers.always(SECOND)) as server:
         gateway = proxy.Proxy(addresses.read_upstreams(server.url), telemetry, site=SITE)
         handler = cors(policy=f"{APP}\n", telemetry=telemetry)(gateway)
         for _ in range(cases):

@@ -28,8 +28,8 @@ from harness.latency_cases import (
     REVOKED,
     ROUND_TRIPS,
     SITE,
-    Case,
-    Outcome,
+    LatencyCase,
+    LatencyOutcome,
     policy,
 )
 from harness.simulated_network import NEVER, SimulatedClock, SimulatedRegion
@@ -39,7 +39,7 @@ from harness.summary import Summary
 class _Simulation:
     """One container with requests at regular intervals."""
 
-    def __init__(self, case: Case, seed: int) -> None:
+    def __init__(self, case: LatencyCase, seed: int) -> None:
         self.case = case
         self.clock = clock = SimulatedClock()
         self.random = Random(seed)
@@ -86,7 +86,7 @@ class _Simulation:
         return allowed is not None and allowed.has_exact(REVOKED)
 
 
-def simulate(case: Case, seed: int = 1) -> Outcome:
+def simulate(case: LatencyCase, seed: int = 1) -> LatencyOutcome:
     """Run one case."""
     run = _Simulation(case, seed)
     first = 0.0
@@ -115,7 +115,7 @@ def simulate(case: Case, seed: int = 1) -> Outcome:
     short = [(at, wait) for at, wait, overdue in run.waits if not overdue]
     # The CPU of a handshake is work, not waiting for an answer.
     waiting = [at for at, wait in short if wait > HANDSHAKE_CPU[case.cpu] + 0.01]
-    return Outcome(
+    return LatencyOutcome(
         first=first,
         stale=stale,
         seen=seen,
@@ -127,7 +127,7 @@ def simulate(case: Case, seed: int = 1) -> Outcome:
     )
 
 
-def violations(case: Case, outcome: Outcome) -> Iterator[str]:
+def violations(case: LatencyCase, outcome: LatencyOutcome) -> Iterator[str]:
     """What must not come of a case."""
     work = 2 * HANDSHAKE_CPU[case.cpu] + 0.001
     calls = 1 + max(0, case.lists - 8 + 9) // 10
@@ -150,23 +150,23 @@ def violations(case: Case, outcome: Outcome) -> Iterator[str]:
 INTERVALS = (0.1, 1.0, 5.0, 15.0, 30.0, 45.0, 59.0, 61.0, 90.0, 130.0, 600.0)
 
 
-def cases() -> Iterator[Case]:
+def cases() -> Iterator[LatencyCase]:
     """The grid that is simulated."""
     for round_trip in ROUND_TRIPS:
         for connection in CONNECTIONS:
             for cpu in HANDSHAKE_CPU:
                 for interval in INTERVALS:
-                    yield Case(round_trip, connection, cpu, interval)
+                    yield LatencyCase(round_trip, connection, cpu, interval)
                 for lists in (3, 25):
-                    yield Case(round_trip, connection, cpu, lists=lists)
-                yield Case(round_trip, connection, cpu, interval=0.5, refresh=5)
-                yield Case(round_trip, connection, cpu, near=True)
+                    yield LatencyCase(round_trip, connection, cpu, lists=lists)
+                yield LatencyCase(round_trip, connection, cpu, interval=0.5, refresh=5)
+                yield LatencyCase(round_trip, connection, cpu, near=True)
 
 
 def run(seed: int, seconds: float) -> Summary:
     """Simulate the grid and measure the real thing; both print a table."""
     summary = Summary("latency", seconds, seed=seed)
-    rows: dict[tuple[float, str, str], list[Outcome]] = {}
+    rows: dict[tuple[float, str, str], list[LatencyOutcome]] = {}
     for case in cases():
         if summary.over:
             break
@@ -190,11 +190,11 @@ def run(seed: int, seconds: float) -> Summary:
 def _throttling(seed: int) -> None:
     print("\nthrottled, 110 ms, kept: share of refused reads, then seconds until a change is seen at worst, failures")
     for share in (0.1, 0.25, 0.5):
-        outcome = simulate(Case(0.11, throttled=share), seed)
+        outcome = simulate(LatencyCase(0.11, throttled=share), seed)
         print(f"  {share:4.0%} {outcome.seen:8.1f} {outcome.failures:4d}")
 
 
-def print_table(rows: Mapping[tuple[float, str, str], list[Outcome]]) -> None:
+def print_table(rows: Mapping[tuple[float, str, str], list[LatencyOutcome]]) -> None:
     """The worst of each row's outcomes."""
     print("RTT ms  connection  CPU     first policy s  revoked s  longest wait ms")
     for (round_trip, connection, cpu), outcomes in rows.items():

@@ -23,7 +23,7 @@ ROUND_TRIPS = (0.0, 0.05, 0.11, 0.22, 0.3)
 
 
 @dataclass(frozen=True)
-class Case:
+class LatencyCase:
     """One container: its distance, its connection, its CPU, and how requests come.
 
     Attributes:
@@ -44,7 +44,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LatencyOutcome:
     """The results of a case, in seconds.
 
     Attributes:

@@ -127,7 +127,7 @@ def run(seed: int, seconds: float, *, emulator: bool = False) -> Summary:
 
 def _target(summary: Summary, name: str, start: Any, seed: int, seconds: float) -> None:
     store = peers.WorkingStore()
-    with peers.Server(store) as server, Versions(store) as versions, start(server.url) as (pid, make):
+    with peers.PeerServer(store) as server, Versions(store) as versions, start(server.url) as (pid, make):
         watch = Watch(pid)
         ending = time.monotonic() + seconds
         workers = [_Worker(summary, name, Random(seed + number), versions, make()) for number in range(THREADS)]
@@ -201,7 +201,7 @@ class _Worker:
 @contextmanager
 def local_edge(store: str) -> Iterator[tuple[int, Callable[[], Ask]]]:
     """`edgecors local` before an upstream of ours."""
-    with peers.Server(peers.always(peers.FINE)) as upstream:
+    with peers.PeerServer(peers.always(peers.FINE)) as upstream:
         command = [sys.executable, "-m", "edgecors_cli", "local", "--site", SITE, "--upstream", upstream.url]
         paths = os.pathsep.join(sys.path)
         variables = {**os.environ, **environ(store), "AWS_REGION": "us-east-1", "PYTHONPATH": paths, "NO_COLOR": "1"}

@@ -257,7 +257,7 @@ def deciding(written_rules: list[dict[str, Any]], host: str, text: str) -> int |
     return None
 
 
-class Site:
+class ComparedPolicy:
     """A policy, the same in single rules, and the answers that those give."""
 
     def __init__(self, written_rules: list[dict[str, Any]]) -> None:
@@ -280,7 +280,7 @@ class Site:
         return self._answers[key]
 
 
-def compare(site: Site, fields: dict[str, Any], summary: Summary) -> str:
+def compare(site: ComparedPolicy, fields: dict[str, Any], summary: Summary) -> str:
     """What is wrong with the decision about a request; empty when nothing is."""
     decision = decide(site.policy, Request(**fields))
     hosts = HOSTS if fields["host"] is None else (fields["host"],)
@@ -315,7 +315,7 @@ def harmful(decision: Decision, answer: Decision | None) -> str:
     return ""
 
 
-def needless(site: Site, fields: dict[str, Any], decision: Decision, answers: list[Decision | None]) -> str:
+def needless(site: ComparedPolicy, fields: dict[str, Any], decision: Decision, answers: list[Decision | None]) -> str:
     """Whether the decision refuses what nothing speaks against."""
     everywhere = "paths" not in site.rules[-1] and "hosts" not in site.rules[-1]
     whole = [site.answer(index, fields) for index in range(len(site.rules))]
@@ -343,7 +343,7 @@ def run(seed: int, cases: int, seconds: float) -> Summary:
     summary = Summary("paths", seconds, seed=seed)
     random = Random(seed)
     while summary.counts["cases"] < cases and not summary.over:
-        site = Site(rules(random))
+        site = ComparedPolicy(rules(random))
         summary.counts["policies"] += 1
         for _ in range(min(REQUESTS, cases - summary.counts["cases"])):
             fields = request(random, site.rules)

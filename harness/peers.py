@@ -15,11 +15,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-Fault = Callable[["Line", bytes], None]
+Fault = Callable[["PeerConnection", bytes], None]
 ENDLESS = 100 * 1024 * 1024
 
 
-class Line:
+class PeerConnection:
     """One accepted connection."""
 
     def __init__(self, sock: socket.socket, stopping: threading.Event) -> None:
@@ -78,7 +78,7 @@ class Line:
         self._socket.close()
 
 
-class Server:
+class PeerServer:
     """Answers each request by calling `behave`; on 127.0.0.1, on the same port each time it is up."""
 
     def __init__(self, behave: Fault) -> None:
@@ -140,7 +140,7 @@ class Server:
             self._spawn(self._serve, sock, stopping)
 
     def _serve(self, sock: socket.socket, stopping: threading.Event) -> None:
-        line = Line(sock, stopping)
+        line = PeerConnection(sock, stopping)
         with contextlib.suppress(OSError):
             while not stopping.is_set() and (request := line.request()):
                 self.requests += 1
@@ -159,7 +159,7 @@ class WorkingStore:
         self.values: dict[str, str] = {}
         self.version = 1
 
-    def __call__(self, line: Line, request: bytes) -> None:
+    def __call__(self, line: PeerConnection, request: bytes) -> None:
         """Answer GetParameters, and GetParameter, which the command calls."""
         body = json.loads(request.partition(b"\r\n\r\n")[2])
         if "Name" in body:
@@ -202,24 +202,24 @@ def always(data: bytes) -> Fault:
 def then_close(data: bytes) -> Fault:
     """The same bytes to every request; then the connection is closed."""
 
-    def fault(line: Line, request: bytes) -> None:
+    def fault(line: PeerConnection, request: bytes) -> None:
         line.send(data)
         raise ConnectionError
 
     return fault
 
 
-def _close(line: Line, request: bytes) -> None:
+def _close(line: PeerConnection, request: bytes) -> None:
     raise ConnectionError
 
 
-def _reset(line: Line, request: bytes) -> None:
+def _reset(line: PeerConnection, request: bytes) -> None:
     line.reset()
     raise ConnectionError
 
 
 def _flooded(head: bytes, again: bytes) -> Fault:
-    def fault(line: Line, request: bytes) -> None:
+    def fault(line: PeerConnection, request: bytes) -> None:
         line.send(head)
         line.flood(again)
         raise ConnectionError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.goals import Goal, Part, table
 from harness.latency import cases, simulate, violations
-from harness.latency_cases import HANDSHAKE_CPU, Outcome
+from harness.latency_cases import HANDSHAKE_CPU, LatencyOutcome
 
 REFRESH = 60
 MOST_INTERVAL = 15
@@ -13,7 +13,7 @@ MOST_INTERVAL = 15
 
 def distances() -> Part:
     """Run the grid."""
-    rows: dict[tuple[float, str], dict[str, list[Outcome]]] = {}
+    rows: dict[tuple[float, str], dict[str, list[LatencyOutcome]]] = {}
     broken = 0
     count = 0
     for case in cases():

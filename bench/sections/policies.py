@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bench import policies
 from bench.goals import Goal, Part, table, worst
-from harness.bombs import MAX_CPU, MAX_MEMORY, Cost
+from harness.bombs import MAX_CPU, MAX_MEMORY, ReadingCost
 
 
 def reading(*, quick: bool) -> Part:
@@ -56,7 +56,7 @@ Microseconds to refuse a request with one hostile value, by the value's length:
 SHOWN = 6
 
 
-def _bombs_text(bombs: Mapping[tuple[str, str], Cost]) -> str:
+def _bombs_text(bombs: Mapping[tuple[str, str], ReadingCost]) -> str:
     if not bombs:
         return ""
     slowest = sorted(bombs.items(), key=lambda item: -item[1].cpu)[:SHOWN]

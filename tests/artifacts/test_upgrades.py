@@ -89,7 +89,7 @@ NEWER = {
 def test_newer_document_leaves_the_last_good_policy_in_use_and_is_logged(front: str, name: str) -> None:
     good = peers.WorkingStore()
     parameter = f"/edgecors/sites/{faults.SITE}"
-    with peers.Server(good) as server:
+    with peers.PeerServer(good) as server:
         good.values[parameter] = faults.policy(APP)
         bench = faults.FrontBench(front, server.url)
         assert bench.ask(APP) == ("204", APP)

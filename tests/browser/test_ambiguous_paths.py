@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.edge import EdgeProcess
-from tests.browser.upstream import Received, Upstream
+from tests.browser.upstream import Received, RecordingUpstream
 
 Edges = Callable[..., EdgeProcess]
 
@@ -32,18 +32,18 @@ SUBMIT = """(url) => {
 
 
 @pytest.fixture(scope="module")
-def wsgi() -> Iterator[Upstream]:
-    with Upstream("wsgi") as upstream:
+def wsgi() -> Iterator[RecordingUpstream]:
+    with RecordingUpstream("wsgi") as upstream:
         yield upstream
 
 
 @pytest.fixture(scope="module")
-def tomcat() -> Iterator[Upstream]:
-    with Upstream("tomcat") as upstream:
+def tomcat() -> Iterator[RecordingUpstream]:
+    with RecordingUpstream("tomcat") as upstream:
         yield upstream
 
 
-def log_in(page: Page, edges: Edges, upstream: Upstream) -> EdgeProcess:
+def log_in(page: Page, edges: Edges, upstream: RecordingUpstream) -> EdgeProcess:
     """A browser that holds a cookie of the site."""
     edge = edges("--front", "cloudfront-viewer", "--upstream", upstream.url, site="resources")
     page.goto(f"{edge.url}/login")
@@ -72,7 +72,9 @@ def trusted(edge: EdgeProcess) -> str:
     return f"http://localhost:{edge.page_port}"
 
 
-def test_a_form_of_another_site_reaches_paths_that_block_is_not_about(page: Page, edges: Edges, wsgi: Upstream) -> None:
+def test_a_form_of_another_site_reaches_paths_that_block_is_not_about(
+    page: Page, edges: Edges, wsgi: RecordingUpstream
+) -> None:
     edge = log_in(page, edges, wsgi)
     assert submit(page, edge, "/open/transfer") == 200
     assert wsgi.received == [Received("POST", "/open/transfer", "session=secret")]
@@ -82,14 +84,14 @@ def test_a_form_of_another_site_reaches_paths_that_block_is_not_about(page: Page
     "path", ["/account/transfer", "/account%2Ftransfer", "//account/transfer", "/account%2ftransfer%00", "/account/a%"]
 )
 def test_a_form_of_another_site_is_blocked_however_the_path_is_written(
-    page: Page, edges: Edges, wsgi: Upstream, path: str
+    page: Page, edges: Edges, wsgi: RecordingUpstream, path: str
 ) -> None:
     edge = log_in(page, edges, wsgi)
     assert submit(page, edge, path) == 403
     assert wsgi.received == []
 
 
-def test_a_page_trusted_for_fonts_reads_fonts(page: Page, edges: Edges, tomcat: Upstream) -> None:
+def test_a_page_trusted_for_fonts_reads_fonts(page: Page, edges: Edges, tomcat: RecordingUpstream) -> None:
     edge = log_in(page, edges, tomcat)
     # All that a server may take the path with a parameter for falls under the rule for fonts.
     for path in ("/fonts/a.woff2", "/fonts/a.woff2;v=1"):
@@ -104,7 +106,7 @@ def test_a_page_trusted_for_fonts_reads_fonts(page: Page, edges: Edges, tomcat: 
     "path", ["/api/me", "/fonts/..;/api/me", "/api;x/me", "/fonts/a/..;x=y/..;/api/me", "//api/me", "/api/.;/me"]
 )
 def test_a_page_trusted_for_fonts_does_not_read_the_api_of_tomcat(
-    page: Page, edges: Edges, tomcat: Upstream, path: str
+    page: Page, edges: Edges, tomcat: RecordingUpstream, path: str
 ) -> None:
     edge = log_in(page, edges, tomcat)
     assert read(page, trusted(edge), edge, path) == NOT_READABLE
@@ -114,7 +116,7 @@ def test_a_page_trusted_for_fonts_does_not_read_the_api_of_tomcat(
 
 @pytest.mark.parametrize("path", ["/api/me", "/api%2Fme", "/fonts%2F..%2Fapi%2Fme", "/%61pi/me", "//api/me"])
 def test_the_cors_headers_of_the_upstream_are_removed_from_an_ambiguous_resource(
-    page: Page, edges: Edges, wsgi: Upstream, path: str
+    page: Page, edges: Edges, wsgi: RecordingUpstream, path: str
 ) -> None:
     edge = log_in(page, edges, wsgi)
     assert read(page, edge.origin("evil"), edge, path) == NOT_READABLE
@@ -122,7 +124,7 @@ def test_the_cors_headers_of_the_upstream_are_removed_from_an_ambiguous_resource
 
 
 def test_the_cors_headers_of_the_upstream_stay_where_no_rule_can_be_about_the_resource(
-    page: Page, edges: Edges, wsgi: Upstream
+    page: Page, edges: Edges, wsgi: RecordingUpstream
 ) -> None:
     edge = log_in(page, edges, wsgi)
     assert read(page, edge.origin("evil"), edge, "/open%2Fme")["path"] == "/open/me"

@@ -21,7 +21,7 @@ class Received(NamedTuple):
     cookie: str
 
 
-class Upstream:
+class RecordingUpstream:
     """A running WSGI server: a context manager. `server` is one of `models.MODELS`, whose reading of paths it has."""
 
     def __init__(self, server: str) -> None:

@@ -154,7 +154,7 @@ def configuration(default: dict[str, Any], *others: dict[str, Any], errors: Any 
 PLAYED = ("cloudfront", "lambda", "cloudformation")
 
 
-class CloudFront:
+class PlayedServices:
     """Plays CloudFront, Lambda and CloudFormation behind botocore's service models."""
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -220,7 +220,7 @@ class CloudFront:
 
 
 class _Client:
-    def __init__(self, api: CloudFront, service: str) -> None:
+    def __init__(self, api: PlayedServices, service: str) -> None:
         self._api = api
         self._service = service
 
@@ -230,13 +230,13 @@ class _Client:
 
 
 @pytest.fixture
-def play(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], CloudFront]:
+def play(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], PlayedServices]:
     """Lets the command see a distribution with a configuration. Parameter Store stays moto's."""
     original = Account.client
     edgecors.put(f"sites/{ID}", "https://app.example.com")
 
-    def start(config: dict[str, Any]) -> CloudFront:
-        api = CloudFront(config)
+    def start(config: dict[str, Any]) -> PlayedServices:
+        api = PlayedServices(config)
 
         def client(account: Account, service: str, region: str | None = None) -> Any:
             return api.client(service) if service in PLAYED else original(account, service, region)
@@ -247,7 +247,7 @@ def play(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[s
     return start
 
 
-Play = Callable[[dict[str, Any]], CloudFront]
+Play = Callable[[dict[str, Any]], PlayedServices]
 
 
 def plan_for(config: dict[str, Any], setup: str, function: str) -> attaching.Plan:

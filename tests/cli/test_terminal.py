@@ -101,7 +101,7 @@ def account(edgecors: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     result = CheckResult("preflight of an origin that is not allowed", "viewer-request", f"it answers {LONG}", 12)
     monkeypatch.setattr("edgecors_cli.commands.functions.check_functions", lambda *_: iter([result]))
     lambdas = dict.fromkeys(("viewer-request", "viewer-response", "origin-response"), test_attach.EDGE)
-    cloudfront = test_attach.CloudFront(
+    cloudfront = test_attach.PlayedServices(
         test_attach.configuration(
             test_attach.behavior(methods=["GET", "HEAD"], ResponseHeadersPolicyId="response-cors", lambdas=lambdas)
         )

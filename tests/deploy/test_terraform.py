@@ -19,7 +19,7 @@ from tests.deploy import terraform
 from tests.deploy.stacks import STACKS
 from tests.support.require import require
 from tests.template import sam
-from tests.template.document import Pointer, Stack, read
+from tests.template.document import ResourceReference, Stack, read
 
 Properties = dict[str, Any]
 
@@ -127,7 +127,7 @@ REFERENCES: Final = {
 
 def as_module(node: Any) -> Any:
     """A node of the resolved template with references as the module has them."""
-    if isinstance(node, Pointer):
+    if isinstance(node, ResourceReference):
         return as_module(str(node))
     if isinstance(node, dict):
         return {key: as_module(value) for key, value in node.items()}

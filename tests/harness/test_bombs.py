@@ -73,7 +73,7 @@ def test_a_worst_list_leaves_site_and_other_lists_alone_and_is_logged_in_short_l
 
 
 def test_a_cost_beyond_a_limit_is_reported() -> None:
-    cost = bombs.Cost("read", 506, 1001, 0.1, 65 * 2**20)
+    cost = bombs.ReadingCost("read", 506, 1001, 0.1, 65 * 2**20)
     assert bombs.check("x", "list", cost) == [
         "x, list: 65 MB",
         "x, list: 506 findings",

@@ -5,7 +5,7 @@ from edgecors import store
 
 from harness import latency
 from harness.latency import simulate, violations
-from harness.latency_cases import Case
+from harness.latency_cases import LatencyCase
 from harness.simulated_network import SimulatedRegion
 
 DISTANCES = (0.0, 0.11, 0.3)
@@ -22,20 +22,20 @@ def test_latency_at_every_distance_a_change_arrives_and_nobody_waits_long(round_
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_latency_whatever_the_jitter(seed: int) -> None:
     for interval in latency.INTERVALS:
-        case = Case(0.3, "lost", "128 MB", interval)
+        case = LatencyCase(0.3, "lost", "128 MB", interval)
         assert list(violations(case, simulate(case, seed))) == []
 
 
 def test_latency_first_policy_takes_the_round_trips_of_a_new_connection() -> None:
-    assert simulate(Case(0.3)).first == pytest.approx(3 * 0.3 + 0.02, abs=0.01)
-    assert simulate(Case(0.3, lists=3)).first == pytest.approx(4 * 0.3 + 0.04, abs=0.01)
+    assert simulate(LatencyCase(0.3)).first == pytest.approx(3 * 0.3 + 0.02, abs=0.01)
+    assert simulate(LatencyCase(0.3, lists=3)).first == pytest.approx(4 * 0.3 + 0.04, abs=0.01)
     # The far Region behind an empty near one: no more than the near one's round trips on top.
-    assert simulate(Case(0.3, near=True)).first == pytest.approx(3 * 0.3 + 0.02 + 3 * 0.002 + 0.02, abs=0.01)
+    assert simulate(LatencyCase(0.3, near=True)).first == pytest.approx(3 * 0.3 + 0.02 + 3 * 0.002 + 0.02, abs=0.01)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25])
 def test_latency_throttled_reads_are_repeated_in_time(share: float) -> None:
-    outcome = simulate(Case(0.11, throttled=share))
+    outcome = simulate(LatencyCase(0.11, throttled=share))
     assert outcome.failures > 0
     assert outcome.seen <= store.OVERDUE * 60
 
@@ -56,22 +56,22 @@ def test_latency_progress_that_is_thrown_away_is_reported(monkeypatch: pytest.Mo
     monkeypatch.setattr(SimulatedRegion, "poll", forgetful)
     monkeypatch.setattr(latency, "MOST_REQUESTS", 1000)
     with pytest.raises(RuntimeError, match="the change never arrived"):
-        simulate(Case(0.22, "closed"))
+        simulate(LatencyCase(0.22, "closed"))
 
 
 def test_latency_longer_waits_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "WAIT", 0.6)
-    case = Case(0.3, "closed", interval=15)
+    case = LatencyCase(0.3, "closed", interval=15)
     assert [sentence for sentence in violations(case, simulate(case)) if "a request waited 0.6" in sentence]
 
 
 def test_latency_frequent_waits_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store.PolicyStore, "_allowance", lambda self, state, now: store.DEADLINE_COLD / 10)
-    case = Case(0.3, "closed")
+    case = LatencyCase(0.3, "closed")
     assert [sentence for sentence in violations(case, simulate(case)) if "two requests waited" in sentence]
 
 
 def test_latency_late_changes_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store.PolicyStore, "_allowance", lambda self, state, now: 3.0 if state.policy is None else 0.0)
-    case = Case(0.3, "lost", interval=59)
+    case = LatencyCase(0.3, "lost", interval=59)
     assert [sentence for sentence in violations(case, simulate(case)) if "the old policy was used" in sentence]

@@ -26,7 +26,7 @@ def passing(trigger: str, cf: dict[str, Any]) -> Any:
     return cf["response"] if "response" in cf else cf["request"]
 
 
-class World:
+class RecordedDistribution:
     """A distribution, its function and its origin; everything that passes is written down."""
 
     def __init__(
@@ -158,7 +158,7 @@ def with_origin(origin: str) -> HttpRequest:
 def test_order_of_triggers(
     handler: Handler, status: int, first: list[str], second: list[str], x_cache: list[str]
 ) -> None:
-    world = World(KEEP, handler, HttpResponse(status))
+    world = RecordedDistribution(KEEP, handler, HttpResponse(status))
     one, two = world(GET, GET)
     assert [one.steps, two.steps] == [first, second]
     stamped = [value(exchange.response.headers, "x-cache") for exchange in (one, two)]
@@ -168,14 +168,14 @@ def test_order_of_triggers(
 
 
 def test_only_the_associated_triggers_run() -> None:
-    world = World(replace(KEEP, triggers=frozenset({"origin-response"})))
+    world = RecordedDistribution(replace(KEEP, triggers=frozenset({"origin-response"})))
     (exchange,) = world(GET)
     assert exchange.steps == ["miss", "origin", "origin-response"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
 def test_methods_that_are_not_cached_go_through_each_time(method: str) -> None:
-    world = World()
+    world = RecordedDistribution()
     one, two = world(replace(GET, method=method), replace(GET, method=method))
     assert one.steps == two.steps
     assert "hit" not in two.steps
@@ -183,7 +183,7 @@ def test_methods_that_are_not_cached_go_through_each_time(method: str) -> None:
 
 
 def test_options_is_cached_where_it_is_among_the_cached_methods() -> None:
-    world = World(replace(KEEP, cached_methods=frozenset({"GET", "HEAD", "OPTIONS"})))
+    world = RecordedDistribution(replace(KEEP, cached_methods=frozenset({"GET", "HEAD", "OPTIONS"})))
     options = replace(GET, method="OPTIONS")
     one, two, other = world(options, options, GET)
     assert ["hit" in exchange.steps for exchange in (one, two, other)] == [False, True, False]
@@ -198,7 +198,7 @@ def test_options_is_cached_where_it_is_among_the_cached_methods() -> None:
     ],
 )
 def test_what_cloudfront_refuses_by_itself_runs_no_function(request_: HttpRequest, sentence: str) -> None:
-    world = World(replace(KEEP, allowed_methods=frozenset({"GET", "HEAD"})))
+    world = RecordedDistribution(replace(KEEP, allowed_methods=frozenset({"GET", "HEAD"})))
     (exchange,) = world(request_)
     assert (exchange.response.status, exchange.steps, exchange.troubles) == (403, [], [sentence])
     assert world.events == []
@@ -243,7 +243,7 @@ def shown(event_headers: dict[str, list[dict[str, str]]]) -> dict[str, list[str]
 
 
 def test_viewer_events_show_the_viewer_s_request() -> None:
-    world = World()
+    world = RecordedDistribution()
     world(VIEWER)
     expected = {
         "host": ["d.example"],
@@ -278,7 +278,7 @@ def test_viewer_events_show_the_viewer_s_request() -> None:
 
 
 def test_every_event_has_the_documented_config() -> None:
-    world = World()
+    world = RecordedDistribution()
     world(GET)
     configs = [event["Records"][0]["cf"]["config"] for event in world.events]
     assert [config.pop("eventType") for config in configs] == [
@@ -346,7 +346,7 @@ ALL_FORWARDED = NOTHING_FORWARDED | {
 def test_origin_events_show_what_the_policies_let_through(
     behavior: Behavior, expected: dict[str, list[str]], query: str
 ) -> None:
-    world = World(replace(behavior, triggers=ALL_TRIGGERS))
+    world = RecordedDistribution(replace(behavior, triggers=ALL_TRIGGERS))
     world(VIEWER)
     for trigger in ("origin-request", "origin-response"):
         request = world.seen(trigger)["request"]
@@ -374,14 +374,14 @@ def test_origin_events_show_what_the_policies_let_through(
 def test_authorization_reaches_the_origin_with_get_only_if_it_is_in_the_key() -> None:
     get = replace(GET, headers=(*GET.headers, ("Authorization", "Bearer x")))
     for key, expected in ((NOTHING, []), (KeySelection.only("authorization"), ["Bearer x"])):
-        world = World(Behavior(key_headers=key))
+        world = RecordedDistribution(Behavior(key_headers=key))
         world(get)
         assert values(world.fetched[0][2], "authorization") == expected
 
 
 def test_functions_neither_see_nor_lose_the_headers_that_are_hidden_from_them() -> None:
     hidden = (("X-Amzn-RequestId", "r"), ("X-Edge-Something", "1"), ("Content-Type", "text/plain"))
-    world = World(answer=HttpResponse(200, hidden))
+    world = RecordedDistribution(answer=HttpResponse(200, hidden))
     (exchange,) = world(GET)
     assert shown(world.seen("origin-response")["response"]["headers"]) == {"content-type": ["text/plain"]}
     assert headers(exchange.response) == {
@@ -393,7 +393,7 @@ def test_functions_neither_see_nor_lose_the_headers_that_are_hidden_from_them() 
 
 def test_values_are_utf_8_for_functions_and_as_they_were_on_the_wire() -> None:
     raw = "Ä, ü".encode().decode("latin-1")
-    world = World(replace(KEEP, forward_headers=EVERYTHING))
+    world = RecordedDistribution(replace(KEEP, forward_headers=EVERYTHING))
     world(replace(GET, headers=(*GET.headers, ("X-Utf-8", raw), ("X-Latin-1", "\xe9"))))
     seen = world.seen("viewer-request")["request"]["headers"]
     assert (seen["x-utf-8"][0]["value"], seen["x-latin-1"][0]["value"]) == ("Ä, ü", "é")
@@ -413,7 +413,7 @@ def test_changes_of_request_triggers_count() -> None:
             cf["request"]["uri"] += "/again"
         return passing(trigger, cf)
 
-    world = World(replace(KEEP, forward_headers=EVERYTHING), change)
+    world = RecordedDistribution(replace(KEEP, forward_headers=EVERYTHING), change)
     _, two = world(GET, replace(GET, path="/other"))
     assert [target for _, target, _, _ in world.fetched] == ["/changed/again?n=1"]
     assert values(world.fetched[0][2], "x-new") == ["1", "2"]
@@ -427,7 +427,7 @@ def test_origin_response_may_replace_headers_status_and_body_before_the_cache() 
             cf["response"]["headers"] = {"x-made": [{"value": "1"}]}
         return passing(trigger, cf)
 
-    one, two = World(handler=change)(GET, GET)
+    one, two = RecordedDistribution(handler=change)(GET, GET)
     for exchange in (one, two):
         assert (exchange.response.status, exchange.response.body) == (203, b"hi")
         assert headers(exchange.response, "age") == {"x-made": "1"}
@@ -443,7 +443,7 @@ def test_viewer_response_changes_headers_for_this_viewer_alone() -> None:
             cf["response"] |= {"status": "500", "body": "no"}
         return passing(trigger, cf)
 
-    one, two = World(handler=change)(with_origin("https://a.example"), with_origin("https://b.example"))
+    one, two = RecordedDistribution(handler=change)(with_origin("https://a.example"), with_origin("https://b.example"))
     assert [value(exchange.response.headers, "x-for") for exchange in (one, two)] == [
         "https://a.example",
         "https://b.example",
@@ -457,7 +457,7 @@ def test_a_generated_response_is_sent_as_it_is() -> None:
         "headers": {"x-a": [{"key": "x-A", "value": "1"}], "vary": [{"value": "Origin"}]},
         "body": "no",
     }
-    (exchange,) = World(handler=answering("viewer-request", generated))(GET)
+    (exchange,) = RecordedDistribution(handler=answering("viewer-request", generated))(GET)
     assert (exchange.response.status, exchange.response.body) == (403, b"no")
     assert {("x-A", "1"), ("Vary", "Origin")} <= set(exchange.response.headers)
 
@@ -493,7 +493,7 @@ def test_a_function_s_mistake_is_a_502_with_the_reason(trigger: str, result: Any
             return passing(at, cf)
         return result(at, cf) if callable(result) else result
 
-    world = World(handler=handler)
+    world = RecordedDistribution(handler=handler)
     one, two = world(GET, GET)
     for exchange in (one, two):
         assert exchange.response.status == 502
@@ -505,7 +505,7 @@ def test_a_function_s_mistake_is_a_502_with_the_reason(trigger: str, result: Any
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_a_broken_rule_of_the_edge_is_a_502_with_the_reason(trigger: str) -> None:
-    world = World(replace(KEEP, triggers=frozenset({trigger})))
+    world = RecordedDistribution(replace(KEEP, triggers=frozenset({trigger})))
     world.broken = ["Via is read-only", "X-Cache is disallowed"]
     (exchange,) = world(GET)
     assert exchange.response.status == 502
@@ -518,7 +518,7 @@ def test_a_broken_rule_of_the_edge_is_a_502_with_the_reason(trigger: str) -> Non
 
 @pytest.mark.parametrize("status", [502, 504])
 def test_an_upstream_that_can_t_be_reached_runs_no_response_trigger(status: int) -> None:
-    world = World(answer=UpstreamError(status, "no answer"))
+    world = RecordedDistribution(answer=UpstreamError(status, "no answer"))
     one, two = world(GET, GET)
     assert (one.response.status, one.troubles) == (status, ["no answer"])
     assert one.steps == ["viewer-request", "miss", "origin-request", "origin"]
@@ -538,7 +538,7 @@ def test_an_upstream_that_can_t_be_reached_runs_no_response_trigger(status: int)
     ],
 )
 def test_vary_loses_what_is_not_forwarded(vary: list[str], behavior: Behavior, expected: str | None) -> None:
-    world = World(behavior, answer=HttpResponse(200, tuple(("Vary", text) for text in vary)))
+    world = RecordedDistribution(behavior, answer=HttpResponse(200, tuple(("Vary", text) for text in vary)))
     (exchange,) = world(GET)
     assert value(exchange.response.headers, "vary") == expected
 
@@ -549,7 +549,7 @@ def test_what_a_function_puts_into_vary_stays() -> None:
             cf["response"]["headers"]["vary"] = [{"key": "Vary", "value": "Origin"}]
         return passing(trigger, cf)
 
-    (exchange,) = World(handler=change)(GET)
+    (exchange,) = RecordedDistribution(handler=change)(GET)
     assert value(exchange.response.headers, "vary") == "Origin"
 
 
@@ -562,13 +562,13 @@ def test_what_a_function_puts_into_vary_stays() -> None:
     ],
 )
 def test_set_cookie_passes_apart_where_cookies_are_forwarded(behavior: Behavior, expected: list[str]) -> None:
-    world = World(behavior, answer=HttpResponse(200, (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2, x"))))
+    world = RecordedDistribution(behavior, answer=HttpResponse(200, (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2, x"))))
     (exchange,) = world(GET)
     assert values(exchange.response.headers, "set-cookie") == expected
 
 
 def test_age_grows_and_an_expired_response_is_fetched_anew() -> None:
-    world = World(answer=HttpResponse(200, (("Cache-Control", "max-age=30"),), b"1"))
+    world = RecordedDistribution(answer=HttpResponse(200, (("Cache-Control", "max-age=30"),), b"1"))
 
     async def story() -> list[Exchange]:
         created = [await world.front.handle(GET)]
@@ -604,16 +604,16 @@ def allowed(exchanges: Iterable[Exchange]) -> list[str | None]:
 def test_poisoning_shows_with_the_wrong_key_and_not_with_the_right_one() -> None:
     right = replace(deployed_behavior("origin"), default_ttl=60)
     requests = [with_origin(origin) for origin in ORIGINS]
-    assert allowed(World(right, reflecting)(*requests)) == list(ORIGINS)
-    assert allowed(World(right.unkeyed(["Origin"]), reflecting)(*requests)) == [ORIGINS[0]] * 2
+    assert allowed(RecordedDistribution(right, reflecting)(*requests)) == list(ORIGINS)
+    assert allowed(RecordedDistribution(right.unkeyed(["Origin"]), reflecting)(*requests)) == [ORIGINS[0]] * 2
 
 
 def test_poisoning_shows_among_requests_at_once_even_where_nothing_is_kept() -> None:
     """Concurrent misses share one answer."""
     right = deployed_behavior("origin")
     requests = [with_origin(origin) for origin in ORIGINS]
-    assert allowed(World(right, reflecting).at_once(*requests)) == list(ORIGINS)
-    exchanges = World(right.unkeyed(["Origin"]), reflecting).at_once(*requests)
+    assert allowed(RecordedDistribution(right, reflecting).at_once(*requests)) == list(ORIGINS)
+    exchanges = RecordedDistribution(right.unkeyed(["Origin"]), reflecting).at_once(*requests)
     assert allowed(exchanges) == [ORIGINS[0]] * 2
     assert [exchange.steps[-1] for exchange in exchanges] == ["origin-response", "collapsed"]
 
@@ -621,11 +621,11 @@ def test_poisoning_shows_among_requests_at_once_even_where_nothing_is_kept() -> 
 @pytest.mark.parametrize("directive", ["no-store", "private", "No-Cache", 'private="x-user"'])
 def test_an_answer_that_forbids_caching_is_not_shared_among_requests_at_once(directive: str) -> None:
     without_origin = deployed_behavior("origin").unkeyed(["Origin"])
-    world = World(without_origin, reflecting, HttpResponse(200, (("Cache-Control", directive),)))
+    world = RecordedDistribution(without_origin, reflecting, HttpResponse(200, (("Cache-Control", directive),)))
     assert allowed(world.at_once(*(with_origin(origin) for origin in ORIGINS))) == list(ORIGINS)
 
 
 def test_with_caching_disabled_requests_at_once_are_not_collapsed() -> None:
-    world = World(replace(KEEP, default_ttl=0, max_ttl=0))
+    world = RecordedDistribution(replace(KEEP, default_ttl=0, max_ttl=0))
     world.at_once(*(with_origin(origin) for origin in ORIGINS))
     assert len(world.fetched) == 2

@@ -68,7 +68,7 @@ def test_one_event_at_a_time_and_each_with_its_own_decisions() -> None:
     on_decision("outside an invocation, which is no mistake")
 
 
-class Broken:
+class RaisingFront:
     """A front with a mistake in it."""
 
     name = "broken"
@@ -100,7 +100,7 @@ def test_a_mistake_of_the_local_edge_itself_is_a_500_and_told() -> None:
         reported.append(line("broken", request, exchange, seconds))
 
     scope = {"type": "http", "method": "POST", "raw_path": b"/x", "query_string": b"", "headers": []}
-    asyncio.run(EdgeApp(Broken(), listener)(scope, receive, send))
+    asyncio.run(EdgeApp(RaisingFront(), listener)(scope, receive, send))
     assert [message.get("status") for message in sent] == [500, None]
     assert "RuntimeError: a mistake in the front" in reported[0]
 

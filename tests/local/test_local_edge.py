@@ -23,7 +23,7 @@ REFUSED = "https://evil.example"
 PREFLIGHT = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type"}
 
 
-class Reply:
+class ReceivedResponse:
     """A response as received: ``headers`` by lower-case name with all values, stamps of the edge left out."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
@@ -43,25 +43,25 @@ class Reply:
         return {name: values[0] for name, values in matches.items()}
 
 
-class Edge:
+class RunningEdge:
     """A running local edge, and what it printed."""
 
     def __init__(self, running: Running, said: list[str]) -> None:
         self.running = running
         self.said = said
 
-    async def ask(self, method: str, target: str, origin: str | None = None, **headers: str) -> Reply:
+    async def ask(self, method: str, target: str, origin: str | None = None, **headers: str) -> ReceivedResponse:
         return await asyncio.to_thread(self._ask, method, target, origin, headers)
 
-    async def preflight(self, target: str, origin: str) -> Reply:
+    async def preflight(self, target: str, origin: str) -> ReceivedResponse:
         return await asyncio.to_thread(self._ask, "OPTIONS", target, origin, PREFLIGHT)
 
-    def _ask(self, method: str, target: str, origin: str | None, headers: dict[str, str]) -> Reply:
+    def _ask(self, method: str, target: str, origin: str | None, headers: dict[str, str]) -> ReceivedResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.running.port, timeout=20)
         try:
             named = {name.replace("_", "-"): text for name, text in headers.items()}
             connection.request(method, target, headers=named | ({"Origin": origin} if origin else {}))
-            return Reply(connection.getresponse())
+            return ReceivedResponse(connection.getresponse())
         finally:
             connection.close()
 
@@ -74,20 +74,20 @@ class Edge:
         raise TimeoutError(what)
 
 
-def with_edge(story: Callable[[Edge], Coroutine[Any, Any, None]], plan: LocalPlan | None = None) -> list[str]:
+def with_edge(story: Callable[[RunningEdge], Coroutine[Any, Any, None]], plan: LocalPlan | None = None) -> list[str]:
     """Runs a story against a local edge on a free port; returns what was printed."""
     said: list[str] = []
 
     async def run() -> None:
         async with local_edge(plan or LocalPlan(port=0, page_port=0), said.append) as running:
-            await story(Edge(running, said))
+            await story(RunningEdge(running, said))
 
     asyncio.run(run())
     return said
 
 
 def test_the_demonstration_in_the_viewer_set_up() -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         allowed = await edge.preflight("/api/echo", ALLOWED)
         assert (allowed.status, allowed.body) == (204, b"")
         assert allowed.cors == {
@@ -133,7 +133,7 @@ def test_the_demonstration_in_the_viewer_set_up() -> None:
 
 @pytest.mark.parametrize("front", ["cloudfront-viewer", "cloudfront-origin"])
 def test_a_cached_answer_crossed_between_two_origins(front: str) -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         for x_cache in ("Miss", "Hit"):
             for origin, expected in ((ALLOWED, ALLOWED), (REFUSED, None)):
                 reply = await edge.ask("GET", "/cached/reflecting", origin)
@@ -145,7 +145,7 @@ def test_a_cached_answer_crossed_between_two_origins(front: str) -> None:
 
 
 def test_the_same_with_origin_left_out_of_the_key_is_poisoned() -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         for origin in (ALLOWED, REFUSED):
             reply = await edge.ask("GET", "/cached/reflecting", origin)
             assert reply.cors["access-control-allow-origin"] == ALLOWED
@@ -155,7 +155,7 @@ def test_the_same_with_origin_left_out_of_the_key_is_poisoned() -> None:
 
 @pytest.mark.parametrize("front", ["cloudfront-viewer", "cloudfront-origin"])
 def test_what_the_upstream_sends_and_gets(front: str) -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         cookies = await edge.ask("GET", "/api/cookies", ALLOWED, Cookie="a=1; b=2")
         assert len(cookies.headers["set-cookie"]) == 3
         assert json.loads(cookies.body) == {"received": "a=1; b=2"}
@@ -183,7 +183,7 @@ def test_what_the_upstream_sends_and_gets(front: str) -> None:
 
 
 def test_a_change_in_the_store_counts_within_the_refresh_time() -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         assert (await edge.preflight("/api/echo", REFUSED)).status == 403
         store = edge.running.source.store
         assert store is not None
@@ -204,7 +204,7 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
     policy = tmp_path / "policy.json"
     policy.write_text(document(ALLOWED))
 
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         assert (await edge.preflight("/api/echo", ALLOWED)).status == 204
         assert (await edge.preflight("/api/echo", REFUSED)).status == 403
         policy.write_text('{"rules": [{"allow_orgins": []}]}')
@@ -227,7 +227,7 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
 
 
 def test_an_upstream_that_is_not_there_is_a_502_with_a_sentence() -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         reply = await edge.ask("GET", "/api/echo", ALLOWED)
         assert reply.status == 502
         assert b"can't be reached" in reply.body
@@ -239,7 +239,7 @@ def test_an_upstream_that_is_not_there_is_a_502_with_a_sentence() -> None:
 def test_the_environment_is_as_before_when_it_has_ended() -> None:
     before = dict(os.environ)
 
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         store = edge.running.source.store
         assert store is not None
         assert os.environ["AWS_ENDPOINT_URL_SSM"] == store.endpoint
@@ -255,7 +255,7 @@ def test_a_site_is_read_with_the_environment_s_own_settings(
         monkeypatch.setenv(name, text)
     parameter_store.put("/edgecors/sites/shop", ALLOWED)
 
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         assert (await edge.preflight("/anything", ALLOWED)).status == 204
 
     with_edge(story, LocalPlan(port=0, page_port=0, site="shop"))
@@ -265,7 +265,7 @@ def test_a_site_is_read_with_the_environment_s_own_settings(
 
 
 def test_a_site_without_credentials_is_a_sentence() -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         raise AssertionError("must not start")
 
     with pytest.raises(LocalError, match=r"/edgecors/sites/shop in us-east-1 can't be read: .*credentials"):
@@ -274,7 +274,7 @@ def test_a_site_without_credentials_is_a_sentence() -> None:
 
 @pytest.mark.parametrize("front", ["http-api", "rest-api", "function-url", "alb", "alb-single-value"])
 def test_the_gateway_behind_each_of_its_fronts(front: str) -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         allowed = await edge.preflight("/api/echo", ALLOWED)
         assert (allowed.status, allowed.body) == (204, b"")
         assert allowed.cors["access-control-allow-methods"] == "GET, HEAD, POST, PUT, DELETE"
@@ -301,7 +301,7 @@ def test_the_gateway_behind_each_of_its_fronts(front: str) -> None:
 
 
 def test_an_http_api_s_stage_stays_out_of_the_way() -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         echoed = json.loads((await edge.ask("GET", "/api/echo", ALLOWED)).body)
         assert echoed["path"] == "/api/echo"
 
@@ -309,7 +309,7 @@ def test_an_http_api_s_stage_stays_out_of_the_way() -> None:
 
 
 def test_the_gateway_s_own_502_has_cors_headers_for_the_page() -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         reply = await edge.ask("GET", "/api/echo", ALLOWED)
         assert (reply.status, reply.cors["access-control-allow-origin"]) == (502, ALLOWED)
 
@@ -322,7 +322,7 @@ def test_the_playground_s_usual_port_may_be_taken() -> None:
     try:
         number = taken.getsockname()[1]
 
-        async def story(edge: Edge) -> None:
+        async def story(edge: RunningEdge) -> None:
             raise AssertionError("must not start")
 
         with pytest.raises(LocalError, match=f"Port {number} is in use by another program.*--page-port N"):

@@ -14,14 +14,14 @@ from edgecors_local.errors import LocalError
 from edgecors_local.plan import LocalPlan
 from edgecors_local.runtime import EmulatedContainer, Tools, artifact
 
-from tests.local.test_local_edge import ALLOWED, REFUSED, Edge, with_edge
+from tests.local.test_local_edge import ALLOWED, REFUSED, RunningEdge, with_edge
 
 
 @pytest.mark.artifact
 @pytest.mark.usefixtures("built", "runtime_emulator")
 @pytest.mark.parametrize("front", ["cloudfront-viewer", "function-url"])
 def test_a_built_artifact_behind_the_local_edge(front: str) -> None:
-    async def story(edge: Edge) -> None:
+    async def story(edge: RunningEdge) -> None:
         async def allowed() -> bool:
             return (await edge.preflight("/api/echo", ALLOWED)).status == 204
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, Final
 
-from tests.template.document import Pointer, Stack, references
+from tests.template.document import ResourceReference, Stack, references
 
 Document = Mapping[str, Any]
 Check = Callable[[Document], Iterator[str]]
@@ -143,7 +143,7 @@ def cache_policy(stack: Stack) -> dict[str, Any] | None:
     identifier = behavior(stack)["CachePolicyId"]
     if identifier == CACHING_DISABLED:
         return None
-    assert isinstance(identifier, Pointer), "the checks know the template's policies and CachingDisabled only"
+    assert isinstance(identifier, ResourceReference), "the checks know the template's policies and CachingDisabled only"
     policy: dict[str, Any] = stack.resources[identifier.resource]["Properties"]["CachePolicyConfig"]
     return policy
 
@@ -151,7 +151,7 @@ def cache_policy(stack: Stack) -> dict[str, Any] | None:
 def request_headers(stack: Stack) -> tuple[str, set[str]]:
     """What a custom origin server gets beside the cache key: HeaderBehavior and its headers."""
     identifier = behavior(stack).get("OriginRequestPolicyId")
-    if not isinstance(identifier, Pointer):
+    if not isinstance(identifier, ResourceReference):
         return {
             ALL_VIEWER: ("allViewer", set()),
             ALL_VIEWER_EXCEPT_HOST: ("allExcept", {"Host"}),
@@ -269,7 +269,7 @@ def triggers_have_the_version(document: Document) -> Iterator[str]:
         if sorted(events) != sorted(TRIGGERS[setup]):
             yield f"{name}: the triggers are {events}"
         for item in associations:
-            if item["LambdaFunctionARN"] != Pointer("EdgeFunction", "Version"):
+            if item["LambdaFunctionARN"] != ResourceReference("EdgeFunction", "Version"):
                 yield f"{name}: {item['EventType']} has {item['LambdaFunctionARN']}, and needs a version's ARN"
             if item.get("IncludeBody"):
                 yield f"{name}: {item['EventType']} is sent bodies that nobody reads"
@@ -288,7 +288,7 @@ def viewer_functions_have_the_store(document: Document) -> Iterator[str]:
             for function, properties in functions.items():
                 config = properties["FunctionConfig"]
                 stores = [item["KeyValueStoreARN"] for item in config.get("KeyValueStoreAssociations", ())]
-                if (config["Runtime"], stores) != ("cloudfront-js-2.0", [Pointer("KeyValueStore", "Arn")]):
+                if (config["Runtime"], stores) != ("cloudfront-js-2.0", [ResourceReference("KeyValueStore", "Arn")]):
                     yield f"{name}: {function} has {config}"
                 if properties["AutoPublish"] != "true":
                     yield f"{name}: a distribution can't use {function}, which is not published"
@@ -298,7 +298,7 @@ def viewer_functions_have_the_store(document: Document) -> Iterator[str]:
                 associations = behavior(stack).get("FunctionAssociations", [])
                 actual = {item["EventType"]: item["FunctionARN"] for item in associations}
                 wanted = {
-                    event: Pointer(function, "FunctionMetadata.FunctionARN")
+                    event: ResourceReference(function, "FunctionMetadata.FunctionARN")
                     for event, function in VIEWER_FUNCTIONS.items()
                 }
                 if actual != (wanted if setup == "functions" else {}):
@@ -541,7 +541,7 @@ def statements(stack: Stack) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]
     for role, properties in stack.of_type("AWS::IAM::Role").items():
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
         for arn in properties.get("ManagedPolicyArns", ()):
-            if isinstance(arn, Pointer):
+            if isinstance(arn, ResourceReference):
                 documents.append(stack.resources[arn.resource]["Properties"]["PolicyDocument"])
             else:
                 yield (role, "ManagedPolicyArns"), {"Action": "*", "Resource": arn}
@@ -642,9 +642,9 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
         "detail": {"name": [{"prefix": "/a/b/"}], "operation": ["Create", "Update", "Delete"]},
     }:
         yield f"the guard's events are {pattern}"
-    queue = Pointer("GuardDeadLetters", "Arn")
+    queue = ResourceReference("GuardDeadLetters", "Arn")
     [target] = rule["Targets"]
-    if target["Arn"] != Pointer("GuardFunction", "Arn"):
+    if target["Arn"] != ResourceReference("GuardFunction", "Arn"):
         yield f"changes go to {target['Arn']}"
     if target.get("DeadLetterConfig", {}).get("Arn") != queue:
         yield "an event that can't be delivered is lost"
@@ -657,8 +657,8 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
         "EDGECORS_REPLICA_REGIONS": "eu-west-1,eu-west-2",
         "EDGECORS_EDGE_SETUP": "origin",
         "EDGECORS_DISTRIBUTION_IDS": "<Distribution>",
-        "EDGECORS_INVALIDATION_QUEUE_URL": Pointer("GuardInvalidations"),
-        "EDGECORS_EDGE_LOG_GROUPS": Pointer("EdgeLogGroup"),
+        "EDGECORS_INVALIDATION_QUEUE_URL": ResourceReference("GuardInvalidations"),
+        "EDGECORS_EDGE_LOG_GROUPS": ResourceReference("EdgeLogGroup"),
         "EDGECORS_LOG_RETENTION_DAYS": 30,
         "EDGECORS_KEY_VALUE_STORES": "",
     }
@@ -666,7 +666,7 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
         if variables.get(name) != value:
             yield f"the guard's {name} is {variables.get(name)}"
     mapping = stack.of_type("AWS::Lambda::EventSourceMapping")["GuardInvalidationsToGuard"]
-    if mapping["EventSourceArn"] != Pointer("GuardInvalidations", "Arn"):
+    if mapping["EventSourceArn"] != ResourceReference("GuardInvalidations", "Arn"):
         yield "the guard does not hear of the invalidations that it put off"
     waiting = stack.of_type("AWS::SQS::Queue")["GuardInvalidations"]
     if waiting["VisibilityTimeout"] < 6 * guard["Timeout"]:
@@ -675,7 +675,7 @@ def guard_hears_of_changes(document: Document) -> Iterator[str]:
         yield "an invalidation that fails is lost"
     for name in ("GuardChanges", "GuardSchedule"):
         permission = stack.resources.get(f"{name}Permission", {}).get("Properties", {})
-        if permission.get("SourceArn") != Pointer(name, "Arn"):
+        if permission.get("SourceArn") != ResourceReference(name, "Arn"):
             yield f"{name} may not invoke the guard"
 
 
@@ -719,7 +719,7 @@ def guard_fills_the_store(document: Document) -> Iterator[str]:
         if stores != wanted:
             yield f"with {parameters} the guard writes into {stores!r}"
         resource = dict(statements(stack)).get(("GuardRole", "WriteStore"), {}).get("Resource")
-        if resource != (Pointer("KeyValueStore", "Arn") if wanted else None):
+        if resource != (ResourceReference("KeyValueStore", "Arn") if wanted else None):
             yield f"with {parameters} the guard may write into {resource}"
 
 
@@ -857,7 +857,7 @@ def alarms_watch_what_is_written(document: Document) -> Iterator[str]:
         for alarm, properties in stack.of_type("AWS::CloudWatch::Alarm").items():
             if properties.get("TreatMissingData") != "notBreaching":
                 yield f"{name}: {alarm} rings when there is no traffic"
-            if properties.get("AlarmActions") != [Pointer("Topic")]:
+            if properties.get("AlarmActions") != [ResourceReference("Topic")]:
                 yield f"{name}: {alarm} tells nobody"
             metrics = [item["MetricStat"]["Metric"] for item in properties.get("Metrics", ()) if "MetricStat" in item]
             for metric in metrics or [properties]:

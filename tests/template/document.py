@@ -51,7 +51,7 @@ def read(path: Path = TEMPLATE) -> dict[str, Any]:
     return document
 
 
-class Pointer(NamedTuple):
+class ResourceReference(NamedTuple):
     """What only a deployed stack knows: ``Ref`` or ``GetAtt`` of a resource."""
 
     resource: str
@@ -64,7 +64,7 @@ class Pointer(NamedTuple):
 class Stack:
     """A template as it would be deployed with these parameters: conditions decided, values put in.
 
-    A reference to a resource comes out as a `Pointer`; those that lead to a resource that is not deployed, or
+    A reference to a resource comes out as a `ResourceReference`; those that lead to a resource that is not deployed, or
     to nothing at all, are in ``dangling``.
     """
 
@@ -162,7 +162,7 @@ class Stack:
                 return items[int(resolved[0])] if int(resolved[0]) < len(items) else items[-1]
         raise AssertionError(f"{word} is not known here")
 
-    def _pointer(self, name: str, attribute: str = "") -> Pointer:
+    def _pointer(self, name: str, attribute: str = "") -> ResourceReference:
         # `Function.Version`, `Function.Alias` and the rule of an event are SAM's: they stand for what it makes.
         resource, _, generated = name.partition(".")
         known = resource in self._kinds or any(
@@ -171,7 +171,7 @@ class Stack:
         )
         if not known:
             self.dangling.add(f"{self._place} refers to {name}")
-        return Pointer(resource, attribute or generated)
+        return ResourceReference(resource, attribute or generated)
 
     def _substitute(self, argument: Any) -> str:
         text, extra = (argument[0], argument[1]) if isinstance(argument, list) else (argument, {})

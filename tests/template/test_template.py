@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.require import require
 from tests.template import checks, sam
-from tests.template.document import ROOT, Pointer, Stack, read
+from tests.template.document import ROOT, ResourceReference, Stack, read
 
 Mutation = Callable[[dict[str, Any]], None]
 MISSING_SAM = "the SAM CLI is not here: run `make runtime`"
@@ -530,7 +530,7 @@ def test_origin_type_decides_how_requests_are_signed(kind: str, control: str | N
     else:
         config = at(stack, "OriginAccessControl OriginAccessControlConfig")
         assert (config["OriginAccessControlOriginType"], config["SigningBehavior"]) == (control, "always")
-        assert at(stack, f"{ORIGIN_ITEM} OriginAccessControlId") == Pointer("OriginAccessControl", "Id")
+        assert at(stack, f"{ORIGIN_ITEM} OriginAccessControlId") == ResourceReference("OriginAccessControl", "Id")
     assert bool(at(stack, f"{ORIGIN_ITEM} S3OriginConfig")) is (kind == "s3")
     assert bool(at(stack, f"{ORIGIN_ITEM} CustomOriginConfig")) is (kind != "s3")
     assert ("FunctionPermission" in stack.outputs) is (kind == "function-url")
@@ -548,7 +548,7 @@ def test_api_access_logs_arrive(front: str, key: str, document: dict[str, Any]) 
     api = {"http-api": "HttpApi", "rest-api": "RestApi"}[front]
     assert at(Stack(document, Front=front), f"{api} {key}") is None
     settings = at(Stack(document, Front=front, ApiAccessLogs="true"), f"{api} {key}")
-    assert settings["DestinationArn"] == Pointer("ApiLogGroup", "Arn")
+    assert settings["DestinationArn"] == ResourceReference("ApiLogGroup", "Arn")
     assert json.loads(settings["Format"])["status"] == "$context.status"
     assert "ApiLogGroup" not in Stack(document, Front="alb", ApiAccessLogs="true").resources
 
@@ -683,7 +683,7 @@ def test_transformed(document: dict[str, Any]) -> None:
     assert published["DeletionPolicy"] == published["UpdateReplacePolicy"] == "Retain"
     assert published["Properties"]["Description"] == "viewer set-up"
     associations = checks.behavior(stack)["LambdaFunctionAssociations"]
-    assert {item["LambdaFunctionARN"] for item in associations} == {Pointer(version)}
+    assert {item["LambdaFunctionARN"] for item in associations} == {ResourceReference(version)}
 
 
 @pytest.mark.usefixtures("with_sam")

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from harness.peers import Line
+from harness.peers import PeerConnection
 
 
-class Peer(Line):
+class Peer(PeerConnection):
     """One accepted connection, from the server's side."""
 
     def answer(self, data: bytes) -> None:

@@ -51,7 +51,7 @@ def failure(read: Callable[[], object]) -> str:
 TIME = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-class Clock:
+class CredentialClock:
     """A clock to set by hand."""
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ def test_container_endpoint_with_token_sends_it(tmp_path: Path, form: str) -> No
 
 
 def test_container_endpoint_credentials_are_cached_until_five_minutes_before_expiry() -> None:
-    clock = Clock()
+    clock = CredentialClock()
     with ScriptedServer(*[lambda peer, n=n: peer.answer(credentials_response(n)) for n in (1, 2)]) as server:
         credentials = source(server.url, clock)
 
@@ -135,7 +135,7 @@ def test_container_endpoint_credentials_are_cached_until_five_minutes_before_exp
 
 
 def test_container_endpoint_failed_renewal_uses_unexpired_credentials() -> None:
-    clock = Clock()
+    clock = CredentialClock()
     with ScriptedServer(
         lambda peer: peer.answer(credentials_response(1)), lambda peer: peer.answer(http(b"", "500 x"))
     ) as server:
@@ -149,7 +149,7 @@ def test_container_endpoint_failed_renewal_uses_unexpired_credentials() -> None:
 
 
 def test_container_endpoint_credentials_without_expiry_are_cached_forever() -> None:
-    clock = Clock()
+    clock = CredentialClock()
     with ScriptedServer(lambda peer: peer.answer(credentials_response(1, Expiration=None, Token=None))) as server:
         credentials = source(server.url, clock)
         assert (get(credentials).token, get(credentials).expires) == ("", float("inf"))

@@ -329,7 +329,7 @@ def test_of_all_spellings_of_an_ipv4_address_one_is_accepted(number: int) -> Non
     assert [other for other in others if parse_origin(f"https://{other}")] == []
 
 
-class Unread(str):
+class UnreadOrigin(str):
     """A text that must not be looked into."""
 
     __slots__ = ()
@@ -339,9 +339,9 @@ class Unread(str):
 
 
 def test_what_is_longer_than_any_origin_is_not_looked_into() -> None:
-    assert parse_origin(Unread("a" * (MAX_ORIGIN_LENGTH + 1))) is None
+    assert parse_origin(UnreadOrigin("a" * (MAX_ORIGIN_LENGTH + 1))) is None
     with pytest.raises(AssertionError):
-        parse_origin(Unread("a" * MAX_ORIGIN_LENGTH))
+        parse_origin(UnreadOrigin("a" * MAX_ORIGIN_LENGTH))
 
 
 def test_the_longest_origin_there_is() -> None:

@@ -135,10 +135,10 @@ def test_secure_string_is_read_as_secret(parameter_store: ParameterStoreServer) 
 
 def test_credentials_are_not_logged() -> None:
     # AWS answers a wrong signature with the canonical request, which holds the session token.
-    def echo(line: peers.Line, request: bytes) -> None:
+    def echo(line: peers.PeerConnection, request: bytes) -> None:
         line.send(peers.answer({"__type": "ValidationException", "message": request.decode("latin-1")}, "400 Bad"))
 
-    with peers.Server(echo) as server:
+    with peers.PeerServer(echo) as server:
         bench = faults.FrontBench("REST API", server.url)
         bench.ask(faults.APP)
         bench.close()

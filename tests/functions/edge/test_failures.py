@@ -63,7 +63,7 @@ def test_response_event_without_response_gives_its_request(setup: str) -> None:
 UPSTREAM = {"access_control_allow_origin": "*", "access_control_expose_headers": "x"}
 
 
-class Broken:
+class RaisingStore:
     """A store that raises an unexpected exception."""
 
     def get(self, site: str) -> Any:
@@ -74,7 +74,7 @@ class Broken:
 @pytest.mark.parametrize("status", [200, 404])
 def test_internal_error_removes_the_upstream_s_cors_headers(setup: str, status: int) -> None:
     lines: list[str] = []
-    edge = Edge(Broken(), Telemetry(lines.append))  # type: ignore[arg-type]
+    edge = Edge(RaisingStore(), Telemetry(lines.append))  # type: ignore[arg-type]
     handler = edge.viewer if setup == "viewer" else edge.origin
     original = event(ORIGIN_RESPONSE, origin=EVIL, status=status, upstream=UPSTREAM)
     assert set(plain(handler(copy.deepcopy(original)))) == {"content-type", "content-length", "server"}
@@ -85,7 +85,7 @@ def test_internal_error_removes_the_upstream_s_cors_headers(setup: str, status: 
 
 @pytest.mark.parametrize("setup", SETUPS)
 def test_internal_error_lets_requests_go_on(setup: str) -> None:
-    edge = Edge(Broken(), Telemetry(lambda line: None))  # type: ignore[arg-type]
+    edge = Edge(RaisingStore(), Telemetry(lambda line: None))  # type: ignore[arg-type]
     handler = edge.viewer if setup == "viewer" else edge.origin
     original = preflight(SETUPS[setup][0], EVIL)
     assert handler(copy.deepcopy(original)) == original["Records"][0]["cf"]["request"]

@@ -20,10 +20,10 @@ SOURCES = Path(__file__).resolve().parents[3] / "functions" / "gateway"
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
-class Gateway:
+class LoggingGateway:
     """The gateway before an upstream, with the lines that it logs."""
 
-    opened: ClassVar[list[Gateway]] = []
+    opened: ClassVar[list[LoggingGateway]] = []
 
     def __init__(
         self, upstream: str, policy: Any = APP, context: Any = None, *, routes: str = "", secret: Any = None
@@ -48,8 +48,8 @@ def gateway_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes the gateway's modules importable, and closes the connections of every gateway afterwards."""
     monkeypatch.syspath_prepend(str(SOURCES))
     yield
-    while Gateway.opened:
-        Gateway.opened.pop().proxy.reset_after_restore()
+    while LoggingGateway.opened:
+        LoggingGateway.opened.pop().proxy.reset_after_restore()
 
 
 @pytest.fixture
@@ -59,5 +59,5 @@ def spy() -> Iterator[Spy]:
 
 
 @pytest.fixture
-def gateway(spy: Spy) -> Gateway:
-    return Gateway(f"http://{spy.netloc}")
+def gateway(spy: Spy) -> LoggingGateway:
+    return LoggingGateway(f"http://{spy.netloc}")

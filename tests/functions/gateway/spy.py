@@ -12,7 +12,7 @@ from typing import Self
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class Seen:
+class UpstreamRequest:
     """One request: its first line, its header lines in order, its body, and the number of its connection."""
 
     def __init__(self, head: bytes, body: bytes, connection: int) -> None:
@@ -34,7 +34,7 @@ class Seen:
         return [value for key, value in self.fields if key.lower() == name]
 
 
-Script = Callable[[Seen], Iterable[bytes]]
+Script = Callable[[UpstreamRequest], Iterable[bytes]]
 
 
 class Spy:
@@ -45,7 +45,7 @@ class Spy:
     """
 
     def __init__(self, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        self.seen: list[Seen] = []
+        self.seen: list[UpstreamRequest] = []
         self.script: Script = lambda seen: [OK]
         self.close = False
         self.stopping = threading.Event()
@@ -115,7 +115,7 @@ class Spy:
         while b"\r\n\r\n" not in rest:
             rest += _more(sock)
         head, _, body = rest.partition(b"\r\n\r\n")
-        seen = Seen(head, b"", connection)
+        seen = UpstreamRequest(head, b"", connection)
         length = int((seen.values("content-length") or ["0"])[0]) if self.read_bodies else 0
         while len(body) < length:
             body += _more(sock)

@@ -16,11 +16,11 @@ from edgecors_local.ports import free_port
 
 from harness.wait import wait_until
 from tests.events.make import APP, EVIL, HTTP_2, REST, SOURCES, make_event, read_response
-from tests.functions.gateway.conftest import Gateway
-from tests.functions.gateway.spy import OK, Seen, Spy
+from tests.functions.gateway.conftest import LoggingGateway
+from tests.functions.gateway.spy import OK, Spy, UpstreamRequest
 
 
-class Context:
+class InvocationContext:
     """An invocation that has so many milliseconds left."""
 
     def __init__(self, milliseconds: int) -> None:
@@ -30,7 +30,7 @@ class Context:
         return self._milliseconds
 
 
-def check(source: str, gateway: Gateway, status: int, context: Any = None, method: str = "GET") -> str:
+def check(source: str, gateway: LoggingGateway, status: int, context: Any = None, method: str = "GET") -> str:
     """Check that a page gets this status with CORS headers; return the detail that it can read."""
     answer = gateway(make_event(source, method, headers=[("Origin", APP)]), context)
     received, fields, body = read_response(source, answer)
@@ -52,7 +52,7 @@ def check(source: str, gateway: Gateway, status: int, context: Any = None, metho
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_unreachable_upstream_is_a_bad_gateway(source: str) -> None:
-    gateway = Gateway(f"http://127.0.0.1:{free_port()}")
+    gateway = LoggingGateway(f"http://127.0.0.1:{free_port()}")
     assert check(source, gateway, 502) == "The upstream can't be reached."
     (line,) = gateway.failures
     assert (line["message"], line["site"], line["status"], line["method"], line["path"]) == (
@@ -68,7 +68,7 @@ def test_unreachable_upstream_is_a_bad_gateway(source: str) -> None:
 
 
 def test_failure_refused_origin_gets_no_cors_header() -> None:
-    gateway = Gateway(f"http://127.0.0.1:{free_port()}")
+    gateway = LoggingGateway(f"http://127.0.0.1:{free_port()}")
     status, fields, _ = read_response(REST, gateway(make_event(REST, headers=[("Origin", EVIL)])))
     assert (status, "access-control-allow-origin" in dict(fields)) == (502, False)
 
@@ -78,7 +78,7 @@ def test_unknown_host_is_a_bad_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert check(HTTP_2, Gateway("http://upstream.invalid"), 502) == "The upstream can't be reached."
+    assert check(HTTP_2, LoggingGateway("http://upstream.invalid"), 502) == "The upstream can't be reached."
 
 
 def test_hanging_name_resolution_is_a_gateway_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_hanging_name_resolution_is_a_gateway_timeout(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     try:
-        assert "in time" in check(HTTP_2, Gateway("http://upstream.invalid"), 504, Context(600))
+        assert "in time" in check(HTTP_2, LoggingGateway("http://upstream.invalid"), 504, InvocationContext(600))
     finally:
         released.set()
 
@@ -104,8 +104,8 @@ def test_connecting_has_its_own_timeout(monkeypatch: pytest.MonkeyPatch) -> None
         for sock in waiting:
             sock.setblocking(False)
             sock.connect_ex(("127.0.0.1", port))
-        gateway = Gateway(f"http://127.0.0.1:{port}")
-        check(HTTP_2, gateway, 504, Context(20_000))
+        gateway = LoggingGateway(f"http://127.0.0.1:{port}")
+        check(HTTP_2, gateway, 504, InvocationContext(20_000))
         for sock in waiting:
             sock.close()
     assert "connecting: " in gateway.failures[0]["error"]
@@ -114,7 +114,7 @@ def test_connecting_has_its_own_timeout(monkeypatch: pytest.MonkeyPatch) -> None
 def stalling(spy: Spy, *first: bytes) -> None:
     """Send these chunks and then nothing."""
 
-    def script(seen: Seen) -> Iterable[bytes]:
+    def script(seen: UpstreamRequest) -> Iterable[bytes]:
         yield from first
         spy.stopping.wait(30)
         raise EOFError
@@ -131,25 +131,27 @@ def stalling(spy: Spy, *first: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("source", SOURCES)
-def test_stalled_response_is_a_gateway_timeout(source: str, first: list[bytes], spy: Spy, gateway: Gateway) -> None:
+def test_stalled_response_is_a_gateway_timeout(
+    source: str, first: list[bytes], spy: Spy, gateway: LoggingGateway
+) -> None:
     stalling(spy, *first)
-    assert check(source, gateway, 504, Context(650)) == "The upstream did not answer in time."
+    assert check(source, gateway, 504, InvocationContext(650)) == "The upstream did not answer in time."
     assert [line["status"] for line in gateway.failures] == [504]
 
 
-def test_response_byte_by_byte_does_not_extend_the_deadline(spy: Spy, gateway: Gateway) -> None:
-    def script(seen: Seen) -> Iterator[bytes]:
+def test_response_byte_by_byte_does_not_extend_the_deadline(spy: Spy, gateway: LoggingGateway) -> None:
+    def script(seen: UpstreamRequest) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nX: "
         while not spy.stopping.wait(0.02):
             yield b"x"
 
     spy.script = script
-    check(HTTP_2, gateway, 504, Context(800))
+    check(HTTP_2, gateway, 504, InvocationContext(800))
 
 
-def test_invocation_without_time_left_still_answers(spy: Spy, gateway: Gateway) -> None:
+def test_invocation_without_time_left_still_answers(spy: Spy, gateway: LoggingGateway) -> None:
     stalling(spy)
-    check(HTTP_2, gateway, 504, Context(0))
+    check(HTTP_2, gateway, 504, InvocationContext(0))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_invocation_without_time_left_still_answers(spy: Spy, gateway: Gateway) 
         pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", id="a header too long"),
     ],
 )
-def test_broken_response_is_a_bad_gateway_and_is_not_retried(raw: bytes, spy: Spy, gateway: Gateway) -> None:
+def test_broken_response_is_a_bad_gateway_and_is_not_retried(raw: bytes, spy: Spy, gateway: LoggingGateway) -> None:
     spy.close = True
     spy.answer(raw)
     assert check(REST, gateway, 502) == "The upstream's response was cut off or is not valid HTTP."
@@ -175,8 +177,8 @@ def test_broken_response_is_a_bad_gateway_and_is_not_retried(raw: bytes, spy: Sp
     assert len(spy.seen) == 1
 
 
-def test_endless_body_is_content_too_large(spy: Spy, gateway: Gateway) -> None:
-    def script(seen: Seen) -> Iterator[bytes]:
+def test_endless_body_is_content_too_large(spy: Spy, gateway: LoggingGateway) -> None:
+    def script(seen: UpstreamRequest) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         while not spy.stopping.is_set():
             yield b"10000\r\n" + b"x" * 65536 + b"\r\n"
@@ -185,7 +187,7 @@ def test_endless_body_is_content_too_large(spy: Spy, gateway: Gateway) -> None:
     assert "6291556 bytes" in check(REST, gateway, 413)
 
 
-def test_response_to_half_a_request_is_passed_on(spy: Spy, gateway: Gateway) -> None:
+def test_response_to_half_a_request_is_passed_on(spy: Spy, gateway: LoggingGateway) -> None:
     """A server that responds and closes while the rest of the body is still on its way."""
     spy.read_bodies = False
     spy.close = True
@@ -195,7 +197,7 @@ def test_response_to_half_a_request_is_passed_on(spy: Spy, gateway: Gateway) -> 
     assert (answer["statusCode"], answer["body"]) == (413, "no") or answer["statusCode"] == 502
 
 
-def test_connection_is_reused(spy: Spy, gateway: Gateway) -> None:
+def test_connection_is_reused(spy: Spy, gateway: LoggingGateway) -> None:
     for _ in range(3):
         assert gateway(make_event(REST))["statusCode"] == 200
     assert [seen.connection for seen in spy.seen] == [1, 1, 1]
@@ -204,7 +206,7 @@ def test_connection_is_reused(spy: Spy, gateway: Gateway) -> None:
     assert [seen.connection for seen in spy.seen] == [1, 1, 1, 2]
 
 
-def test_connection_after_a_failure_is_not_reused(spy: Spy, gateway: Gateway) -> None:
+def test_connection_after_a_failure_is_not_reused(spy: Spy, gateway: LoggingGateway) -> None:
     spy.answer(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
     check(REST, gateway, 502)
     spy.answer(OK)
@@ -213,7 +215,7 @@ def test_connection_after_a_failure_is_not_reused(spy: Spy, gateway: Gateway) ->
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_connection_closed_by_the_upstream_is_replaced(method: str, spy: Spy, gateway: Gateway) -> None:
+def test_connection_closed_by_the_upstream_is_replaced(method: str, spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(REST))
     ((_, idle),) = gateway.proxy._idle
     spy.hang_up()
@@ -226,7 +228,7 @@ def closing_when_asked_again(spy: Spy) -> None:
     """A server that closes each connection at the moment of its second request."""
     used: set[int] = set()
 
-    def script(seen: Seen) -> Iterable[bytes]:
+    def script(seen: UpstreamRequest) -> Iterable[bytes]:
         if seen.connection in used:
             raise EOFError
         used.add(seen.connection)
@@ -236,7 +238,9 @@ def closing_when_asked_again(spy: Spy) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])
-def test_idempotent_request_on_a_stale_connection_is_retried_once(method: str, spy: Spy, gateway: Gateway) -> None:
+def test_idempotent_request_on_a_stale_connection_is_retried_once(
+    method: str, spy: Spy, gateway: LoggingGateway
+) -> None:
     closing_when_asked_again(spy)
     gateway(make_event(REST))
     answer = gateway(make_event(REST, method, body=b"x"))
@@ -246,17 +250,17 @@ def test_idempotent_request_on_a_stale_connection_is_retried_once(method: str, s
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PURGE"])
-def test_other_request_on_a_stale_connection_is_not_retried(method: str, spy: Spy, gateway: Gateway) -> None:
+def test_other_request_on_a_stale_connection_is_not_retried(method: str, spy: Spy, gateway: LoggingGateway) -> None:
     closing_when_asked_again(spy)
     gateway(make_event(REST))
     check(REST, gateway, 502, method=method)
     assert [(seen.method, seen.connection) for seen in spy.seen] == [("GET", 1), (method, 1)]
 
 
-def test_retry_happens_once(spy: Spy, gateway: Gateway) -> None:
+def test_retry_happens_once(spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(REST))
 
-    def script(seen: Seen) -> Iterable[bytes]:
+    def script(seen: UpstreamRequest) -> Iterable[bytes]:
         raise EOFError
 
     spy.script = script
@@ -264,7 +268,7 @@ def test_retry_happens_once(spy: Spy, gateway: Gateway) -> None:
     assert [seen.connection for seen in spy.seen] == [1, 1, 2]
 
 
-def test_response_cut_off_on_a_kept_connection_is_not_retried(spy: Spy, gateway: Gateway) -> None:
+def test_response_cut_off_on_a_kept_connection_is_not_retried(spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(REST))
     spy.close = True
     spy.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")
@@ -273,7 +277,7 @@ def test_response_cut_off_on_a_kept_connection_is_not_retried(spy: Spy, gateway:
 
 
 def test_bug_in_the_gateway_is_an_internal_server_error(
-    spy: Spy, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    spy: Spy, gateway: LoggingGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(address: Any) -> Any:
         raise RuntimeError("a mistake")
@@ -283,7 +287,7 @@ def test_bug_in_the_gateway_is_an_internal_server_error(
     assert gateway.failures[0]["exception"].endswith("RuntimeError: a mistake\n")
 
 
-def test_event_that_is_not_a_request_raises(gateway: Gateway) -> None:
+def test_event_that_is_not_a_request_raises(gateway: LoggingGateway) -> None:
     with pytest.raises(ValueError, match="takes requests of API Gateway, function URLs and load balancers only"):
         gateway({"detail-type": "Scheduled Event"})
 
@@ -327,20 +331,20 @@ def secure_spy(certificate: Path) -> Iterator[Spy]:
 
 
 def test_https_upstream_is_reached(certificate: Path, secure_spy: Spy) -> None:
-    gateway = Gateway(f"https://{secure_spy.netloc}/v1", context=ssl.create_default_context(cafile=certificate))
+    gateway = LoggingGateway(f"https://{secure_spy.netloc}/v1", context=ssl.create_default_context(cafile=certificate))
     for _ in range(2):
         assert gateway(make_event(REST, headers=[("Origin", APP)]))["statusCode"] == 200
     assert [(seen.target, seen.connection) for seen in secure_spy.seen] == [("/v1/api/x", 1)] * 2
 
 
 def test_untrusted_certificate_is_a_bad_gateway(secure_spy: Spy) -> None:
-    gateway = Gateway(f"https://{secure_spy.netloc}")
+    gateway = LoggingGateway(f"https://{secure_spy.netloc}")
     assert check(REST, gateway, 502) == "The upstream can't be reached."
     assert "CERTIFICATE_VERIFY_FAILED" in gateway.failures[0]["error"]
     assert secure_spy.seen == []
 
 
 def test_stalled_https_response_is_a_gateway_timeout(certificate: Path, secure_spy: Spy) -> None:
-    gateway = Gateway(f"https://{secure_spy.netloc}", context=ssl.create_default_context(cafile=certificate))
+    gateway = LoggingGateway(f"https://{secure_spy.netloc}", context=ssl.create_default_context(cafile=certificate))
     stalling(secure_spy, b"HTTP/1.1 200 OK\r\nX: ")
-    check(REST, gateway, 504, Context(900))
+    check(REST, gateway, 504, InvocationContext(900))

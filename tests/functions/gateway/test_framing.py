@@ -12,8 +12,8 @@ import pytest
 
 from harness.wait import wait_until
 from tests.events.make import APP, EVIL, REST, make_event
-from tests.functions.gateway.conftest import Gateway
-from tests.functions.gateway.spy import Seen, Spy
+from tests.functions.gateway.conftest import LoggingGateway
+from tests.functions.gateway.spy import Spy, UpstreamRequest
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -21,7 +21,7 @@ SECRET = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret"
 NEXT = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
 
 
-def two_viewers(gateway: Gateway, spy: Spy, raw: bytes, method: str = "GET") -> tuple[int, str, list[int]]:
+def two_viewers(gateway: LoggingGateway, spy: Spy, raw: bytes, method: str = "GET") -> tuple[int, str, list[int]]:
     """Status and body of one viewer's response, and the connections that it and another viewer's request took."""
     replies = iter([raw, NEXT])
     spy.script = lambda seen: [next(replies)]
@@ -57,7 +57,7 @@ EXACT = [
 
 @pytest.mark.parametrize(("method", "raw", "status", "body"), EXACT)
 def test_response_with_exact_framing_keeps_the_connection(
-    method: str, raw: bytes, status: int, body: str, spy: Spy, gateway: Gateway
+    method: str, raw: bytes, status: int, body: str, spy: Spy, gateway: LoggingGateway
 ) -> None:
     assert two_viewers(gateway, spy, raw, method) == (status, body, [1, 1])
 
@@ -117,7 +117,7 @@ UNUSUAL = [
 
 @pytest.mark.parametrize(("method", "raw", "status", "body"), UNUSUAL)
 def test_response_with_unusual_framing_ends_the_connection(
-    method: str, raw: bytes, status: int, body: str, spy: Spy, gateway: Gateway
+    method: str, raw: bytes, status: int, body: str, spy: Spy, gateway: LoggingGateway
 ) -> None:
     assert two_viewers(gateway, spy, raw, method) == (status, body, [1, 2])
     assert gateway.failures == []
@@ -183,17 +183,17 @@ UNCERTAIN = [
 
 
 @pytest.mark.parametrize("raw", UNCERTAIN)
-def test_response_of_uncertain_length_is_a_bad_gateway(raw: bytes, spy: Spy, gateway: Gateway) -> None:
+def test_response_of_uncertain_length_is_a_bad_gateway(raw: bytes, spy: Spy, gateway: LoggingGateway) -> None:
     status, body, connections = two_viewers(gateway, spy, raw)
     assert (status, connections) == (502, [1, 2])
     assert "cut off or is not valid HTTP" in body
 
 
-def test_bytes_that_arrive_between_two_requests_end_the_connection(spy: Spy, gateway: Gateway) -> None:
+def test_bytes_that_arrive_between_two_requests_end_the_connection(spy: Spy, gateway: LoggingGateway) -> None:
     """A response after the response, sent before the next viewer asks. (Sent later, it looks like the answer.)"""
     asked = threading.Event()
 
-    def script(seen: Seen) -> Iterator[bytes]:
+    def script(seen: UpstreamRequest) -> Iterator[bytes]:
         yield OK + b"Content-Length: 2\r\n\r\nok"
         if seen.connection == 1:
             asked.wait(10)
@@ -209,12 +209,12 @@ def test_bytes_that_arrive_between_two_requests_end_the_connection(spy: Spy, gat
     assert [seen.connection for seen in spy.seen] == [1, 2]
 
 
-def test_folded_header_becomes_one_line(spy: Spy, gateway: Gateway) -> None:
+def test_folded_header_becomes_one_line(spy: Spy, gateway: LoggingGateway) -> None:
     spy.answer(OK + b"X: a\r\n  Set-Cookie: evil=1\r\nContent-Length: 2\r\n\r\nok")
     assert gateway(make_event(REST))["headers"]["X"] == "a Set-Cookie: evil=1"
 
 
-def test_response_that_ends_with_the_connection_is_read_to_the_end(spy: Spy, gateway: Gateway) -> None:
+def test_response_that_ends_with_the_connection_is_read_to_the_end(spy: Spy, gateway: LoggingGateway) -> None:
     spy.close = True
     spy.answer(OK + b"\r\nok", b"ay")
     assert gateway(make_event(REST))["body"] == "okay"

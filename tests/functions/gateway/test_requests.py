@@ -22,7 +22,7 @@ from tests.events.make import (
     preflight,
     read_response,
 )
-from tests.functions.gateway.conftest import Gateway
+from tests.functions.gateway.conftest import LoggingGateway
 from tests.functions.gateway.spy import Spy
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
@@ -41,7 +41,7 @@ def forwarded(source: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_request_arrives_whole(source: str, spy: Spy, gateway: Gateway) -> None:
+def test_request_arrives_whole(source: str, spy: Spy, gateway: LoggingGateway) -> None:
     headers = [("Accept", "text/html"), ("Authorization", "Basic eDp5"), ("Origin", EVIL), ("Cookie", "a=1; b=2")]
     event = make_event(source, "POST", "/a%20b/c", "x=1&y=a%2Fb&x=2", headers, b'{"n": 1}')
     answer = gateway(event)
@@ -65,7 +65,7 @@ def test_request_arrives_whole(source: str, spy: Spy, gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_preflight_does_not_reach_the_upstream(source: str, spy: Spy, gateway: Gateway) -> None:
+def test_preflight_does_not_reach_the_upstream(source: str, spy: Spy, gateway: LoggingGateway) -> None:
     assert gateway(preflight(source))["statusCode"] == 204
     assert gateway(preflight(source, EVIL))["statusCode"] == 403
     assert spy.seen == []
@@ -73,7 +73,7 @@ def test_preflight_does_not_reach_the_upstream(source: str, spy: Spy, gateway: G
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("source", [REST, HTTP_2, ALB])
-def test_request_method_is_unchanged(source: str, method: str, spy: Spy, gateway: Gateway) -> None:
+def test_request_method_is_unchanged(source: str, method: str, spy: Spy, gateway: LoggingGateway) -> None:
     body = b"" if method == "HEAD" else b"ok"
     spy.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + body)
     answer = gateway(make_event(source, method))
@@ -86,7 +86,7 @@ def test_request_method_is_unchanged(source: str, method: str, spy: Spy, gateway
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("body", [b"", b"text", bytes(range(256)), "é".encode(), b"\x00\r\n"])
-def test_request_body_is_unchanged(source: str, body: bytes, spy: Spy, gateway: Gateway) -> None:
+def test_request_body_is_unchanged(source: str, body: bytes, spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(source, "POST", body=body))
     assert [seen.body for seen in spy.seen] == [body]
     assert spy.seen[0].values("transfer-encoding") == []
@@ -112,7 +112,7 @@ TARGETS = [
 
 @pytest.mark.parametrize("path", TARGETS)
 @pytest.mark.parametrize("source", [REST, URL, ALB, ALB_MULTI])
-def test_request_path_is_unchanged(source: str, path: str, spy: Spy, gateway: Gateway) -> None:
+def test_request_path_is_unchanged(source: str, path: str, spy: Spy, gateway: LoggingGateway) -> None:
     assert gateway(make_event(source, path=path))["statusCode"] == 200
     assert [seen.line for seen in spy.seen] == [f"GET {path} HTTP/1.1"]
     assert spy.seen[0].values("host") == [spy.netloc]
@@ -120,7 +120,7 @@ def test_request_path_is_unchanged(source: str, path: str, spy: Spy, gateway: Ga
 
 @pytest.mark.parametrize("query", ["a=b&a=c", "a", "a=", "=", "&&", "a=%2f%2F+%20", "a=b=c?d/e", "[]={}|^`"])
 @pytest.mark.parametrize("source", [HTTP_2, URL])
-def test_raw_query_is_unchanged(source: str, query: str, spy: Spy, gateway: Gateway) -> None:
+def test_raw_query_is_unchanged(source: str, query: str, spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(source, query=query))
     assert [seen.target for seen in spy.seen] == [f"/api/x?{query}"]
 
@@ -138,7 +138,9 @@ def test_raw_query_is_unchanged(source: str, query: str, spy: Spy, gateway: Gate
     ],
 )
 @pytest.mark.parametrize("source", [REST, HTTP_2, ALB])
-def test_hostile_path_does_not_change_the_destination(source: str, path: str, spy: Spy, gateway: Gateway) -> None:
+def test_hostile_path_does_not_change_the_destination(
+    source: str, path: str, spy: Spy, gateway: LoggingGateway
+) -> None:
     event = make_event(source)
     event["path" if "path" in event else "rawPath"] = path
     assert gateway(event)["statusCode"] == 200
@@ -149,7 +151,7 @@ def test_hostile_path_does_not_change_the_destination(source: str, path: str, sp
     assert seen.values("host") == [spy.netloc]
 
 
-def test_viewer_host_headers_are_replaced(spy: Spy, gateway: Gateway) -> None:
+def test_viewer_host_headers_are_replaced(spy: Spy, gateway: LoggingGateway) -> None:
     event = make_event(
         REST, headers=[("host", "evil.example"), ("X-Forwarded-Host", "evil.example"), ("Forwarded", "host=e")]
     )
@@ -160,7 +162,7 @@ def test_viewer_host_headers_are_replaced(spy: Spy, gateway: Gateway) -> None:
 
 
 def test_base_path_is_prepended(spy: Spy) -> None:
-    gateway = Gateway(f"http://{spy.netloc}/base/v1/")
+    gateway = LoggingGateway(f"http://{spy.netloc}/base/v1/")
     gateway(make_event(HTTP_2, query="q=1"))
     gateway(make_event(HTTP_2, path="/a/../b"))
     assert [seen.target for seen in spy.seen] == ["/base/v1/api/x?q=1", "/base/v1/a/../b"]
@@ -182,7 +184,7 @@ def test_base_path_is_prepended(spy: Spy) -> None:
     ],
 )
 def test_path_above_the_base_path_is_a_bad_request(path: str, spy: Spy) -> None:
-    gateway = Gateway(f"http://{spy.netloc}/v1")
+    gateway = LoggingGateway(f"http://{spy.netloc}/v1")
     status, headers, _ = read_response(ALB, gateway(make_event(ALB, path=path, headers=[("Origin", APP)])))
     assert (status, dict(headers)["content-type"]) == (400, "application/problem+json")
     assert dict(headers)["access-control-allow-origin"] == APP
@@ -206,12 +208,14 @@ def test_path_above_the_base_path_is_a_bad_request(path: str, spy: Spy) -> None:
         make_event(REST) | {"body": "\ud800"},
     ],
 )
-def test_request_that_http_cannot_carry_is_a_bad_request(event: dict[str, Any], spy: Spy, gateway: Gateway) -> None:
+def test_request_that_http_cannot_carry_is_a_bad_request(
+    event: dict[str, Any], spy: Spy, gateway: LoggingGateway
+) -> None:
     assert gateway(event)["statusCode"] == 400
     assert spy.seen == []
 
 
-def test_hop_by_hop_request_headers_are_removed(spy: Spy, gateway: Gateway) -> None:
+def test_hop_by_hop_request_headers_are_removed(spy: Spy, gateway: LoggingGateway) -> None:
     event = make_event(
         REST,
         headers=[
@@ -242,7 +246,7 @@ def test_hop_by_hop_request_headers_are_removed(spy: Spy, gateway: Gateway) -> N
 
 
 @pytest.mark.parametrize("option", ["x-secret", "X-Secret, close", "cookie", "authorization", "origin", "host"])
-def test_viewer_connection_header_does_not_remove_other_headers(option: str, spy: Spy, gateway: Gateway) -> None:
+def test_viewer_connection_header_does_not_remove_other_headers(option: str, spy: Spy, gateway: LoggingGateway) -> None:
     fields = [("Connection", option), ("X-Secret", "1"), ("Cookie", "a=1"), ("Authorization", "b"), ("Origin", EVIL)]
     gateway(make_event(REST, headers=fields))
     (seen,) = spy.seen
@@ -272,7 +276,7 @@ def test_viewer_connection_header_does_not_remove_other_headers(option: str, spy
         "for=x(y)",
     ],
 )
-def test_malformed_forwarded_is_replaced(value: str, spy: Spy, gateway: Gateway) -> None:
+def test_malformed_forwarded_is_replaced(value: str, spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(REST, headers=[("Forwarded", value)]))
     assert spy.seen[0].values("forwarded") == [f"for={CLIENT};host={HOSTS[REST]};proto=https"]
 
@@ -286,18 +290,18 @@ def test_malformed_forwarded_is_replaced(value: str, spy: Spy, gateway: Gateway)
         "for=unknown; proto=http , for=_x;;",
     ],
 )
-def test_well_formed_forwarded_is_extended(value: str, spy: Spy, gateway: Gateway) -> None:
+def test_well_formed_forwarded_is_extended(value: str, spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(REST, headers=[("Forwarded", value)]))
     assert spy.seen[0].values("forwarded") == [f"{value}, for={CLIENT};host={HOSTS[REST]};proto=https"]
 
 
-def test_long_malformed_forwarded_is_read_in_linear_time(spy: Spy, gateway: Gateway) -> None:
+def test_long_malformed_forwarded_is_read_in_linear_time(spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(REST, headers=[("Forwarded", 'for="a";,' * 1000 + 'for="' + "\\x" * 4000)]))
     assert spy.seen[0].values("forwarded") == [f"for={CLIENT};host={HOSTS[REST]};proto=https"]
 
 
 @pytest.mark.parametrize("source", [REST, ALB_MULTI])
-def test_repeated_request_headers_stay_separate(source: str, spy: Spy, gateway: Gateway) -> None:
+def test_repeated_request_headers_stay_separate(source: str, spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(source, headers=[("X", "1"), ("X", "2, 3"), ("Cookie", "a=1"), ("Cookie", "b=2")]))
     (seen,) = spy.seen
     assert seen.values("x") == ["1", "2, 3"]
@@ -305,7 +309,7 @@ def test_repeated_request_headers_stay_separate(source: str, spy: Spy, gateway: 
     assert seen.values("cookie") == ["a=1; b=2"]
 
 
-def test_non_ascii_header_value_is_sent_as_utf_8(spy: Spy, gateway: Gateway) -> None:
+def test_non_ascii_header_value_is_sent_as_utf_8(spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(REST, headers=[("X", "é")]))
     assert spy.seen[0].values("x") == ["é".encode().decode("latin-1")]
 
@@ -320,13 +324,13 @@ def test_non_ascii_header_value_is_sent_as_utf_8(spy: Spy, gateway: Gateway) -> 
     ],
 )
 def test_forwarded_for_has_the_viewer_s_address_once(
-    sent: list[tuple[str, str]], arrived: str, spy: Spy, gateway: Gateway
+    sent: list[tuple[str, str]], arrived: str, spy: Spy, gateway: LoggingGateway
 ) -> None:
     gateway(make_event(REST, headers=sent))
     assert spy.seen[0].values("x-forwarded-for") == [arrived]
 
 
-def test_forwarded_for_of_a_load_balancer_is_unchanged(spy: Spy, gateway: Gateway) -> None:
+def test_forwarded_for_of_a_load_balancer_is_unchanged(spy: Spy, gateway: LoggingGateway) -> None:
     event = make_event(ALB)
     event["headers"]["x-forwarded-for"] = "198.51.100.1, 203.0.113.10:5123"
     event["headers"]["x-forwarded-proto"] = "http"
@@ -337,7 +341,7 @@ def test_forwarded_for_of_a_load_balancer_is_unchanged(spy: Spy, gateway: Gatewa
     assert seen.values("forwarded") == ["for=203.0.113.10;host=api.example.com;proto=http"]
 
 
-def test_existing_forwarded_and_via_are_extended(spy: Spy, gateway: Gateway) -> None:
+def test_existing_forwarded_and_via_are_extended(spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(REST, headers=[("Forwarded", "for=198.51.100.1"), ("Via", "2.0 cdn.example")]))
     gateway(make_event(REST, headers=[("Forwarded", f"for={CLIENT};proto=https"), ("Via", "1.1 a"), ("via", "1.1 b")]))
     assert [seen.values("forwarded") for seen in spy.seen] == [
@@ -359,7 +363,7 @@ def test_existing_forwarded_and_via_are_extended(spy: Spy, gateway: Gateway) -> 
     ],
 )
 def test_forwarded_quotes_addresses_and_hosts(
-    address: str, host: str, forwarded: list[str], spy: Spy, gateway: Gateway
+    address: str, host: str, forwarded: list[str], spy: Spy, gateway: LoggingGateway
 ) -> None:
     event = make_event(REST)
     event["multiValueHeaders"]["Host"] = [host]
@@ -368,14 +372,14 @@ def test_forwarded_quotes_addresses_and_hosts(
     assert spy.seen[0].values("forwarded") == forwarded
 
 
-def test_console_test_without_headers_is_passed_on(spy: Spy, gateway: Gateway) -> None:
+def test_console_test_without_headers_is_passed_on(spy: Spy, gateway: LoggingGateway) -> None:
     event: dict[str, Any] = make_event(REST) | {"path": "/x", "headers": None, "multiValueHeaders": None}
     event["requestContext"] = {"stage": "test-invoke-stage"}
     assert gateway(event)["statusCode"] == 200
     assert spy.seen[0].fields == [("Host", spy.netloc), ("X-Forwarded-Proto", "https"), ("Via", "1.1 edgecors")]
 
 
-def test_load_balancer_health_check_is_passed_on(spy: Spy, gateway: Gateway) -> None:
+def test_load_balancer_health_check_is_passed_on(spy: Spy, gateway: LoggingGateway) -> None:
     event: dict[str, Any] = {
         "requestContext": {"elb": {}},
         "httpMethod": "GET",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.events.make import ALB, ALB_MULTI, HTTP_1, HTTP_2, REST, SOURCES, URL, make_event, read_response
 from tests.functions.gateway.conftest import SOURCES as MODULES
-from tests.functions.gateway.conftest import Gateway
+from tests.functions.gateway.conftest import LoggingGateway
 from tests.functions.gateway.spy import Spy
 
 Fields = list[tuple[str, str]]
@@ -55,11 +55,11 @@ bodies = st.one_of(st.binary(max_size=40), st.text(max_size=20).map(lambda text:
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[tuple[Spy, Gateway]]:
+def upstream() -> Iterator[tuple[Spy, LoggingGateway]]:
     patch = pytest.MonkeyPatch()
     patch.syspath_prepend(str(MODULES))
     with Spy() as spy:
-        gateway = Gateway(f"http://{spy.netloc}")
+        gateway = LoggingGateway(f"http://{spy.netloc}")
         yield spy, gateway
         gateway.proxy.reset_after_restore()
     patch.undo()
@@ -84,7 +84,7 @@ def by_parameter(query: str) -> dict[str, list[str]]:
 @given(method=methods, path=paths, query=queries, sent=headers, body=bodies)
 @settings(max_examples=60, deadline=None)
 def test_any_request_arrives_unchanged(
-    source: str, upstream: tuple[Spy, Gateway], method: str, path: str, query: str, sent: Fields, body: bytes
+    source: str, upstream: tuple[Spy, LoggingGateway], method: str, path: str, query: str, sent: Fields, body: bytes
 ) -> None:
     spy, gateway = upstream
     spy.seen.clear()
@@ -116,7 +116,7 @@ def test_any_request_arrives_unchanged(
 @given(status=st.integers(200, 599), returned=headers, cookies=st.lists(values, max_size=3), body=bodies)
 @settings(max_examples=60, deadline=None)
 def test_any_response_comes_back_unchanged(
-    source: str, upstream: tuple[Spy, Gateway], status: int, returned: Fields, cookies: list[str], body: bytes
+    source: str, upstream: tuple[Spy, LoggingGateway], status: int, returned: Fields, cookies: list[str], body: bytes
 ) -> None:
     spy, gateway = upstream
     fields: list[Any] = [*returned, *(("Set-Cookie", cookie) for cookie in cookies)]

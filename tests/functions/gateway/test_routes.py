@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.events.make import APP, REST, make_event, read_response
-from tests.functions.gateway.conftest import Gateway
+from tests.functions.gateway.conftest import LoggingGateway
 from tests.functions.gateway.spy import Spy
 
 
@@ -42,7 +42,7 @@ def test_longest_prefix_decides_the_upstream(
     path: str, upstream: str, target: str, spy: Spy, api: Spy, images: Spy
 ) -> None:
     routes = f"/api=http://{api.netloc}/v1, /api/img/=http://{images.netloc}"
-    gateway = Gateway(f"http://{spy.netloc}", routes=routes)
+    gateway = LoggingGateway(f"http://{spy.netloc}", routes=routes)
     assert gateway(make_event(REST, path=path))["statusCode"] == 200
     upstreams = {"default": spy, "api": api, "images": images}
     assert {name: [seen.target for seen in each.seen] for name, each in upstreams.items() if each.seen} == {
@@ -55,18 +55,18 @@ def test_longest_prefix_decides_the_upstream(
     "path", ["/api%2fx", "/api/..%2fx", "//api/x", "/x/..;/api/y", "/api;v=1/x", "/" + "%25" * 2000]
 )
 def test_ambiguous_path_with_several_upstreams_is_a_bad_request(path: str, spy: Spy, api: Spy) -> None:
-    gateway = Gateway(f"http://{spy.netloc}", routes=f"/api=http://{api.netloc}")
+    gateway = LoggingGateway(f"http://{spy.netloc}", routes=f"/api=http://{api.netloc}")
     status, headers, _ = read_response(REST, gateway(make_event(REST, path=path, headers=[("Origin", APP)])))
     assert (status, spy.seen, api.seen) == (400, [], [])
     assert dict(headers)["access-control-allow-origin"] == APP
 
 
-def test_ambiguous_path_with_one_upstream_is_passed_on(spy: Spy, gateway: Gateway) -> None:
+def test_ambiguous_path_with_one_upstream_is_passed_on(spy: Spy, gateway: LoggingGateway) -> None:
     assert gateway(make_event(REST, path="/api%2fx"))["statusCode"] == 200
 
 
 def test_each_upstream_has_its_own_connection(spy: Spy, api: Spy) -> None:
-    gateway = Gateway(f"http://{spy.netloc}", routes=f"/api=http://{api.netloc}")
+    gateway = LoggingGateway(f"http://{spy.netloc}", routes=f"/api=http://{api.netloc}")
     for path in ("/a", "/api/a", "/b", "/api/b"):
         assert gateway(make_event(REST, path=path))["statusCode"] == 200
     assert [[seen.connection for seen in upstream.seen] for upstream in (spy, api)] == [[1, 1], [1, 1]]

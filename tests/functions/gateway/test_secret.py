@@ -13,7 +13,7 @@ from edgecors.aws.parameters import Parameter, ParameterReader
 from edgecors.telemetry import Telemetry
 
 from tests.events.make import APP, HTTP_2, REST, make_event, preflight, read_response
-from tests.functions.gateway.conftest import Gateway
+from tests.functions.gateway.conftest import LoggingGateway
 from tests.functions.gateway.spy import Spy
 from tests.support.parameter_store import ParameterStoreServer
 
@@ -42,7 +42,7 @@ class ScriptedReader:
         self.closed += 1
 
 
-class Clock:
+class SecretClock:
     def __init__(self) -> None:
         self.now = 1000.0
 
@@ -54,13 +54,13 @@ def from_environment(**variables: str) -> Any:
     return import_module("secret").read_secret_header(variables, Telemetry(lambda line: None))
 
 
-def from_reader(reader: Any, clock: Clock, lines: list[str]) -> Any:
+def from_reader(reader: Any, clock: SecretClock, lines: list[str]) -> Any:
     header = import_module("secret").ParameterSecretHeader
     return header("X-Secret", PARAMETER, reader, Telemetry(lines.append), clock)
 
 
-def before(spy: Spy, **variables: str) -> Gateway:
-    return Gateway(f"http://{spy.netloc}", secret=from_environment(**variables))
+def before(spy: Spy, **variables: str) -> LoggingGateway:
+    return LoggingGateway(f"http://{spy.netloc}", secret=from_environment(**variables))
 
 
 @pytest.mark.parametrize("source", [REST, HTTP_2])
@@ -100,7 +100,7 @@ def test_secret_is_not_logged(spy: Spy) -> None:
 
 
 def test_parameter_is_read_once_in_five_minutes() -> None:
-    reader, clock = ScriptedReader("one", "two"), Clock()
+    reader, clock = ScriptedReader("one", "two"), SecretClock()
     secret = from_reader(reader, clock, [])
     assert [secret.value(), secret.value()] == ["one", "one"]
     clock.now += 299
@@ -123,7 +123,7 @@ def test_parameter_is_read_once_in_five_minutes() -> None:
 )
 def test_failed_refresh_keeps_the_last_secret_and_is_logged(outcome: Any, code: str) -> None:
     lines: list[str] = []
-    reader, clock = ScriptedReader("one", outcome, "two"), Clock()
+    reader, clock = ScriptedReader("one", outcome, "two"), SecretClock()
     secret = from_reader(reader, clock, lines)
     assert secret.value() == "one"
     clock.now += 300
@@ -141,7 +141,7 @@ def test_failed_refresh_keeps_the_last_secret_and_is_logged(outcome: Any, code: 
 
 
 def test_slow_read_is_continued_by_later_requests() -> None:
-    reader, clock = ScriptedReader(None, "one", None, "two"), Clock()
+    reader, clock = ScriptedReader(None, "one", None, "two"), SecretClock()
     secret = from_reader(reader, clock, [])
     assert [secret.value(), secret.value()] == [None, "one"]
     clock.now += 300
@@ -153,7 +153,7 @@ def test_slow_read_is_continued_by_later_requests() -> None:
 
 def test_request_without_a_known_secret_does_not_reach_the_upstream(spy: Spy) -> None:
     reader = ScriptedReader(ReadError("timeout", "no answer"))
-    gateway = Gateway(f"http://{spy.netloc}", secret=from_reader(reader, Clock(), []))
+    gateway = LoggingGateway(f"http://{spy.netloc}", secret=from_reader(reader, SecretClock(), []))
     status, headers, body = read_response(REST, gateway(make_event(REST, headers=[("Origin", APP)])))
     assert (status, dict(headers)["access-control-allow-origin"]) == (503, APP)
     assert json.loads(body)["detail"] == "The gateway is not ready."
@@ -165,7 +165,7 @@ def test_request_without_a_known_secret_does_not_reach_the_upstream(spy: Spy) ->
 
 def test_restored_snapshot_reads_the_secret_again(spy: Spy) -> None:
     reader = ScriptedReader("one", "two")
-    gateway = Gateway(f"http://{spy.netloc}", secret=from_reader(reader, Clock(), []))
+    gateway = LoggingGateway(f"http://{spy.netloc}", secret=from_reader(reader, SecretClock(), []))
     gateway(make_event(REST, headers=[]))
     gateway.proxy.reset_after_restore()
     gateway(make_event(REST, headers=[]))
@@ -177,7 +177,7 @@ def test_secret_string_is_read_from_parameter_store(spy: Spy, parameter_store: P
     parameter_store.put(PARAMETER, SECRET, "SecureString")
     environment = parameter_store.environment()
     reader = ParameterReader(environment["AWS_REGION"], environ=environment)
-    gateway = Gateway(f"http://{spy.netloc}", secret=from_reader(reader, Clock(), []))
+    gateway = LoggingGateway(f"http://{spy.netloc}", secret=from_reader(reader, SecretClock(), []))
     gateway(make_event(REST))
     assert spy.seen[0].values("x-secret") == [SECRET]
 

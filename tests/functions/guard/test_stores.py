@@ -25,7 +25,7 @@ LARGE = " ".join(f"https://n{number}.example.com" for number in range(150))
 TOO_LARGE = " ".join(f"https://a.example.com:{port}" for port in range(1000, 1120))
 
 
-class Store(KeyValueStoreDouble):
+class ServedStore(KeyValueStoreDouble):
     """The store's double, with its address."""
 
     endpoint = ""
@@ -37,18 +37,18 @@ class Store(KeyValueStoreDouble):
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    double = Store()
+def store() -> Iterator[ServedStore]:
+    double = ServedStore()
     with double.serve() as double.endpoint:
         yield double
 
 
 @pytest.fixture
-def guard(world: World, store: Store) -> Guard:
+def guard(world: World, store: ServedStore) -> Guard:
     return store_guard(world, store)
 
 
-def store_guard(world: World, store: Store, **settings: Any) -> Guard:
+def store_guard(world: World, store: ServedStore, **settings: Any) -> Guard:
     """A guard with one distribution that uses CloudFront Functions, and its store behind the double."""
     guard = world.guard(replicas=(), key_value_stores={DISTRIBUTION: ARN}, **settings)
     client = boto3.client(
@@ -79,7 +79,7 @@ def policy_at(content: Mapping[str, str], pointer: int) -> object:
     return visible.policy, keys
 
 
-def served(store: Store) -> object:
+def served(store: ServedStore) -> object:
     """The policy that the functions read."""
     return policy_at(store.content, 0)
 
@@ -89,7 +89,7 @@ def expected(text: str, **lists: str) -> object:
     return policy_at(compile_policy(load_policy(text, lists), DISTRIBUTION).content(), 0)
 
 
-def test_store_good_change_is_written(world: World, guard: Guard, store: Store) -> None:
+def test_store_good_change_is_written(world: World, guard: Guard, store: ServedStore) -> None:
     guard.handle_change(world.put(SITE, GOOD))
     assert served(store) == expected(GOOD)
     assert metrics_of(guard)["StoreUpdates"] == 1
@@ -100,7 +100,7 @@ def test_store_good_change_is_written(world: World, guard: Guard, store: Store) 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0), (1, 1, 0, 0)])
 def test_store_late_double_and_reordered_events_lead_to_the_current_policy(
-    world: World, guard: Guard, store: Store, order: tuple[int, ...]
+    world: World, guard: Guard, store: ServedStore, order: tuple[int, ...]
 ) -> None:
     events = [world.put(SITE, GOOD), world.put(SITE, NEW)]
     for number in order:
@@ -110,21 +110,21 @@ def test_store_late_double_and_reordered_events_lead_to_the_current_policy(
 
 
 @pytest.mark.parametrize("auto_revert", [False, True])
-def test_store_invalid_value_leaves_the_last_good_policy(world: World, store: Store, auto_revert: bool) -> None:
+def test_store_invalid_value_leaves_the_last_good_policy(world: World, store: ServedStore, auto_revert: bool) -> None:
     guard = store_guard(world, store, auto_revert=auto_revert)
     guard.handle_change(world.put(SITE, GOOD))
     guard.handle_change(world.put(SITE, BAD))
     assert served(store) == expected(GOOD)
 
 
-def test_store_deleted_site_allows_nobody(world: World, guard: Guard, store: Store) -> None:
+def test_store_deleted_site_allows_nobody(world: World, guard: Guard, store: ServedStore) -> None:
     guard.handle_change(world.put(SITE, GOOD))
     world.now += 100
     guard.handle_change(world.delete(SITE))
     assert served(store) == expected("")
 
 
-def test_store_alias_leads_to_its_site(world: World, guard: Guard, store: Store) -> None:
+def test_store_alias_leads_to_its_site(world: World, guard: Guard, store: ServedStore) -> None:
     world.put(SHOP, GOOD)
     guard.handle_change(world.put(ALIAS, "shop"))
     assert served(store) == expected(GOOD)
@@ -138,7 +138,7 @@ def test_store_alias_leads_to_its_site(world: World, guard: Guard, store: Store)
     assert served(store) == expected(GOOD)
 
 
-def test_store_changed_list_is_written(world: World, guard: Guard, store: Store) -> None:
+def test_store_changed_list_is_written(world: World, guard: Guard, store: ServedStore) -> None:
     world.put(PARTNERS, GOOD)
     guard.handle_change(world.put(SITE, "@partners https://own.example.com"))
     world.now += 100
@@ -147,7 +147,9 @@ def test_store_changed_list_is_written(world: World, guard: Guard, store: Store)
 
 
 @pytest.mark.parametrize("value", ["a sentence", "gz:AAAA"])
-def test_store_invalid_list_serves_its_last_good_version(world: World, guard: Guard, store: Store, value: str) -> None:
+def test_store_invalid_list_serves_its_last_good_version(
+    world: World, guard: Guard, store: ServedStore, value: str
+) -> None:
     world.put(PARTNERS, GOOD)
     guard.handle_change(world.put(SITE, "@partners"))
     world.put(PARTNERS, value)
@@ -158,7 +160,7 @@ def test_store_invalid_list_serves_its_last_good_version(world: World, guard: Gu
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "InvalidKeyId", "KMSInvalidStateException"])
 def test_store_list_under_another_key_concerns_its_entries_only(
-    world: World, guard: Guard, store: Store, code: str
+    world: World, guard: Guard, store: ServedStore, code: str
 ) -> None:
     """The list's owner may use a key that the guard may not use, or disable it."""
     world.put(PARTNERS, GOOD, Type="SecureString")
@@ -170,7 +172,7 @@ def test_store_list_under_another_key_concerns_its_entries_only(
     assert served(store) == expected(f"@partners {NEW}", partners="")
 
 
-def test_store_list_that_can_not_be_read_for_now_is_waited_for(world: World, guard: Guard, store: Store) -> None:
+def test_store_list_that_can_not_be_read_for_now_is_waited_for(world: World, guard: Guard, store: ServedStore) -> None:
     """A list's origins do not disappear because of a throttled read."""
     world.put(PARTNERS, GOOD, Type="SecureString")
     guard.handle_change(world.put(SITE, "@partners"))
@@ -183,7 +185,7 @@ def test_store_list_that_can_not_be_read_for_now_is_waited_for(world: World, gua
     assert served(store) == expected("@partners", partners=GOOD)
 
 
-def test_store_list_that_is_too_large_concerns_its_entries_only(world: World, guard: Guard, store: Store) -> None:
+def test_store_list_that_is_too_large_concerns_its_entries_only(world: World, guard: Guard, store: ServedStore) -> None:
     """A list's writer must not keep the site's changes from arriving."""
     world.put(f"{ROOT}/lists/others", GOOD)
     guard.handle_change(world.put(SITE, "@others @partners https://removed.example.com"))
@@ -198,7 +200,7 @@ def test_store_list_that_is_too_large_concerns_its_entries_only(world: World, gu
     assert metrics_of(guard)["StoreTooLarge"] == 1
 
 
-def test_store_site_that_is_too_large_keeps_the_previous_policy(world: World, guard: Guard, store: Store) -> None:
+def test_store_site_that_is_too_large_keeps_the_previous_policy(world: World, guard: Guard, store: ServedStore) -> None:
     guard.handle_change(world.put(SITE, GOOD))
     world.notices()
     guard.handle_change(world.put(SITE, TOO_LARGE, Tier="Advanced"))
@@ -207,14 +209,14 @@ def test_store_site_that_is_too_large_keeps_the_previous_policy(world: World, gu
     assert "origins that you removed are still allowed" in text
 
 
-def test_store_write_meanwhile_is_planned_again(world: World, guard: Guard, store: Store) -> None:
+def test_store_write_meanwhile_is_planned_again(world: World, guard: Guard, store: ServedStore) -> None:
     store.conflicts = 2
     guard.handle_change(world.put(SITE, LARGE, Tier="Advanced"))
     assert served(store) == expected(LARGE)
 
 
 def test_store_change_of_the_home_region_meanwhile_is_written(
-    world: World, guard: Guard, store: Store, monkeypatch: pytest.MonkeyPatch
+    world: World, guard: Guard, store: ServedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two attempts somebody changes the policy: the second attempt writes what is true then."""
     event = world.put(SITE, GOOD)
@@ -232,7 +234,7 @@ def test_store_change_of_the_home_region_meanwhile_is_written(
     assert store.updates == 1
 
 
-def test_store_that_keeps_changing_is_left_to_a_later_try(world: World, guard: Guard, store: Store) -> None:
+def test_store_that_keeps_changing_is_left_to_a_later_try(world: World, guard: Guard, store: ServedStore) -> None:
     store.conflicts = 100
     with pytest.raises(Unfinished, match=f"update the store of {DISTRIBUTION}: .*keeps changing"):
         guard.handle_change(world.put(SITE, GOOD))
@@ -242,7 +244,9 @@ def test_store_that_keeps_changing_is_left_to_a_later_try(world: World, guard: G
     assert served(store) == expected(GOOD)
 
 
-def test_store_change_right_after_another_pointer_is_tried_again(world: World, guard: Guard, store: Store) -> None:
+def test_store_change_right_after_another_pointer_is_tried_again(
+    world: World, guard: Guard, store: ServedStore
+) -> None:
     """Both pointers must never be on their way to the edge locations at the same time."""
     guard.handle_change(world.put(SITE, GOOD))
     event = world.put(SITE, NEW)
@@ -254,7 +258,7 @@ def test_store_change_right_after_another_pointer_is_tried_again(world: World, g
     assert served(store) == expected(NEW)
 
 
-def test_store_throttling_is_waited_for(world: World, guard: Guard, store: Store) -> None:
+def test_store_throttling_is_waited_for(world: World, guard: Guard, store: ServedStore) -> None:
     store.throttles = 2
     guard.handle_change(world.put(SITE, GOOD))
     assert served(store) == expected(GOOD)
@@ -262,7 +266,7 @@ def test_store_throttling_is_waited_for(world: World, guard: Guard, store: Store
 
 @pytest.mark.parametrize("requests", [0, 1])
 def test_store_end_after_some_requests_leaves_a_whole_policy(
-    world: World, guard: Guard, store: Store, requests: int, monkeypatch: pytest.MonkeyPatch
+    world: World, guard: Guard, store: ServedStore, requests: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard.handle_change(world.put(SITE, GOOD))
     world.now += 100
@@ -285,7 +289,7 @@ def test_store_end_after_some_requests_leaves_a_whole_policy(
     assert served(store) == expected(LARGE)
 
 
-def test_store_schedule_finishes_what_a_change_began(world: World, guard: Guard, store: Store) -> None:
+def test_store_schedule_finishes_what_a_change_began(world: World, guard: Guard, store: ServedStore) -> None:
     guard.handle_change(world.put(SITE, LARGE, Tier="Advanced"))
     world.now += 100
     guard.handle_change(world.put(SITE, GOOD))
@@ -300,7 +304,7 @@ def test_store_schedule_finishes_what_a_change_began(world: World, guard: Guard,
     assert store.updates == updates
 
 
-def test_store_schedule_repairs_drift(world: World, guard: Guard, store: Store) -> None:
+def test_store_schedule_repairs_drift(world: World, guard: Guard, store: ServedStore) -> None:
     guard.handle_change(world.put(SITE, GOOD))
     store.content |= compile_policy(load_policy("*"), DISTRIBUTION).content()
     world.now += SETTLE_SECONDS
@@ -308,7 +312,7 @@ def test_store_schedule_repairs_drift(world: World, guard: Guard, store: Store) 
     assert served(store) == expected(GOOD)
 
 
-def test_store_schedule_reports_a_store_that_fails(world: World, guard: Guard, store: Store) -> None:
+def test_store_schedule_reports_a_store_that_fails(world: World, guard: Guard, store: ServedStore) -> None:
     world.put(SITE, GOOD)
     store.throttles = 10
     check_regions(guard)
