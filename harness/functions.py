@@ -1,12 +1,14 @@
 """The same decision: CloudFront Functions in njs beside the edge function's Python, whole answers compared.
 
-Random policies and requests go through Lambda@Edge's events (`edgecors.edge`) and through the built functions, with
-random layouts of the KeyValueStore: a policy inside its pointer or in parts, sets of origins in the policy or in
-buckets, the first pointer or a key below it missing while the second one names the policy before.
+First come the limits of `harness.boundaries`. Then random policies and requests go through Lambda@Edge's events
+(`edgecors.edge`) and through the built functions, with random layouts of the KeyValueStore: a policy inside its pointer
+or in parts, sets of origins in the policy or in buckets, the first pointer or a key below it missing while the second
+one names the policy before.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -23,7 +25,7 @@ from edgecors.telemetry import Telemetry
 from edgecors_admin.key_value_store import CompiledPolicy, Limits, PolicyTooLargeError, compile_policy, pointer_keys
 from edgecors_local.javascript import Engine, EngineError, find_engine
 
-from harness import generate
+from harness import boundaries, generate
 from harness.generate import chance, pick
 from harness.summary import Summary
 
@@ -103,19 +105,53 @@ def run(seed: int, cases: int, seconds: float, engine: Engine | None = None, fun
     engine = engine or find_engine("njs")
     if engine is None:
         raise EngineError("njs is missing: on Debian and Ubuntu, apt install njs")
-    summary = Summary("functions", seconds, seed=seed, engine=engine.name)
+    summary = Summary("functions", seconds, seed=seed, engine=engine.version)
+    run_boundaries(engine, functions, summary)
+    run_random(seed, cases, engine, functions, summary)
+    return summary
+
+
+def run_boundaries(engine: Engine, functions: Path, summary: Summary) -> None:
+    """Compare the cases that are always the same."""
+    cases = boundary_cases()
+    for start in range(0, len(cases), MAX_EVENTS):
+        if not summary.over:
+            _run_batch(cases[start : start + MAX_EVENTS], engine, functions, summary)
+    summary.counts["boundaries"] = summary.counts["cases"]
+
+
+def run_random(seed: int, cases: int, engine: Engine, functions: Path, summary: Summary) -> None:
+    """Compare random cases until all cases together are as many, or the time is used up."""
     random = Random(seed)
     policies = _policies(random, summary)
     while summary.counts["cases"] < cases and not summary.over:
         most = min(MAX_EVENTS, cases - summary.counts["cases"])
         _run_batch(_batch(random, policies, most), engine, functions, summary)
-    return summary
 
 
-def cases(seed: int, count: int) -> list[FunctionCase]:
-    """Fixed cases for a seed."""
+def random_cases(seed: int, count: int) -> list[FunctionCase]:
+    """Fixed random cases for a seed."""
     random = Random(seed)
     return _batch(random, _policies(random, Summary("cases", 0)), count)
+
+
+def boundary_cases() -> list[FunctionCase]:
+    """The cases of `harness.boundaries`, with origins in the policy and with origins in buckets."""
+    cases = []
+    varies = itertools.cycle(VARY)
+    for text, requests, keyed in boundaries.boundaries():
+        policy = load_policy(text)
+        for limits in (Limits(), KEYED) if keyed else (Limits(),):
+            layout = Layout(compile_policy(policy, SITE, 1, limits).content(), (policy,), "whole")
+            for request in requests:
+                headers = request_headers(request)
+                about = f"[boundary] {text} {request}"
+                # What a preflight asks for is nothing to viewer-response.
+                if request["request_method"] is None:
+                    response = dict(RESPONSE) | {"vary": list(next(varies))}
+                    cases.append(_case("viewer-response", request, headers, response, layout, about))
+                cases.append(_case("viewer-request", request, headers, None, layout, about))
+    return cases
 
 
 def lines_of(cases: list[FunctionCase]) -> list[Mapping[str, Any]]:
@@ -147,10 +183,14 @@ def _policies(random: Random, summary: Summary) -> Iterator[tuple[generate.Case,
             continue
         sequence += 1
         try:
-            yield case, policy, compile_policy(policy, SITE, sequence, pick(random, LIMITS))
-            summary.counts["policies"] += 1
+            compiled = compile_policy(policy, SITE, sequence, pick(random, LIMITS))
         except PolicyTooLargeError:
             summary.counts["too_large"] += 1
+            continue
+        summary.counts["policies"] += 1
+        summary.counts["in-parts"] += any("/p" in key for key in compiled.keys)
+        summary.counts["in-buckets"] += any("/p" not in key for key in compiled.keys)
+        yield case, policy, compiled
 
 
 LIMITS = (
@@ -164,6 +204,7 @@ LIMITS = (
     Limits(value_bytes=600, reads=1000, prefer_buckets=True),
 )
 """With smaller values policies take more parts, and more sets of origins go to buckets."""
+KEYED = Limits(value_bytes=600, inline_patterns=0, reads=1000, prefer_buckets=True)
 
 
 def _batch(
@@ -177,22 +218,33 @@ def _batch(
         previous = current
         for _ in range(min(REQUESTS, most - len(cases))):
             request, how = generate.request(random, case.meant)
+            if chance(random, 0.1):
+                request["path"] = boundaries.composed_path(random)
             # An event is JSON in UTF-8, which has no lone surrogates.
             request = {name: value and value.replace("\ud800", "\ufffd") for name, value in request.items()}
             about = f"[{how}; {layout.name}] {case.text!r} {case.lists!r} {request}"
-            headers = request_headers(random, request)
+            headers = repeat_some(random, request_headers(request))
             function = pick(random, ("viewer-request", "viewer-response"))
             response = response_headers(random, request) if function == "viewer-response" else None
-            cases.append(
-                FunctionCase(
-                    function,
-                    function_event(function, request, headers, response),
-                    lambda_event(function, request, headers, response),
-                    layout,
-                    about,
-                )
-            )
+            cases.append(_case(function, request, headers, response, layout, about))
     return cases
+
+
+def _case(
+    function: str,
+    request: generate.Fields,
+    headers: Mapping[str, list[str]],
+    response: Mapping[str, list[str]] | None,
+    layout: Layout,
+    about: str,
+) -> FunctionCase:
+    return FunctionCase(
+        function,
+        function_event(function, request, headers, response),
+        lambda_event(function, request, headers, response),
+        layout,
+        about,
+    )
 
 
 def make_layout(
@@ -212,8 +264,8 @@ def make_layout(
         missing = pick(random, (first, *(key for key in compiled.keys if key not in old.keys)))
         del keys[missing]
         # Not each request needs each bucket. Every part of a policy is needed, and so is the pointer.
-        surely = missing == first or "/p" in missing
-        return Layout(keys, (before,) if surely else (policy, before), f"missing {missing}")
+        name = "pointer" if missing == first else "part" if "/p" in missing else "bucket"
+        return Layout(keys, (policy, before) if name == "bucket" else (before,), f"{name} missing")
     if kind < 0.75:
         keys[first] = json.dumps([0, *json.loads(compiled.pointer)[1:]])
         return Layout(keys, (before,), "first pointer of another format")
@@ -230,7 +282,8 @@ def _run_batch(cases: list[FunctionCase], engine: Engine, functions: Path, summa
         for case, output in zip(own, outputs, strict=True):
             summary.counts["cases"] += 1
             summary.counts["reads"] += output.reads
-            summary.counts[function.replace("-", "_")] += 1
+            summary.counts[function] += 1
+            summary.counts[case.layout.name.replace(" ", "-")] += 1
             answer = output.error or function_answer(case.function, case.event, output.result)
             expected = [python_answer(policy, case.lambda_event) for policy in case.layout.policies]
             if isinstance(answer, Answer) and answer.status != "passed on":
@@ -283,7 +336,7 @@ def function_answer(function: str, event: Event, result: Any) -> Answer | str:
 # Events: one request and one response, in the forms of both.
 
 
-def request_headers(random: Random, request: generate.Fields) -> dict[str, list[str]]:
+def request_headers(request: generate.Fields) -> dict[str, list[str]]:
     """The headers of a generated request, lower-case names with their values."""
     names = {
         "host": "host",
@@ -293,7 +346,11 @@ def request_headers(random: Random, request: generate.Fields) -> dict[str, list[
         "access-control-request-private-network": "private_network",
         "sec-fetch-site": "fetch_site",
     }
-    headers = {name: [request[key]] for name, key in names.items() if request[key] is not None}
+    return {name: [request[key]] for name, key in names.items() if request[key] is not None}
+
+
+def repeat_some(random: Random, headers: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The headers, a few of them with several values."""
     for name, values in headers.items():
         if chance(random, 0.03):
             values.append(pick(random, (values[0], "", "https://a.example", "x-a")))
@@ -319,6 +376,15 @@ VARY = (
     ("Access-Control-Request-Method",),
     ("Accept",) * 3,
 )
+
+
+RESPONSE = {
+    "content-type": ["text/plain"],
+    "access-control-allow-origin": ["*"],
+    "access-control-expose-headers": ["x-a", "x-b"],
+    "timing-allow-origin": ["*"],
+    "cross-origin-resource-policy": ["cross-origin"],
+}
 
 
 def response_headers(random: Random, request: generate.Fields) -> dict[str, list[str]]:

@@ -20,6 +20,7 @@ from edgecors_admin.browser import (
     preflight_check,
     unsafe_names,
 )
+from edgecors_admin.key_value_store import hints_for_functions
 from edgecors_admin.loading import load
 from edgecors_admin.near_misses import NearMiss, find_near_misses
 from edgecors_admin.source_map import PolicySource, read_written
@@ -101,6 +102,8 @@ class Explanation:
         rejected: The errors of a rejected policy.
         findings: What reading the policy and its lists reported.
         near_misses: For a refused origin, the entries that nearly allow it.
+        functions: What is different in CloudFront Functions. They decide the same, but keep the policy before one that
+            is too large for them.
     """
 
     asked: Asked
@@ -111,6 +114,7 @@ class Explanation:
     rejected: tuple[Finding, ...] = ()
     findings: tuple[Finding, ...] = ()
     near_misses: tuple[NearMiss, ...] = ()
+    functions: tuple[Finding, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -124,6 +128,7 @@ class Explanation:
             "rejected": [finding.as_dict() for finding in self.rejected],
             "findings": [finding.as_dict() for finding in self.findings],
             "near_misses": [vars(near) for near in self.near_misses],
+            "functions": [finding.as_dict() for finding in self.functions],
         }
 
 
@@ -149,7 +154,8 @@ def explain_request(text: str, lists: Mapping[str, str | None], asked: Asked) ->
     near: list[NearMiss] = []
     if policy is not None and actual_decision.reason != "allowed":
         near = find_near_misses(policy, written, actual_decision.rule, asked.origin)
-    return Explanation(asked, preflight, actual, verdicts[0], verdicts[1], rejected, findings, tuple(near))
+    functions = hints_for_functions(policy) if policy is not None else ()
+    return Explanation(asked, preflight, actual, verdicts[0], verdicts[1], rejected, findings, tuple(near), functions)
 
 
 def _answer(decision: Decision, written: PolicySource) -> ExplainedAnswer:

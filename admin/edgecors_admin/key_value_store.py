@@ -49,6 +49,8 @@ _REFUSALS = (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED, METHOD_NOT_ALLOWED, HEADERS_N
 _BUCKET_FILL = 0.7
 _HASH_FACTOR, _HASH_MODULUS = 33, 1000003
 _REMEDY = "Use EdgeSetup=viewer or EdgeSetup=origin for this site: Lambda@Edge holds 100,000 origins a list."
+_NO_SITE = "E" + 13 * "X"
+"""Stands for a distribution's id, which only counts by its length."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,21 @@ def compile_policy(policy: Policy, site: str, sequence: int = 1, limits: Limits 
     compiled = CompiledPolicy(site, version, pointer, keys, layout.reads, tuple(_ignored(policy)))
     _check_size(compiled, limits)
     return compiled
+
+
+def hints_for_functions(policy: Policy) -> tuple[Finding, ...]:
+    """What is different about a policy in CloudFront Functions, as notes: most sites do not use them.
+
+    Args:
+        policy: with its lists filled in.
+    """
+    try:
+        return compile_policy(policy, _NO_SITE).findings
+    except PolicyTooLargeError as error:
+        notes = [
+            Finding(NOTE, f.code, f.location, f"CloudFront Functions: {f.message}", f.remedy) for f in error.findings
+        ]
+        return (*notes, *_ignored(policy))
 
 
 class _OriginEntries:

@@ -14,6 +14,7 @@ from edgecors.policy import Grant, Policy, Rule
 
 from edgecors_admin.covering import Covering
 from edgecors_admin.globs import rule_covers
+from edgecors_admin.key_value_store import hints_for_functions
 from edgecors_admin.loading import load, read_allowlist
 from edgecors_admin.public_suffixes import open_to_registrants
 from edgecors_admin.size import ADVANCED, STANDARD, fitted, size
@@ -63,6 +64,7 @@ def _policy(text: str, values: Mapping[str, str | None]) -> Iterator[Finding]:
     else:
         yield from policy.findings
         yield from _rules(policy, written)
+        yield from hints_for_functions(policy)
     for rule in written.rules:
         yield from _origins(rule, written)
         for grant in rule.grants:

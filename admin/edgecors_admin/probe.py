@@ -235,6 +235,8 @@ def _vary(decision: Decision, reply: Reply) -> Iterable[HeaderDifference]:
 
 
 def _why_status(case: Case, decision: Decision, reply: Reply) -> str:
+    if failed := _failed_function(reply):
+        return failed
     if case.request_method is None:
         return "something before the service answered, or the policy that serves is another version"
     if reply.status == 503:
@@ -254,8 +256,26 @@ def _why_status(case: Case, decision: Decision, reply: Reply) -> str:
     )
 
 
+def _failed_function(reply: Reply) -> str:
+    """What X-Cache says of a CloudFront Function; empty where none failed."""
+    cache = " ".join(reply.values("x-cache"))
+    if "FunctionExecutionError" in cache:
+        return f"the CloudFront Function failed (X-Cache: {cache}): run edgecors functions check"
+    if "FunctionThrottledError" in cache:
+        return (
+            f"CloudFront throttles the function (X-Cache: {cache}), because it failed or took too much time;"
+            " after a fix that goes on for some minutes"
+        )
+    return ""
+
+
 def _why_header(name: str, case: Case, expected: str | None, got: list[str], reply: Reply, asked: Sequence[str]) -> str:
-    older = "an older version of the policy may still serve; ask again after refresh_seconds"
+    if failed := _failed_function(reply):
+        return failed
+    older = (
+        "an older version of the policy may still serve; ask again after refresh_seconds"
+        " (with CloudFront Functions after a minute)"
+    )
     if len(got) > 1 or (name == "access-control-allow-origin" and any("," in value for value in got)):
         return "two sources add it: switch off the CORS of the function URL, the API, or a response headers policy"
     value = got[0] if got else None

@@ -86,6 +86,12 @@ class Engine:
     command: str
 
     @property
+    def version(self) -> str:
+        """The name with the version, such as ``njs 0.8.9``."""
+        process = subprocess.run([self.command, "-v"], capture_output=True, text=True, timeout=20, check=False)
+        return f"{self.name} {process.stdout.strip()}"
+
+    @property
     def is_judge(self) -> bool:
         """Whether it is the engine that CloudFront uses."""
         return self.name == "njs"

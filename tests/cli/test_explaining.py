@@ -71,3 +71,13 @@ def test_a_rejected_policy() -> None:
     assert [f.code for f in explanation.rejected] == ["empty"]
     assert explanation.preflight is not None
     assert (explanation.preflight.reason, explanation.preflight.status) == ("policy-unavailable", 503)
+
+
+def test_what_is_different_in_cloudfront_functions() -> None:
+    paths = [f"/{number}/*" for number in range(101)]
+    (finding,) = explained([{"allow_origins": [A], "paths": paths}], Asked(A)).functions
+    assert (finding.severity, finding.code) == ("note", "too-large-for-functions")
+    assert "101 hosts and paths" in finding.message
+    assert "EdgeSetup=viewer" in finding.remedy
+    assert explained([{"allow_origins": [A]}], Asked(A)).functions == ()
+    assert [f.location for f in explained([{"allow_origins": [A]}], Asked(A), mode="shadow").functions] == ["mode"]

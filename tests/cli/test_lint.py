@@ -84,6 +84,12 @@ TABLE: list[tuple[str, list[tuple[str, str, str]]]] = [
     ),
     (policy(rule(paths=["/api/*"]), rule(paths=["/api/v1/*", "/other"])), []),
     (policy(rule(hosts=["a.example.com"]), rule()), [("note", "hosts-at-origin-events", "rules[0].hosts")]),
+    # What is different in CloudFront Functions.
+    (policy(rule(), refresh_seconds=300), [("note", "ignored-by-functions", "refresh_seconds")]),
+    (policy(rule(), refresh_seconds=60), []),
+    (policy(rule(), mode="shadow"), [("note", "ignored-by-functions", "mode")]),
+    (policy(rule(paths=[f"/{number}/*" for number in range(101)])), [("note", "too-large-for-functions", "")]),
+    (policy(rule(paths=[f"/{number}/*" for number in range(100)])), []),
     (policy(rule(), rule(paths=["/x"])), [("warning", "shadowed-rule", "rules[1]")]),
     # Entries that another one covers.
     (

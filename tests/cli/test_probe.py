@@ -141,6 +141,14 @@ def preflights_at_the_upstream(request: Request, status: int, headers: Headers) 
     return (200, [("Access-Control-Allow-Origin", "*")]) if request.method == "OPTIONS" else (status, headers)
 
 
+def function_failed(request: Request, status: int, headers: Headers) -> tuple[int, Headers]:
+    return 503, [("X-Cache", "FunctionExecutionError from cloudfront")]
+
+
+def function_throttled(request: Request, status: int, headers: Headers) -> tuple[int, Headers]:
+    return 503, [("X-Cache", "FunctionThrottledError from cloudfront")]
+
+
 def no_vary(request: Request, status: int, headers: Headers) -> tuple[int, Headers]:
     return status, [(name, value) for name, value in headers if name != "Vary"]
 
@@ -163,6 +171,12 @@ def older_policy(request: Request, status: int, headers: Headers) -> tuple[int, 
         (no_trigger, "no response trigger runs here (X-Cache: Miss from cloudfront)", "(none)"),
         (options_not_allowed, "a CloudFront behaviour without OPTIONS", "expected 204"),
         (preflights_at_the_upstream, "something else answered the preflight", "expected 204"),
+        (
+            function_failed,
+            "the CloudFront Function failed (X-Cache: FunctionExecutionError",
+            "edgecors functions check",
+        ),
+        (function_throttled, "CloudFront throttles the function", "expected 204"),
         (no_vary, "a shared cache between here and the browser", "vary"),
         (older_policy, "an older version of the policy may still serve", "access-control-max-age"),
     ],
@@ -191,3 +205,11 @@ def test_what_can_not_be_probed(server: Server, site: Command) -> None:
     other = server.url.replace("/api/x", "/other")
     assert "No rule matches" in site("probe", other, "--site", "shop").err
     assert "could not be asked" in site("probe", "http://127.0.0.1:9/api/x", "--site", "shop").err
+
+
+def test_probe_of_a_policy_that_is_different_in_cloudfront_functions_says_so(server: Server, edgecors: Command) -> None:
+    edgecors.put("sites/shop", POLICY[:-1] + ', "refresh_seconds": 300}')
+    ran = edgecors("probe", server.url, "--site", "shop")
+    assert ran.status == 0
+    assert "With EdgeSetup=functions:" in ran.out
+    assert "refresh_seconds has no effect" in ran.out

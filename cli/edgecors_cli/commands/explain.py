@@ -89,6 +89,9 @@ def _say(out: Console, explanation: Explanation, notes: list[str]) -> None:
     if problems:
         line(out)
         findings(out, problems, "Findings of the policy:")
+    if explanation.functions:
+        line(out)
+        findings(out, explanation.functions, "With EdgeSetup=functions:")
 
 
 def _say_answer(out: Console, title: str, answer: ExplainedAnswer) -> None:

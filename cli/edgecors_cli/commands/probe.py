@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from edgecors.findings import Finding
 from edgecors.origin import parse_origin
 from edgecors_admin.errors import CommandError, UsageError
+from edgecors_admin.key_value_store import hints_for_functions
 from edgecors_admin.policy_files import read_policies
 from edgecors_admin.probe import Case, HttpSender, Probed, Reply, place_of
 from edgecors_admin.probe import probe as send_all
@@ -20,7 +22,7 @@ from rich.console import Console
 
 from edgecors_cli.context import Context, command
 from edgecors_cli.planning import EnvironmentOption
-from edgecors_cli.render import line
+from edgecors_cli.render import findings, line
 
 
 def register(app: typer.Typer) -> None:
@@ -87,6 +89,7 @@ def probe(
     policy = loaded.policy
     if policy is None:
         raise CommandError("The policy is rejected, so the one that serves is not known. Run edgecors lint.")
+    hints = hints_for_functions(policy)
     sender = HttpSender(url, _extra(header or []))
 
     def send(case: Case) -> Reply:
@@ -94,7 +97,7 @@ def probe(
         return sender(case)
 
     results = send_all(policy, location, send)
-    context.answer([probed.as_dict() for probed in results], lambda out: _say(out, url, results))
+    context.answer([probed.as_dict() for probed in results], lambda out: _say(out, url, results, hints))
     context.fail_if(any(probed.differences for probed in results))
 
 
@@ -163,7 +166,7 @@ def _extra(headers: list[str]) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _say(out: Console, url: str, results: list[Probed]) -> None:
+def _say(out: Console, url: str, results: list[Probed], hints: tuple[Finding, ...]) -> None:
     line(out, (url, "bold"))
     for probed in results:
         mark = ("as decided", "green") if not probed.differences else ("differs", "bold red")
@@ -179,3 +182,6 @@ def _say(out: Console, url: str, results: list[Probed]) -> None:
         line(out, (f"{count} of {len(results)} answers are not what the policy says.", "bold red"))
     else:
         line(out, (f"All {len(results)} answers are what the policy says.", "bold green"))
+    if hints:
+        line(out)
+        findings(out, hints, "With EdgeSetup=functions:")

@@ -6,9 +6,11 @@ after any batch, come late, or come twice.
 
 import itertools
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from random import Random
 
 import pytest
+from edgecors.decision import Request, decide_actual
 from edgecors.document import load_policy
 from edgecors_admin.key_value_store import CompiledPolicy, Limits, compile_policy
 from edgecors_admin.store_plan import (
@@ -22,13 +24,17 @@ from edgecors_admin.store_plan import (
     read_pointer,
     visible_policy,
 )
+from edgecors_local.javascript import Engine
 
-SITE = "EDFDVBD6EXAMPLE"
+from harness import functions as harness
+
+SITE = harness.SITE
+ALLOW_ORIGIN = "access-control-allow-origin"
 NOW = 1_700_000_000
 # Small values, so that a few origins make several keys.
 LIMITS = Limits(value_bytes=120, reserved=120, inline_patterns=0)
 POLICIES = tuple(
-    load_policy(" ".join(f"https://{letter}{number}.example.com" for number in range(count)))
+    load_policy(" ".join(["https://all.example.com", *(f"https://{letter}{n}.example.com" for n in range(count))]))
     for letter, count in (("a", 8), ("b", 9), ("c", 1), ("d", 12))
 )
 
@@ -89,19 +95,11 @@ def states_of(content: Content, number: int, now: int) -> list[Content]:
     return states
 
 
-def sample(items: Iterator[Content], most: int = 3000) -> Iterator[Content]:
-    """All of the items, or a fair part of very many."""
-    random = Random(1)
-    for position, item in enumerate(items):
-        if position < most or random.random() < 0.02:
-            yield item
-
-
 @pytest.mark.parametrize(("old", "new"), list(itertools.permutations(range(4), 2)))
 def test_publish_whatever_is_visible_is_the_old_or_the_new_policy(old: int, new: int) -> None:
     before = settled(old)
     now = NOW + 100 * SETTLE_SECONDS
-    for view in sample(views(before, states_of(before, new, now))):
+    for view in views(before, states_of(before, new, now)):
         visible = visible_policy(view, SITE)
         assert visible is not None
         assert visible.names_the_same(pointer(old)) or visible.names_the_same(pointer(new))
@@ -119,13 +117,42 @@ def test_publish_after_a_crash_goes_on_and_never_shows_a_mixture(stop: int) -> N
     assert visible.names_the_same(pointer(3))
 
 
+def test_publish_whatever_is_visible_the_functions_answer_as_the_old_or_the_new_policy(
+    njs: Engine, functions: Path
+) -> None:
+    """The same in njs. Every policy allows the first of the origins, so no view may refuse it."""
+    origins = [f"https://{name}.example.com" for name in ("all", "a0", "a7", "b8", "c0", "d11", "x0")]
+    now = NOW + 100 * SETTLE_SECONDS
+    lines: list[dict[str, object]] = []
+    expected: list[set[bool]] = []
+    for old, new in itertools.permutations(range(4), 2):
+        before = settled(old)
+        for view in views(before, states_of(before, new, now)):
+            lines.append({"keys": view})
+            lines += [{"event": response_event(origin)} for origin in origins]
+            expected += [{decides(old, origin), decides(new, origin)} for origin in origins]
+    for output, answers in zip(njs.run(functions / "viewer-response.js", lines), expected, strict=True):
+        assert (ALLOW_ORIGIN in output.result["headers"]) in answers
+
+
+def decides(number: int, origin: str) -> bool:
+    """Whether a policy allows an origin."""
+    return decide_actual(POLICIES[number], Request("GET", "/", None, None, origin)).grant is not None
+
+
+def response_event(origin: str) -> dict[str, object]:
+    """A viewer-response event of a request from an origin."""
+    request = {"method": "GET", "path": "/"}
+    return harness.function_event("viewer-response", request, {"origin": [origin]}, {})
+
+
 def test_publish_twice_in_a_row_never_shows_nobody() -> None:
     """The second change comes while the first one is on its way."""
     before = settled(0)
     now = NOW + 100 * SETTLE_SECONDS
     first = run(before, 1, now)
     second = run(first, 2, now + 1)
-    for view in sample(views(before, [first, second])):
+    for view in views(before, [first, second]):
         visible = visible_policy(view, SITE)
         assert visible is not None
         assert any(visible.names_the_same(pointer(number)) for number in (0, 1, 2))
@@ -141,7 +168,7 @@ def test_every_step_after_a_change_keeps_one_policy_whole(old: int, new: int) ->
         now += SETTLE_SECONDS + 1
         steps.append(plan(content, new, now).step)
         states = states_of(content, new, now)
-        for view in sample(views(content, states)):
+        for view in views(content, states):
             visible = visible_policy(view, SITE)
             assert visible is not None
             assert visible.names_the_same(pointer(new))
