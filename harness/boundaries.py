@@ -188,6 +188,7 @@ def boundaries() -> Iterator[Boundary]:
     yield from _globs()
     yield from _candidates()
     yield from _grants()
+    yield from _buckets()
 
 
 def composed_path(random: Random) -> str:
@@ -414,3 +415,51 @@ _VARIANTS: tuple[Fields, ...] = (
     {"request_method": "DELETE", "request_headers": "x-a"},
     {"request_headers": "x-b, x-b"},
 )
+
+
+def _buckets() -> Iterator[Boundary]:
+    """A list that takes several buckets, with patterns of different depths."""
+    hosts = ("a{}.example", "b{}.c.example", "[2001:db8::{}]", "x.y.z{}.example")
+    entries = [f"https://{host.format(number)}" for number in range(1, 30) for host in hosts]
+    entries += [f"https://{host.format(number)}:8443" for number in range(1, 8) for host in hosts]
+    stars = (
+        "https://*.p{}.example",
+        "https://s-*.p{}.q.example",
+        "https://*.r.s.t{}.example:*",
+        "http://h{}.example:*",
+    )
+    patterns = [star.format(number) for number in range(1, 10) for star in stars]
+    opaque = ["null", "moz-extension://*", *(f"app://v{number}" for number in range(9))]
+    origins = [*entries, *opaque, *(pattern.removesuffix(":*").replace("*", "k") for pattern in patterns)]
+    origins += [f"{origin}{end}" for origin in origins[::5] for end in ("x", ":1", ".", "")]
+    origins += [
+        "https://p1.example",
+        "https://a.b.p1.example",
+        "https://q.example",
+        "malformed",
+        "moz-extension://m",
+        "",
+    ]
+    both = [
+        {"allow_origins": entries},
+        {"allow_origins": [*patterns, *opaque], "allow_credentials": False, "max_age": 9},
+    ]
+    requests = [make(origin) for origin in origins for make in (preflight, actual)]
+    yield Boundary(_document([{"grants": both}]), requests, keyed=True)
+    other = _rule(["https://a1.example"], paths=["/other"])
+    yield Boundary(
+        _document([other, {"grants": both[:1]}]), [{**request, "path": "/other"} for request in requests[::9]]
+    )
+    yield Boundary(_document([other, {"grants": both[:1]}]), requests[::3], keyed=True)
+    rules = [
+        _rule([f"https://{host}{number}.example" for host in "abc"], paths=[f"/{number}/*"]) for number in range(12)
+    ]
+    numbered = [f"https://{host}{number}.example" for host in "ab" for number in range(12)]
+    requests = [actual(origin, path=f"/{number}/x") for origin in numbered for number in (0, 9, 10, 11)]
+    yield Boundary(_document(rules), requests, keyed=True)
+    # One of two rules of an ambiguous path has its origins in buckets.
+    rules = [_rule([ALLOWED, "https://b.example", "null"], paths=["/a*"]), _rule(["null"], paths=["/b*"])]
+    requests = [
+        make("null", path=path) for path in ("/x/..;/a", "/a;/../b", "/b%2F..%2Fa") for make in (actual, preflight)
+    ]
+    yield Boundary(_document(rules), requests, keyed=True)

@@ -175,7 +175,7 @@ def _policies(random: Random, summary: Summary) -> Iterator[tuple[generate.Case,
     """Random policies that fit, each with a random layout."""
     sequence = 0
     while True:
-        case = generate.policy(random)
+        case = long_list(random) if chance(random, 0.05) else generate.policy(random)
         try:
             policy = load_policy(case.text, case.lists)
         except PolicyError as error:
@@ -189,8 +189,16 @@ def _policies(random: Random, summary: Summary) -> Iterator[tuple[generate.Case,
             continue
         summary.counts["policies"] += 1
         summary.counts["in-parts"] += any("/p" in key for key in compiled.keys)
-        summary.counts["in-buckets"] += any("/p" not in key for key in compiled.keys)
+        buckets = sum("/p" not in key for key in compiled.keys)
+        summary.counts["in-one-bucket"] += buckets == 1
+        summary.counts["in-buckets"] += buckets > 1
         yield case, policy, compiled
+
+
+def long_list(random: Random) -> generate.Case:
+    """A policy with so many origins that they take several buckets."""
+    entries = {generate.entry(random, credentials=False): None for _ in range(random.randrange(30, 400))}
+    return generate.Case(" ".join(entries), {}, {"version": 1, "rules": [{"allow_origins": list(entries)}]})
 
 
 LIMITS = (

@@ -5,7 +5,7 @@ The service takes only signatures of version 4A: botocore needs the package ``aw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from edgecors_admin.key_value_store import CompiledPolicy
@@ -86,8 +86,3 @@ class KeyValueStore:
                 continue
             return plan
         raise AssertionError("unreachable")
-
-
-def drift(content: Mapping[str, str], policy: CompiledPolicy, now: int) -> bool:
-    """Whether the store does not hold the policy, as a scheduled check finds it after a lost event."""
-    return plan_writes(content, policy, now).step == "publish"

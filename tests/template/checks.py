@@ -290,8 +290,8 @@ def viewer_functions_have_the_store(document: Document) -> Iterator[str]:
                 stores = [item["KeyValueStoreARN"] for item in config.get("KeyValueStoreAssociations", ())]
                 if (config["Runtime"], stores) != ("cloudfront-js-2.0", [ResourceReference("KeyValueStore", "Arn")]):
                     yield f"{name}: {function} has {config}"
-                if properties["AutoPublish"] != "true":
-                    yield f"{name}: a distribution can't use {function}, which is not published"
+                if properties["AutoPublish"] is not (front == "edge"):
+                    yield f"{name}: AutoPublish of {function} is {properties['AutoPublish']}"
             if ("EdgeFunction" in stack.resources) != (setup != "functions" or errors == "true"):
                 yield f"{name}: the Lambda function is{' not' * ('EdgeFunction' not in stack.resources)} deployed"
             if front == "edge":
@@ -306,6 +306,16 @@ def viewer_functions_have_the_store(document: Document) -> Iterator[str]:
                 lambdas = {item["EventType"] for item in behavior(stack).get("LambdaFunctionAssociations", ())}
                 if lambdas != (TRIGGERS[setup] if "EdgeFunction" in stack.resources else set()):
                     yield f"{name}: the Lambda function is attached to {sorted(lambdas)}"
+
+
+def functions_are_published_as_chosen(document: Document) -> Iterator[str]:
+    """A new distribution needs published functions; for any other one they are tested first."""
+    for front in ("edge", "edge-function"):
+        for value in ("true", "false"):
+            stack = Stack(document, Front=front, EdgeSetup="functions", PublishFunctions=value)
+            for function, properties in stack.of_type("AWS::CloudFront::Function").items():
+                if properties["AutoPublish"] is not (value == "true"):
+                    yield f"{front}, {value}: AutoPublish of {function} is {properties['AutoPublish']}"
 
 
 def options_is_allowed(document: Document) -> Iterator[str]:
@@ -848,8 +858,13 @@ METRICS: Final = {
     "LastGoodUsed": {"site"},
     "PolicyOverdue": {"site"},
 }
-REGIONAL_METRICS: Final = {"EdgePolicyOverdue": {"service"}, "EdgeRefreshFailures": {"service"}}
-"""What the guard publishes about the Regions that run edge functions, with its dimension."""
+GUARD_METRICS: Final = {
+    "EdgePolicyOverdue": {"service"},
+    "EdgeRefreshFailures": {"service"},
+    "StoreFailures": {"service"},
+    "StoreTooLarge": {"service"},
+}
+"""What the guard publishes about the Regions that run edge functions and about stores, with its dimension."""
 
 
 def alarms_watch_what_is_written(document: Document) -> Iterator[str]:
@@ -862,7 +877,7 @@ def alarms_watch_what_is_written(document: Document) -> Iterator[str]:
             metrics = [item["MetricStat"]["Metric"] for item in properties.get("Metrics", ()) if "MetricStat" in item]
             for metric in metrics or [properties]:
                 dimensions = {item["Name"]: item["Value"] for item in metric["Dimensions"]}
-                known = METRICS | REGIONAL_METRICS
+                known = METRICS | GUARD_METRICS
                 if metric["Namespace"] == "edgecors" and set(dimensions) != known.get(metric["MetricName"]):
                     yield f"{name}: {alarm} watches a metric that nobody writes"
                 if "" in dimensions.values():
@@ -872,14 +887,18 @@ def alarms_watch_what_is_written(document: Document) -> Iterator[str]:
                 yield f"{name}: {alarm} rings for a single failure"
 
 
-RATES: Final = {
-    "EdgeExecutionErrorsAlarm": ("LambdaExecutionError", "Requests", "100 * failures / requests"),
-    "EdgeValidationErrorsAlarm": ("LambdaValidationError", "Requests", "100 * failures / requests"),
-    "ViewerRequestErrorsAlarm": ("FunctionExecutionErrors", "FunctionInvocations", "100 * failures / invocations"),
-    "ViewerResponseErrorsAlarm": ("FunctionExecutionErrors", "FunctionInvocations", "100 * failures / invocations"),
-    "EdgeConcurrencyAlarm": ("LambdaLimitExceededErrors", "Requests", "100 * failures / requests"),
-    "GatewayErrorsAlarm": ("Errors", "Invocations", "100 * failures / invocations"),
-    "GatewayThrottlesAlarm": ("Throttles", "Invocations", "100 * failures / (FILL(invocations, 0) + failures)"),
+_FUNCTION_FAILURES: Final = ("FunctionExecutionErrors", "FunctionValidationErrors", "FunctionThrottles")
+_FUNCTION_RATE: Final = (
+    "100 * (FILL(failures, 0) + FILL(invalid, 0) + FILL(throttles, 0)) / (FILL(invocations, 0) + FILL(throttles, 0))"
+)
+RATES: Final[dict[str, tuple[tuple[str, ...], str, str]]] = {
+    "EdgeExecutionErrorsAlarm": (("LambdaExecutionError",), "Requests", "100 * failures / requests"),
+    "EdgeValidationErrorsAlarm": (("LambdaValidationError",), "Requests", "100 * failures / requests"),
+    "ViewerRequestErrorsAlarm": (_FUNCTION_FAILURES, "FunctionInvocations", _FUNCTION_RATE),
+    "ViewerResponseErrorsAlarm": (_FUNCTION_FAILURES, "FunctionInvocations", _FUNCTION_RATE),
+    "EdgeConcurrencyAlarm": (("LambdaLimitExceededErrors",), "Requests", "100 * failures / requests"),
+    "GatewayErrorsAlarm": (("Errors",), "Invocations", "100 * failures / invocations"),
+    "GatewayThrottlesAlarm": (("Throttles",), "Invocations", "100 * failures / (FILL(invocations, 0) + failures)"),
 }
 
 
@@ -890,10 +909,22 @@ def alarms_about_failures_are_rates(document: Document) -> Iterator[str]:
     for alarm, (failures, total, expression) in RATES.items():
         percent, *metrics = seen[alarm].get("Metrics", [{}])
         names = [item["MetricStat"]["Metric"]["MetricName"] for item in metrics]
-        if names != [failures, total] or percent.get("Expression") != expression:
+        if names != [*failures, total] or percent.get("Expression") != expression:
             yield f"{alarm} is {percent.get('Expression')} of {names}"
         if any(item["ReturnData"] for item in metrics):
             yield f"{alarm} has two results"
+
+
+def alarms_watch_the_store(document: Document) -> Iterator[str]:
+    """Where the guard writes a store, and nowhere else."""
+    for setup in SETUPS:
+        alarms = Stack(document, Front="edge", EdgeSetup=setup).of_type("AWS::CloudWatch::Alarm")
+        watched = {name for name in alarms if name.startswith(("Store", "ViewerRe"))}
+        wanted = {
+            f"{function}{kind}Alarm" for function in ("ViewerRequest", "ViewerResponse") for kind in ("Errors", "Time")
+        }
+        if watched != (wanted | {"StoreFailuresAlarm", "StoreTooLargeAlarm"} if setup == "functions" else set()):
+            yield f"{setup}: the alarms are {sorted(watched)}"
 
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -907,6 +938,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     version_descriptions_fit,
     triggers_have_the_version,
     viewer_functions_have_the_store,
+    functions_are_published_as_chosen,
     options_is_allowed,
     key_fits_the_setup,
     origin_sees_the_origin_header,
@@ -933,4 +965,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     nothing_refers_to_what_is_not_there,
     alarms_watch_what_is_written,
     alarms_about_failures_are_rates,
+    alarms_watch_the_store,
 )

@@ -136,6 +136,10 @@ MUTANTS: tuple[tuple[checks.Check, Mutation], ...] = (
     (checks.viewer_functions_have_the_store, put(f"{BEHAVIOR} FunctionAssociations", None)),
     (checks.viewer_functions_have_the_store, put(f"{BEHAVIOR} FunctionAssociations Fn::If 0", "IsEdge")),
     (checks.viewer_functions_have_the_store, put("ViewerRequestFunction Properties AutoPublish", False)),
+    (checks.viewer_functions_have_the_store, put("ViewerRequestFunction Properties AutoPublish", True)),
+    (checks.functions_are_published_as_chosen, put("ViewerResponseFunction Properties AutoPublish", True)),
+    (checks.alarms_watch_the_store, put("StoreFailuresAlarm Condition", "HasAlarms")),
+    (checks.alarms_watch_the_store, put("ViewerRequestTimeAlarm Condition", "AlarmsForRegions")),
     (
         checks.viewer_functions_have_the_store,
         put(f"{RESPONSE_FUNCTION} Runtime", "cloudfront-js-1.0"),

@@ -103,8 +103,13 @@ class Guard:
         now = self._clock()
         invalidation.send(self.clients.sqs, self.settings.later, Later(distribution, reference, now + seconds), now)
 
-    def update_store(self, distribution: str) -> StorePolicy:
-        """Do the next step that a distribution's KeyValueStore needs. Raises `AwsError`."""
+    def update_store(self, distribution: str, *, scheduled: bool = False) -> StorePolicy:
+        """Do the next step that a distribution's KeyValueStore needs. Raises `AwsError`.
+
+        Args:
+            distribution: its id.
+            scheduled: whether no event asks for it, so that a store without the current policy is drift.
+        """
 
         def find(sequence: int) -> StorePolicy:
             return stores.find_policy(self.home(), distribution, sequence)
@@ -114,6 +119,8 @@ class Guard:
         if plan is not None and plan.batches:
             self.count("StoreUpdates", len(plan.batches))
             self.log.info("store updated", distribution=distribution, step=plan.step, requests=len(plan.batches))
+            if scheduled and plan.step == "publish":
+                self.count("StoreDrift")
         if result.too_large:
             self.count("StoreTooLarge")
             self.log.error("policy too large for functions", distribution=distribution, lists_left_out=result.left_out)

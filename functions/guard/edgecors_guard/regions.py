@@ -103,7 +103,7 @@ class _RegionCheck:
         """Finish what earlier changes began, and repair what differs."""
         try:
             self._check_time()
-            self._guard.update_store(distribution)
+            self._guard.update_store(distribution, scheduled=True)
         except AwsError as error:
             self._guard.count("StoreFailures")
             self._guard.log.error("store not checked", distribution=distribution, error=error.summary)

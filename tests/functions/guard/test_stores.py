@@ -310,6 +310,10 @@ def test_store_schedule_repairs_drift(world: World, guard: Guard, store: ServedS
     world.now += SETTLE_SECONDS
     check_regions(guard)
     assert served(store) == expected(GOOD)
+    assert metrics_of(guard)["StoreDrift"] == 1
+    world.now += SETTLE_SECONDS
+    check_regions(guard)
+    assert metrics_of(guard)["StoreDrift"] == 1
 
 
 def test_store_schedule_reports_a_store_that_fails(world: World, guard: Guard, store: ServedStore) -> None:

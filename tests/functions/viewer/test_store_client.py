@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from edgecors.document import load_policy
 from edgecors_admin.key_value_store import CompiledPolicy, compile_policy
-from edgecors_admin.store_client import ATTEMPTS, KeyValueStore, StoreConflictError, drift
+from edgecors_admin.store_client import ATTEMPTS, KeyValueStore, StoreConflictError
 from edgecors_admin.store_plan import SETTLE_SECONDS, Batch, visible_policy
 
 from tests.support.key_value_store import KeyValueStoreDouble
@@ -128,12 +128,3 @@ def test_double_full_store_refuses_an_update_as_a_whole(store: KeyValueStore, do
     with pytest.raises(ClientError, match="ServiceQuotaExceededException"):
         store.write([Batch({f"k{number}": "v" * 1000 for number in range(50)})], double.etag)
     assert "k0" not in double.content
-
-
-def test_drift_is_a_store_without_the_policy() -> None:
-    policy = compiled(LARGE, NOW)
-    assert not drift(policy.content(), policy, NOW)
-    content = policy.content()
-    content.popitem()
-    assert drift(content, policy, NOW + 3600)
-    assert drift({}, policy, NOW)
