@@ -392,7 +392,7 @@ def _grants() -> Iterator[Boundary]:
         {"allow_origins": ["https://b.example", "null", "moz-extension://*"], "allow_headers": ["x-a"]},
         {"allow_origins": "*", "allow_methods": ["GET"], "allow_private_network": True},
     ]
-    origins = (
+    named = (
         ALLOWED,
         "https://a.many.example",
         "https://b.example",
@@ -400,7 +400,7 @@ def _grants() -> Iterator[Boundary]:
         "moz-extension://x",
         "https://evil.example",
     )
-    origins = (*origins, "1", "2", "1 x", "malformed", "0", "null ")
+    origins = (*named, "1", "2", "1 x", "malformed", "0", "null ")
     requests = [make(origin, **fields) for origin in origins for make in (preflight, actual) for fields in _VARIANTS]
     requests += [actual(None), preflight(None)]
     for count in (1, 2, 3):

@@ -165,7 +165,11 @@ def _broken(function: str) -> list[Line]:
     ]
     requests += [{"method": "GET", "uri": "/", "headers": {"origin": {"value": "a", "multiValue": []}}}]
     cors = {"value": "*"}
-    headers = {"Access-Control-Allow-Origin": cors, "xaccess-control-a": cors, "Timing-Allow-Origin": cors}
+    headers: dict[str, Any] = {
+        "Access-Control-Allow-Origin": cors,
+        "xaccess-control-a": cors,
+        "Timing-Allow-Origin": cors,
+    }
     headers |= {"timing-allow-origins": cors, "x-timing-allow-origin": cors, "access-control": cors}
     responses: list[Any] = [{"statusCode": 200, "headers": headers}, {"statusCode": 200}, None]
     pointers = (

@@ -3,6 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+from edgecors_admin.function_check import CheckResult
+from edgecors_cli.commands import functions
+
 from tests.cli.conftest import Command
 
 
@@ -43,3 +47,21 @@ def test_functions_check_site_without_policy_ends_with_1(edgecors: Command) -> N
     ran = edgecors("functions", "check", "E123", "--request", "a", "--response", "b")
     assert ran.status == 1
     assert "E123" in ran.err
+
+
+@pytest.mark.parametrize("fault", ["", "statusCode is 403, not 204"])
+def test_functions_check_ends_with_1_for_a_fault_and_shows_how_to_publish_otherwise(
+    edgecors: Command, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """The check itself is in tests/functions/viewer/test_check.py."""
+    edgecors.put("sites/E123", "https://app.example.com")
+    result = CheckResult("preflight of null", "viewer-request", fault, 12)
+    monkeypatch.setattr(functions, "check_functions", lambda *_: [result])
+    monkeypatch.setattr(functions, "publish_commands", lambda *_: ["aws cloudfront publish-function --name a"])
+    command = ("functions", "check", "E123", "--request", "a", "--response", "b")
+    ran = edgecors(*command)
+    assert ran.status == (1 if fault else 0)
+    assert ("aws cloudfront publish-function --name a" in ran.out) is (not fault)
+    assert "at most 12 % of the allowed compute time" in ran.out
+    expected = [{"event": "preflight of null", "function": "viewer-request", "utilization": 12, "fault": fault}]
+    assert json.loads(edgecors(*command, "--json").out) == expected

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import CommandError
-from edgecors_admin.function_check import check_functions
+from edgecors_admin.function_check import check_functions, publish_commands
 from edgecors_admin.sites import checked_site, load_site
 from rich.console import Console
 
@@ -36,6 +36,7 @@ def check(
     """Run the functions at stage DEVELOPMENT in CloudFront, before you publish them. Changes nothing.
 
     Each answer is compared with what the policy says, and the compute time must stay below 50 %.
+    If all is fine, the commands that publish the functions follow.
     """
     policy = load_site(context.parameters, checked_site(site)).policy
     if policy is None:
@@ -46,13 +47,19 @@ def check(
         for result in check_functions(context.account.cloudfront, functions, checked_site(id or site), policy):
             results.append(result)
             context.progress.step(f"running events in CloudFront, {len(results)} done")
+        failed = any(result.fault for result in results)
+        commands = [] if failed else publish_commands(context.account.cloudfront, functions)
 
     def say(out: Console) -> None:
         rows = [(result.name, f"{result.utilization} %", result.fault or "fine") for result in results]
         table(out, ("EVENT", "COMPUTE", "RESULT"), rows)
         most = max(result.utilization for result in results)
         line(out, f"{len(results)} events, at most {most} % of the allowed compute time.")
+        if commands:
+            line(out, "To publish them:")
+        for text in commands:
+            line(out, text, indent=2)
 
     data = [{"event": r.name, "function": r.function, "utilization": r.utilization, "fault": r.fault} for r in results]
     context.answer(data, say)
-    context.fail_if(any(result.fault for result in results))
+    context.fail_if(failed)

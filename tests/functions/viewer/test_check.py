@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from edgecors.document import load_policy
-from edgecors_admin.function_check import CheckResult, check_events, check_functions, expected_answer
+from edgecors_admin.function_check import CheckResult, check_events, check_functions, expected_answer, publish_commands
 from edgecors_admin.key_value_store import compile_policy
 from edgecors_local.javascript import Engine
 
@@ -18,6 +18,7 @@ POLICIES = {
     "list": "https://app.example.com https://*.example.org moz-extension://*",
     "blocking": '{"rules": [{"allow_origins": ["https://app.example.com"], "on_refused": "block"}]}',
     "everyone": "*",
+    "debug": '{"rules": [{"allow_origins": ["https://app.example.com"], "allow_methods": ["GET"], "debug": true}]}',
 }
 
 
@@ -65,16 +66,24 @@ def test_check_functions_with_another_policy_in_their_store_are_reported(njs: En
     assert any("statusCode is 403, not 204" in fault for fault in faults)
 
 
-def test_check_functions_above_half_of_the_compute_time_are_reported(njs: Engine, functions: Path) -> None:
+def test_check_functions_from_half_of_the_compute_time_are_reported(njs: Engine, functions: Path) -> None:
     keys = compile_policy(load_policy("*"), SITE).content()
-    results = check(FunctionTester(njs, functions, keys, "51"), "*")
-    assert all("51 %" in result.fault for result in results)
+    assert all("50 %" in result.fault for result in check(FunctionTester(njs, functions, keys, "50"), "*"))
+    assert all(result.fault == "" for result in check(FunctionTester(njs, functions, keys, "49"), "*"))
 
 
 def test_check_functions_that_fail_are_reported(njs: Engine, functions: Path) -> None:
     client = FunctionTester(njs, functions, {})
     client.error = "SyntaxError: Unexpected token"
     assert all(result.fault.startswith("the function failed: SyntaxError") for result in check(client, "*"))
+
+
+def test_publish_commands_name_the_version_that_was_checked(njs: Engine, functions: Path) -> None:
+    client: Any = FunctionTester(njs, functions, {})
+    assert publish_commands(client, NAMES) == [
+        "aws cloudfront publish-function --name cors-request --if-match etag of cors-request",
+        "aws cloudfront publish-function --name cors-response --if-match etag of cors-response",
+    ]
 
 
 def test_check_events_of_a_list_have_its_origins_and_others() -> None:
