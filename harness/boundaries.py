@@ -56,7 +56,13 @@ ADDRESSES = (
 )
 STARS = ("", "a", "a.b", "a" * 63, "a" * 64, ".", "a.", ".a", "-", "a_b", "*", "1", "A", "a." * 110 + "b", "a:1", "a/b")
 PATTERNS = (
-    *("https://*.example.com", "https://shop-*.example.com", "https://*-app.example.com", "https://a*b.example.com"),
+    *(
+        "https://*.example.com",
+        "https://shop-*.example.com",
+        "https://*-app.example.com",
+        "https://a*b.example.com",
+        "https://a*.one.example",
+    ),
     *("https://*.example.com:8443", "https://*.port.example:*", "https://star.example:*", "http://localhost:*"),
     *("moz-extension://*", "chrome-extension://*", "http://[::1]:*", "app://fixed", "https://*.a.b.c.example.com"),
 )
@@ -92,6 +98,7 @@ PATH_GLOBS = (
     "/*a*",
     "?*",
     "/ab*ba",
+    "/a#b",
 )
 PATHS = (
     *("/", "/a", "/b", "/ab", "/aab", "/aXb", "/abc", "/aXbXc", "/abcabc", "/acb", "/aa", "/aba", "/abba", "/abXba"),
@@ -113,7 +120,20 @@ PATHS = (
         "/a/..",
         "/a;x",
     ),
-    *("/a%2Fb", "/%61", "/a%3Fb", "/a?b", "/a#b", "/a%00b", "/a%25b", "/%e9", "/%c3%a9", "/\u00e9", "/\U0001f600"),
+    *(
+        "/a%2Fb",
+        "/%61",
+        "/a%3Fb",
+        "/a%23b",
+        "/a?b",
+        "/a#b",
+        "/a%00b",
+        "/a%25b",
+        "/%e9",
+        "/%c3%a9",
+        "/\u00e9",
+        "/\U0001f600",
+    ),
     *("/" + "a" * 4094 + ";", "/" + "a" * 4095 + ";", "/" + ";" + "a" * 2045, "/;" + "a" * 2046, "/;" + "a" * 2047),
     *("/" + ";a" * 3, "/" + "%2F" * 5, "/" + "%25" * 6, "/" + "%C0%AF" * 3, "/%u002Fa", "/%uD83D", "/%F0%82%82%AC"),
 )
@@ -329,8 +349,11 @@ def _quoted() -> Iterator[Boundary]:
         "\\",
         "a'b\"c",
         "\u2028",
+        "\u0100",
         "\uffff",
+        "\U00010000",
         "\U0010ffff",
+        "\"'",
         *("m" * count for count in (99, 100, 101)),
     ]
     rules = [_rule("*", paths=["/open/*"]), _rule([ALLOWED], debug=True, allow_headers=["x-a"], max_age=0)]

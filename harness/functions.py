@@ -377,6 +377,7 @@ VARY = (
     ("",),
     (" ,\t,", ""),
     ("Accept-Encoding", "", " , "),
+    ("Accept-Encoding", ""),
     ("Accept\x01, Cookie",),
     ("Accept,\tCookie",),
     ("\x7f",),
