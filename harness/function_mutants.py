@@ -161,7 +161,7 @@ def _broken(function: str) -> list[Line]:
     }
     requests: list[Any] = [preflight, {"method": "GET", "uri": "/", "headers": origin}, {"method": "GET"}, {}, None]
     requests += [
-        {"method": "GET", "uri": "/", "headers": headers} for headers in (None, {"origin": {}}, {"origin": None})
+        {"method": "GET", "uri": "/", "headers": broken} for broken in (None, {"origin": {}}, {"origin": None})
     ]
     requests += [{"method": "GET", "uri": "/", "headers": {"origin": {"value": "a", "multiValue": []}}}]
     cors = {"value": "*"}

@@ -32,6 +32,11 @@ locals {
     EdgePolicyOverdue   = "Requests in a Region that runs the edge function use an allowlist that was not read again for three refresh times."
   }
 
+  store_alarms = {
+    StoreFailures = "The guard keeps failing to write policies into the KeyValueStore. CloudFront Functions use the policy before."
+    StoreTooLarge = "A policy is too large for CloudFront Functions. They use the policy before, or leave out its largest lists."
+  }
+
   # Alarms about counts: the name in the template, without Alarm at the end.
   count_alarms = merge(
     { for name, alarm in local.site_alarms : name => {
@@ -52,6 +57,25 @@ locals {
       period      = 900
       periods     = 2
     } if local.guard_checks_regions },
+    { for event, function in aws_cloudfront_function.viewer : "Viewer${title(event)}Time" => {
+      description = "The CloudFront Function at viewer-${event} uses most of its compute time, in percent; above 100 viewers get 503."
+      namespace   = "AWS/CloudFront"
+      metric      = "FunctionComputeUtilization"
+      dimensions  = { FunctionName = function.name, Region = "Global" }
+      statistic   = "Maximum"
+      period      = 300
+      periods     = 3
+      threshold   = 80
+    } },
+    { for name, description in local.store_alarms : name => {
+      description = description
+      namespace   = "edgecors"
+      metric      = name
+      dimensions  = { service = "edgecors-guard" }
+      statistic   = "Sum"
+      period      = 900
+      periods     = 2
+    } if local.guard_fills_store },
     local.has_guard ? {
       GuardErrors = {
         description = "The guard keeps failing to check changes of allowlists."
@@ -96,17 +120,21 @@ locals {
       label       = "${alarm.metric} in percent"
       expression  = "100 * failures / requests"
       namespace   = "AWS/CloudFront"
-      failures    = alarm.metric
+      failures    = { failures = alarm.metric }
       total_id    = "requests"
       total       = "Requests"
       dimensions  = { DistributionId = local.distribution_id, Region = "Global" }
     } if local.has_distribution },
     { for event, function in aws_cloudfront_function.viewer : "Viewer${title(event)}Errors" => {
-      description = "The CloudFront Function at viewer-${event} fails; viewers get 503."
-      label       = "FunctionExecutionErrors in percent"
-      expression  = "100 * failures / invocations"
+      description = "The CloudFront Function at viewer-${event} fails, returns what CloudFront refuses, or is throttled; viewers get 503."
+      label       = "Failures in percent"
+      expression  = "100 * (FILL(failures, 0) + FILL(invalid, 0) + FILL(throttles, 0)) / (FILL(invocations, 0) + FILL(throttles, 0))"
       namespace   = "AWS/CloudFront"
-      failures    = "FunctionExecutionErrors"
+      failures = {
+        failures  = "FunctionExecutionErrors"
+        invalid   = "FunctionValidationErrors"
+        throttles = "FunctionThrottles"
+      }
       total_id    = "invocations"
       total       = "FunctionInvocations"
       dimensions  = { FunctionName = function.name, Region = "Global" }
@@ -117,7 +145,7 @@ locals {
         label       = "Errors in percent"
         expression  = "100 * failures / invocations"
         namespace   = "AWS/Lambda"
-        failures    = "Errors"
+        failures    = { failures = "Errors" }
         total_id    = "invocations"
         total       = "Invocations"
         dimensions  = { FunctionName = aws_lambda_function.gateway[0].function_name }
@@ -128,7 +156,7 @@ locals {
         # Without successful invocations that metric has no data.
         expression = "100 * failures / (FILL(invocations, 0) + failures)"
         namespace  = "AWS/Lambda"
-        failures   = "Throttles"
+        failures   = { failures = "Throttles" }
         total_id   = "invocations"
         total      = "Invocations"
         dimensions = { FunctionName = aws_lambda_function.gateway[0].function_name }
@@ -150,7 +178,7 @@ resource "aws_cloudwatch_metric_alarm" "count" {
   statistic           = each.value.statistic
   period              = each.value.period
   evaluation_periods  = each.value.periods
-  threshold           = 1
+  threshold           = try(each.value.threshold, 1)
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.notices[0].arn]
@@ -178,16 +206,20 @@ resource "aws_cloudwatch_metric_alarm" "rate" {
     return_data = true
   }
 
-  metric_query {
-    id          = "failures"
-    return_data = false
+  dynamic "metric_query" {
+    for_each = each.value.failures
 
-    metric {
-      namespace   = each.value.namespace
-      metric_name = each.value.failures
-      dimensions  = each.value.dimensions
-      period      = 300
-      stat        = "Sum"
+    content {
+      id          = metric_query.key
+      return_data = false
+
+      metric {
+        namespace   = each.value.namespace
+        metric_name = metric_query.value
+        dimensions  = each.value.dimensions
+        period      = 300
+        stat        = "Sum"
+      }
     }
   }
 

@@ -111,7 +111,7 @@ resource "aws_cloudfront_function" "viewer" {
   name                         = "${var.name}-${each.key}"
   comment                      = "edgecors at viewer-${each.key}"
   runtime                      = "cloudfront-js-2.0"
-  publish                      = var.publish_functions
+  publish                      = local.publishes_functions
   code                         = file("${var.package}/${one(fileset(var.package, "edgecors-viewer-${each.key}-*.js"))}")
   key_value_store_associations = [aws_cloudfront_key_value_store.policies[0].arn]
 }

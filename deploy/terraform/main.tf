@@ -26,6 +26,7 @@ locals {
   functions_setup      = var.edge_setup == "functions"
   origin_setup         = var.edge_setup == "origin"
   has_viewer_functions = local.is_at_cloudfront && local.functions_setup
+  publishes_functions  = var.publish_functions == "true" || (var.publish_functions == "auto" && local.is_edge)
   has_edge_function    = local.is_at_cloudfront && (var.error_headers || !local.functions_setup)
   has_distribution     = local.is_edge || (var.front == "edge-function" && var.distribution_id != "")
   has_site             = local.has_distribution || local.has_gateway

@@ -80,10 +80,15 @@ variable "error_headers" {
 }
 
 variable "publish_functions" {
-  type        = bool
-  default     = true
-  description = "With EdgeSetup functions, whether a changed CloudFront Function goes live at once. false: it stays in the DEVELOPMENT stage until you have tested and published it. The first deployment needs true."
+  type        = string
+  default     = "auto"
+  description = "With EdgeSetup functions, whether a changed CloudFront Function goes live at once. false: it stays in the DEVELOPMENT stage until you have tested and published it. auto: true with Front=edge, because CloudFront refuses a new distribution with a function that was never published, and false with Front=edge-function. After the first deployment use false."
   nullable    = false
+
+  validation {
+    condition     = contains(["auto", "true", "false"], var.publish_functions)
+    error_message = "Use one of auto, true, false."
+  }
 }
 
 variable "origin_type" {

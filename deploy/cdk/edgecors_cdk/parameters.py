@@ -17,7 +17,7 @@ class Parameters(TypedDict, total=False):
     alarm_email: str
     edge_setup: Literal["viewer", "origin", "functions"]
     error_headers: bool
-    publish_functions: bool
+    publish_functions: Literal["auto"] | bool
     origin_type: Literal["custom", "s3", "function-url"]
     origin_domain_name: str
     origin_path: str
