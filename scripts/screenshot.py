@@ -35,11 +35,11 @@ SHOP = {
 async def take_playground(browser: Browser) -> None:
     """Runs the demonstration with its usual ports, and the playground in it to its end."""
     async with local_edge(LocalPlan(port=8080, page_port=8081), lambda line: None) as running:
-        page = await browser.new_page(viewport={"width": 1100, "height": 1000}, color_scheme="light")
+        page = await browser.new_page(viewport={"width": 1100, "height": 1330}, color_scheme="light")
         await page.goto(running.page)
         await page.wait_for_selector("body[data-state=done]", timeout=60_000)
-        await page.click("#case-put td[data-side=app] > details > summary")
-        await page.click("#case-put td[data-side=evil] > details > summary")
+        await page.click("#presets button:text-is('DELETE from evil')")
+        await page.wait_for_selector("#tried > details")
         await page.screenshot(path=PICTURES[0])
         await page.close()
 

@@ -146,7 +146,7 @@ def table(out: Console, head: Sequence[str], rows: Iterable[Sequence[object]], i
             line(out, (row[0], "bold"), indent=indent)
             pairs(out, [(name, cell) for name, cell in zip(head[1:], row[1:], strict=True) if cell], indent + 2)
         return
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0), show_header=any(head))
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for name, width in zip(head, widths, strict=True):
         grid.add_column(name, overflow="fold", width=width)
     for row in cells:

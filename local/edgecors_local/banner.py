@@ -16,10 +16,14 @@ from edgecors_local.parameter_store import (
 )
 
 if TYPE_CHECKING:
-    from edgecors_local.plan import Running
+    from edgecors_local.plan import LocalPlan, Running
+    from edgecors_local.policy_source import Source
 
 ALLOWED = "https://app.example.com"
 REFUSED = "https://evil.example"
+ORIGIN = "{origin}"
+"""Stands for an origin in the line that allows it."""
+_SETTINGS = f"AWS_ACCESS_KEY_ID={CREDENTIAL} AWS_SECRET_ACCESS_KEY={CREDENTIAL} AWS_REGION={REGION}"
 
 
 def banner(running: Running) -> str:
@@ -64,14 +68,21 @@ def _change(running: Running) -> list[str]:
     """The lines that also allow the refused origin: by a command, or on a page."""
     store = running.source.store
     endpoint = store.endpoint if store is not None else ""
-    name = DEMO_LIST_PARAMETER.rpartition("/")[2]
-    settings = f"AWS_ACCESS_KEY_ID={CREDENTIAL} AWS_SECRET_ACCESS_KEY={CREDENTIAL} AWS_REGION={REGION}"
     return [
         f"Allow {REFUSED} as well (takes effect within {DEMO_REFRESH_SECONDS} s), then paste the second line again:",
-        f"  {settings} {_command()} allow @{name} {REFUSED} --endpoint-url {endpoint}",
+        f"  {how_to_allow(running.plan, running.source).replace(ORIGIN, REFUSED)}",
         "Look at the policies, and change them, on a page:",
-        f"  {settings} {_command()} ui --endpoint-url {endpoint}",
+        f"  {_SETTINGS} {_command()} ui --endpoint-url {endpoint}",
     ]
+
+
+def how_to_allow(plan: LocalPlan, source: Source) -> str:
+    """The line that allows an origin, with `ORIGIN` in its place; what to edit where the policy is a file."""
+    if plan.policy is not None:
+        return f"Add {ORIGIN} to {plan.policy}"
+    if source.store is None:
+        return f"edgecors allow {source.site} {ORIGIN}"
+    return f"{_SETTINGS} {_command()} allow @{DEMO_LIST_PARAMETER.rpartition('/')[2]} {ORIGIN} --endpoint-url {source.store.endpoint}"
 
 
 def _command() -> str:

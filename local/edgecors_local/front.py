@@ -10,8 +10,9 @@ from edgecors_local.http import Exchange, HttpRequest
 class Front(Protocol):
     """A service that turns HTTP into events and back."""
 
-    name: str
-    """As in ``--front`` and on the printed line."""
+    @property
+    def name(self) -> str:
+        """As in ``--front`` and on the printed line."""
 
     async def handle(self, request: HttpRequest) -> Exchange:
         """Answers a request; whatever goes wrong becomes the response that the service would send."""

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgecors_local.containers import HostAddress, host_address
+from edgecors_local.containers import host_address
 from edgecors_local.errors import LocalError
 from edgecors_local.handlers import PROJECT
 from edgecors_local.invoke import Say
 from edgecors_local.parameter_store import REGION, EmbeddedStore
 from edgecors_local.runtime import MACHINES
-from edgecors_local.serving import AppServer, bind
+from edgecors_local.upstream import serve_demo
 
 SAMPLE_DISTRIBUTION: Final = "EDFDVBD6EXAMPLE"
 """The distribution of the samples in ``events/cloudfront``, whose id is the name of their site."""
@@ -73,7 +73,7 @@ async def sam_local(upstream: str | None = None, directory: Path = DIRECTORY) ->
     host = host_address()
     async with contextlib.AsyncExitStack() as stack:
         if upstream is None:
-            upstream = await _demo_upstream(host, stack)
+            upstream = f"http://{host.name}:{await serve_demo(stack, host.listen)}"
         elif upstream.partition("://")[2].startswith(_LOOPBACK):
             raise LocalError(
                 f"Containers can't reach {upstream}, which is their own loopback address. Let the upstream listen on"
@@ -88,15 +88,6 @@ async def sam_local(upstream: str | None = None, directory: Path = DIRECTORY) ->
         running = SamLocal(f"http://{host.name}:{store.port}", upstream, store, directory)
         _write_templates(running, built, store.create_topic("edgecors"))
         yield running
-
-
-async def _demo_upstream(host: HostAddress, stack: contextlib.AsyncExitStack) -> str:
-    from edgecors_local.upstream import make_app
-
-    server = AppServer(make_app(), bind(0, host=host.listen))
-    await server.start()
-    stack.push_async_callback(server.stop)
-    return f"http://{host.name}:{server.port}"
 
 
 def _write_templates(running: SamLocal, built: Path, topic: str) -> None:

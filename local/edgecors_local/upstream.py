@@ -9,6 +9,7 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from importlib import resources
 from typing import Final
 
@@ -16,6 +17,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from edgecors_local.serving import AppServer, bind
 
 Answer = Callable[[Request], Response]
 
@@ -25,6 +28,14 @@ MAX_KILOBYTES: Final = 16 * 1024
 
 _requests = itertools.count(1)
 """Numbers the requests, so that an answer from a cache can be distinguished from a new one."""
+
+
+async def serve_demo(stack: AsyncExitStack, host: str = "127.0.0.1") -> int:
+    """Serve the demonstration's upstream until the stack is closed, and return its port."""
+    server = AppServer(make_app(), bind(0, host=host))
+    await server.start()
+    stack.push_async_callback(server.stop)
+    return server.port
 
 
 def _pairs(request: Request) -> list[list[str]]:

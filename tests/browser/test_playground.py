@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 from collections.abc import Callable
 from importlib import resources
 from typing import Any
@@ -13,8 +15,9 @@ import pytest
 from edgecors_admin.explain import Asked, explain_request
 from edgecors_local.parameter_store import DEMO_LIST, DEMO_POLICY
 from edgecors_local.plan import FRONTS
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
+from harness.wait import wait_until
 from tests.browser.edge import EdgeProcess
 
 Edges = Callable[..., EdgeProcess]
@@ -62,12 +65,13 @@ EXPECTED = {
 }
 """Whether the page gets its answer."""
 
-CELLS = """() => Object.fromEntries([...document.querySelectorAll("#cases tr")].map((row) => [
+CELLS = """() => Object.fromEntries([...document.querySelectorAll("#cases tr[id]")].map((row) => [
     row.id.replace("case-", ""),
     Object.fromEntries([...row.querySelectorAll("td > details")].map((cell) => [cell.dataset.side, {
         allowed: cell.dataset.allowed === "true",
-        agrees: cell.dataset.agrees === "true",
-        text: cell.querySelector("summary").innerText,
+        agrees: cell.dataset.state === "agrees",
+        // Of a folded group too: innerText has only what is rendered.
+        text: cell.querySelector("summary").textContent,
     }])),
 ]))"""
 """JavaScript for all cells of the table."""
@@ -147,15 +151,44 @@ def test_a_cache_key_without_origin_poisons_and_the_page_says_so(page: Page, edg
     poisoned = cells["cached-reflecting"]["app"]
     assert not poisoned["agrees"]
     assert "allowed by http://app.localhost:*, answered from the cache" in poisoned["text"]
-    assert "expected: allowed" in poisoned["text"]
+    assert "expected: allowed; the answer: no Access-Control-Allow-Origin header" in poisoned["text"]
     assert page.inner_text("#summary") == "59 of 60 agree"
+    # It comes first, its group is open, and the summary leads to it.
+    first = page.locator("#cases > details").first
+    assert first.get_attribute("open") == ""
+    assert first.locator("tbody > tr").first.get_attribute("id") == "case-cached-reflecting"
+    page.click("#summary a")
+    assert page.evaluate("document.activeElement.id") == "case-cached-reflecting"
+    page.check("#only")
+    assert page.locator("#cases tr[id]:visible").count() == 1
+    assert page.locator("#cases > details:visible").count() == 1
+    page.click("#case-cached-reflecting td[data-side=app] > details > summary")
+    opened = page.locator("#case-cached-reflecting td[data-side=app]")
+    assert "The policy allows it, but in the answer: no Access-Control-Allow-Origin header." in opened.inner_text()
+    assert opened.locator("svg.way .reason").text_content() == "the policy: allowed; not so the answer"
+
+
+def test_the_filter_without_a_disagreement_says_so(page: Page, edges: Edges) -> None:
+    run(page, edges("--front", "cloudfront-viewer"))
+    assert page.is_hidden("#none")
+    page.check("#only")
+    assert page.is_visible("#none")
+    assert page.locator("#cases > details:visible").count() == 0
 
 
 def test_as_make_run_starts_it(page: Page) -> None:
-    """With the Parameter Store that it brings along."""
+    """With the Parameter Store that it brings along. The line that the page offers allows the refused origin."""
     with EdgeProcess() as edge:
         assert allowed(run(page, edge)) == EXPECTED
         assert page.is_hidden("#not-demo")
+        line = send(page, "DELETE from evil").locator(".allow pre").inner_text()
+        assert line.split(" allow ")[1].startswith(f"@demo {edge.origin('evil')} --endpoint-url http://127.0.0.1:")
+        subprocess.run(f"{line} --yes", shell=True, check=True, timeout=60, capture_output=True)
+
+        def allows() -> bool:
+            return send(page, "DELETE from evil").locator("[data-allowed=true]").count() == 1
+
+        wait_until(allows, "the policy has been read again", 30)
 
 
 # -- the page itself --------------------------------------------------------------------------------------------------
@@ -170,8 +203,9 @@ def test_it_goes_on_where_the_policy_allows_it(page: Page, edges: Edges) -> None
 def test_keyboard_alone_opens_a_result_and_sends_a_request(page: Page, edges: Edges) -> None:
     run(page, edges("--front", "cloudfront-viewer"))
     page.focus("#again")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    for _ in range(2):  # the first group, then its first result
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
     first = page.locator("#case-get td[data-side=app] > details")
     assert first.get_attribute("open") == ""
     assert "Access-Control-Allow-Origin: http://app.localhost" in first.inner_text()
@@ -186,15 +220,92 @@ def test_keyboard_alone_opens_a_result_and_sends_a_request(page: Page, edges: Ed
     tried = page.locator("#tried")
     assert "blocked" in tried.inner_text()
     assert "origin-not-allowed (preflight)" in tried.inner_text()
-    assert tried.locator(".wire h3").first.inner_text() == "OPTIONS /api/echo?a=1"
+    assert tried.locator(".wire h3").first.inner_text() == "Preflight OPTIONS /api/echo?a=1"
 
 
-def test_the_form_tells_what_is_no_header(page: Page, edges: Edges) -> None:
+def send(page: Page, preset: str) -> Locator:
+    """Presses a preset; the result."""
+    page.evaluate("document.querySelector('#tried').replaceChildren()")
+    page.click(f"#presets button:text-is('{preset}')")
+    page.wait_for_selector("#tried > details")
+    return page.locator("#tried")
+
+
+def test_a_preset_fills_the_form_and_sends_it(page: Page, edges: Edges) -> None:
+    run(page, edges("--front", "cloudfront-viewer"))
+    tried = send(page, "PATCH, not allowed")
+    assert [page.input_value(f"#{field}") for field in ("side", "method", "path")] == ["app", "PATCH", "/api/echo"]
+    assert "The reason: method-not-allowed (PATCH): the method is not allowed for this origin." in tried.inner_text()
+    assert tried.locator(".allow").count() == 0, "another origin would not help"
+
+
+@pytest.mark.parametrize(
+    ("front", "preset", "reason", "passed"),
+    [
+        ("cloudfront-viewer", "DELETE from evil", "origin-not-allowed", ["browser", "function"]),
+        ("cloudfront-origin", "DELETE from evil", "origin-not-allowed", ["browser", "cache", "function"]),
+        ("cloudfront-viewer", "Error 500", "allowed", ["browser", "function", "cache", "function", "upstream"]),
+        ("http-api", "DELETE from evil", "origin-not-allowed", ["browser", "function"]),
+        ("http-api", "GET", "allowed", ["browser", "function", "upstream"]),
+    ],
+)
+def test_the_drawing_shows_how_far_a_request_came_and_who_decided(
+    page: Page, edges: Edges, front: str, preset: str, reason: str, passed: list[str]
+) -> None:
+    run(page, edges("--front", front))
+    drawing = send(page, preset).locator("svg.way").first
+    assert drawing.locator(".name.passed").all_text_contents() == passed
+    assert drawing.locator(".reason").text_content() == reason
+    assert drawing.locator(".place.allowed, .place.refused").count() == 1
+    assert f"as far as the {passed[-1]}; edgecors decided {reason}." in (drawing.get_attribute("aria-label") or "")
+
+
+@pytest.mark.parametrize(
+    ("method", "body"), [("TRACE", ""), ("CONNECT", ""), ("GET", "x"), ("HEAD", "x"), ("not a method", "")]
+)
+def test_what_no_page_can_send_is_no_disagreement(page: Page, edges: Edges, method: str, body: str) -> None:
+    run(page, edges("--front", "cloudfront-viewer"))
+    page.fill("#method", method)
+    page.fill("#body", body)
+    page.click("form button[type=submit]")
+    page.wait_for_selector("#tried > details")
+    assert page.get_attribute("#tried > details", "data-state") == "unsendable"
+    assert "not sent" in page.inner_text("#tried")
+    assert "differs" not in page.inner_text("#tried")
+
+
+def test_a_copied_curl_command_gets_the_same_answer(page: Page, edges: Edges) -> None:
+    edge = edges("--front", "cloudfront-viewer")
+    run(page, edge)
+    tried = send(page, "DELETE from evil")
+    command = tried.locator(".wire button.copy").first.get_attribute("data-text") or ""
+    assert command.startswith(f"curl -s -i -X 'OPTIONS' '{edge.url}/api/echo' ")
+    answer = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=30, check=True).stdout
+    assert answer.startswith("HTTP/1.1 403 ")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tried.locator(".wire button.copy").first.click()
+    page.wait_for_function("document.querySelector('#tried .wire button.copy').textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()") == command
+
+
+def test_the_front_is_switched_without_a_restart(page: Page, edges: Edges) -> None:
+    edge = edges("--front", "function-url")
+    run(page, edge)
+    for front in ("cloudfront-origin", "function-url"):
+        page.select_option("#front", front)
+        page.wait_for_selector("body[data-state=running]")
+        page.wait_for_selector("body[data-state=done]", timeout=60_000)
+        assert page.inner_text("#summary") == "60 of 60 agree"
+        assert edge.came("GET", "/api/echo")[-1].startswith(f"{front}  ")
+    assert page.is_hidden("#front-error")
+
+
+def test_the_form_reports_a_line_that_is_not_a_header(page: Page, edges: Edges) -> None:
     run(page, edges("--front", "cloudfront-viewer"))
     page.fill("#headers", "X-Demo")
-    page.click("form button")
+    page.click("form button[type=submit]")
     page.wait_for_selector("#tried p")
-    assert page.inner_text("#tried") == "“X-Demo” is no header: write Name: value."
+    assert page.inner_text("#tried") == "“X-Demo” is not a header. Write Name: value."
 
 
 @pytest.mark.parametrize("width", [320, 390, 800, 1100])
@@ -204,8 +315,9 @@ def test_nothing_is_cut_off_at_any_width(page: Page, edges: Edges, width: int) -
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # As cards on a phone it is still a table to a screen reader.
-    assert page.get_by_role("columnheader").count() == 3
-    assert page.get_by_role("row").count() == len(CASES) + 1
+    groups = len({case["group"] for case in CASES.values()})
+    assert page.get_by_role("columnheader").count() == 3 * groups
+    assert page.get_by_role("row").count() == len(CASES) + groups
     assert page.get_by_role("rowheader", name="PUT PUT /api/echo", exact=True).count() == 1
 
 
@@ -215,6 +327,8 @@ def test_light_and_dark_have_readable_contrast(page: Page, edges: Edges) -> None
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         run(page, edge)
+        send(page, "DELETE from evil")
+        page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
         low = page.evaluate(CONTRAST)
         assert low == [], scheme
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from edgecors.document import load_policy
+from edgecors_local.errors import LocalError
 from edgecors_local.http import Exchange, Headers, HttpRequest, HttpResponse
 from edgecors_local.playground.page import Setup, make_page
 from edgecors_local.playground.trials import KEPT, MOST, Trials, judged
@@ -52,7 +53,10 @@ def test_the_policy_is_what_counts_and_not_what_was_sent() -> None:
     seen(trials, "GET", "/api/a?trial=1", APP, ("Access-Control-Allow-Origin", EVIL))
     seen(trials, "GET", "/api/a?trial=1", EVIL, ("Access-Control-Allow-Origin", EVIL))
     assert verdict(trials, APP) == (True, "Access-Control-Allow-Origin names the origin")
-    assert verdict(trials, EVIL) == (False, "no Access-Control-Allow-Origin header")
+    assert verdict(trials, EVIL) == (False, "origin-not-allowed: no entry of the rule allows the origin")
+    poisoned = judged(POLICY, trials.of("1", APP), False)
+    assert poisoned["answered"] == f"Access-Control-Allow-Origin names {EVIL}, not {APP}"
+    assert [exchange["differs"] for exchange in poisoned["exchanges"]] == [True]
 
 
 def test_a_refused_preflight_is_enough() -> None:
@@ -62,10 +66,25 @@ def test_a_refused_preflight_is_enough() -> None:
     seen(trials, "PUT", "/api/a?trial=1", APP)
     seen(trials, "OPTIONS", "/api/a?trial=1", EVIL, **asked)
     assert verdict(trials, APP)[0] is True
-    assert verdict(trials, EVIL) == (False, "the preflight's answer has no Access-Control-Allow-Origin header")
+    assert verdict(trials, EVIL) == (False, "origin-not-allowed: no entry of the rule allows the origin")
     first, second = judged(POLICY, trials.of("1", APP), False)["exchanges"]
     assert (first["preflight"], first["reason"], first["entry"]) == (True, "allowed", "http://app.localhost:*")
     assert (second["preflight"], second["method"], second["steps"]) == (False, "PUT", ["handler"])
+
+
+def test_a_refused_method_is_named_as_the_reason() -> None:
+    trials = Trials()
+    seen(trials, "OPTIONS", "/api/a?trial=1", APP, access_control_request_method="PATCHY")
+    policy = load_policy(json.dumps({"rules": [{"allow_origins": [APP], "allow_methods": ["GET"]}]}))
+    matches = judged(policy, trials.of("1", APP), False)
+    assert matches["why"] == "method-not-allowed (PATCHY): the method is not allowed for this origin"
+    (exchange,) = matches["exchanges"]
+    assert (exchange["reason"], exchange["cause"], exchange["rule"], exchange["managed"]) == (
+        "method-not-allowed",
+        "PATCHY",
+        0,
+        True,
+    )
 
 
 def test_everyone_is_not_everyone_with_cookies() -> None:
@@ -84,7 +103,8 @@ def test_where_no_rule_is_the_sent_headers_count() -> None:
 
 
 def test_nothing_seen_is_nothing_expected() -> None:
-    assert judged(POLICY, [], False) == {"expected": None, "why": "", "exchanges": []}
+    nothing: dict[str, Any] = {"expected": None, "why": "", "deciding": None, "answered": "", "exchanges": []}
+    assert judged(POLICY, [], False) == nothing
 
 
 def test_only_trials_are_kept_and_not_for_ever() -> None:
@@ -110,25 +130,39 @@ class Client:
         self._app = app
 
     def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.ask("GET", path, **options)
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url=APP) as client:
-                return await client.get(path, **options)
+                return await client.request(method, path, **options)
 
         return asyncio.run(ask())
+
+
+class Switch:
+    """Two fronts, of which the second can't be built."""
+
+    names = ("alb", "cloudfront-functions")
+    name = "alb"
+
+    async def select(self, name: str) -> None:
+        if name != "alb":
+            raise LocalError(f"{name} needs njs.")
 
 
 @pytest.fixture
 def client() -> Client:
     trials = Trials()
     seen(trials, "GET", "/api/a?trial=1", APP)
-    setup = Setup("alb", "/edgecors/sites/demo", 8081, 8080, True)
-    return Client(make_page(setup, trials, lambda: POLICY))
+    setup = Setup("/edgecors/sites/demo", 8081, 8080, True, "edgecors allow @demo {origin}")
+    return Client(make_page(setup, trials, lambda: POLICY, Switch()))
 
 
 def test_the_page_gets_all_its_parts(client: Client) -> None:
     page = client.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    for part in ("style.css", "page.css", "page.js", "icon.svg"):
+    for part in ("style.css", "page.css", "way.js", "page.js", "icon.svg"):
         assert f'"{part}"' in page.text
         assert client.get(f"/{part}").status_code == 200
     assert '"runner.js"' in client.get("/runner.html").text
@@ -136,12 +170,33 @@ def test_the_page_gets_all_its_parts(client: Client) -> None:
     assert client.get("/cases.json").json()
     assert client.get("/setup").json() == {
         "front": "alb",
+        "fronts": ["alb", "cloudfront-functions"],
+        "allow": "edgecors allow @demo {origin}",
         "parameter": "/edgecors/sites/demo",
         "demo": True,
         "edge": "http://localhost:8080",
         "app": APP,
         "evil": EVIL,
     }
+
+
+@pytest.mark.parametrize(
+    ("origin", "name", "status", "error"),
+    [
+        (APP, "alb", 200, ""),
+        (APP, "cloudfront-functions", 409, "cloudfront-functions needs njs."),
+        (EVIL, "alb", 403, None),
+        (None, "alb", 403, None),
+    ],
+)
+def test_the_front_is_switched_by_the_page_alone(
+    client: Client, origin: str | None, name: str, status: int, error: str | None
+) -> None:
+    headers = {"Origin": origin} if origin is not None else {}
+    reply = client.ask("POST", "/front", params={"name": name}, headers=headers)
+    assert reply.status_code == status
+    if error is not None:
+        assert reply.json() == {"front": "alb", "error": error}
 
 
 def test_it_tells_what_the_edge_saw(client: Client) -> None:

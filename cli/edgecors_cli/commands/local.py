@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from edgecors_cli.render import console, line, table
+from edgecors_cli.render import console, line
 
 
 class FrontName(StrEnum):
@@ -138,5 +138,6 @@ def _say_differences() -> None:
             ("Taken for true where the documentation is silent:", source.ASSUMED),
         ):
             line(out, (title, "bold"))
-            table(out, ("", ""), [("-", sentence) for sentence in sentences])
+            for sentence in sentences:
+                line(out, "- ", sentence)
             line(out)

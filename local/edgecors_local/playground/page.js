@@ -3,7 +3,10 @@
 
 const AT_ONCE = 4;
 const CORS = /^(origin|access-control-.*|vary|cookie|set-cookie|authorization|x-cache|age|timing-allow-origin|cross-origin-resource-policy)$/i;
+// Headers that a browser or the connection adds; a copied command leaves them to curl.
+const NOT_COPIED = /^(host|connection|content-length|accept.*|user-agent|referer|cache-control|pragma|priority|dnt|sec-.*)$/i;
 const NAMES = { app: "app.localhost", evil: "evil.localhost", null: "null" };
+const BOTH = ["app", "evil"];
 
 const frames = {};
 const waiting = new Map();
@@ -13,19 +16,34 @@ let runs = 0;
 
 // -- elements ------------------------------------------------------------------------------------------------------
 
-function make(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children.filter((child) => child !== null));
-  return made;
+function create(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children.filter((child) => child !== null));
+  return element;
 }
 
 const byId = (id) => document.getElementById(id);
 
+// A button that copies a text; where the browser does not let it, the text is shown.
+function copyButton(label, text) {
+  const button = create("button", { type: "button", class: "quiet copy", "data-text": text }, label);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = label; }, 1500);
+    } catch {
+      button.replaceWith(create("pre", { tabindex: "0" }, text));
+    }
+  });
+  return button;
+}
+
 // -- frames --------------------------------------------------------------------------------------------------------
 
 function openFrame(side) {
-  const frame = make("iframe", { title: `requests from ${NAMES[side]}`, src: `${setup[side === "evil" ? "evil" : "app"]}/runner.html` });
+  const frame = create("iframe", { title: `requests from ${NAMES[side]}`, src: `${setup[side === "evil" ? "evil" : "app"]}/runner.html` });
   if (side === "null") frame.setAttribute("sandbox", "allow-scripts");
   frames[side] = { frame, origin: side === "null" ? "null" : setup[side] };
   const ready = new Promise((resolve) => { frames[side].ready = resolve; });
@@ -64,155 +82,280 @@ async function trial(side, asked, id) {
     credentials: Boolean(asked.credentials),
   };
   const outcome = await send(side, request);
+  if (outcome.unsendable) return { outcome, request, state: "unsendable", seen: { exchanges: [], why: outcome.error, expected: null } };
   const query = new URLSearchParams({ id, origin: frames[side].origin, credentials: request.credentials ? "include" : "omit" });
   const seen = await (await fetch(`/trial?${query}`)).json();
-  return { outcome, seen, agrees: seen.expected === outcome.allowed };
+  // Nothing at the edge and nothing in the page: there is no decision that the browser could contradict.
+  const state = seen.expected === null && !outcome.allowed ? "unseen" : seen.expected === outcome.allowed ? "agrees" : "differs";
+  return { outcome, request, seen, state };
 }
 
 // -- showing a result ----------------------------------------------------------------------------------------------
 
-function decided({ exchanges, expected, why }) {
-  if (!exchanges.length) return "the edge saw no request";
-  // A browser stops at the first refusal; otherwise the last exchange is the one that counts.
-  const telling = exchanges.find(({ reason }) => reason !== "allowed") ?? exchanges[exchanges.length - 1];
-  const { reason, entry, preflight } = telling;
-  const entryText = reason === "allowed" && entry ? ` by ${entry}` : "";
-  const preflightText = preflight && reason !== "allowed" ? " (preflight)" : "";
-  const hit = telling.steps.includes("hit") ? ", answered from the cache" : "";
+function decidingText({ exchanges, deciding, expected, why }) {
+  if (deciding === null || deciding === undefined) return "the edge saw no request";
+  const { reason, cause, entry, preflight, steps } = exchanges[deciding];
+  const by = reason === "allowed" && entry ? ` by ${entry}` : cause ? `: ${cause}` : "";
+  const where = preflight && reason !== "allowed" ? " (preflight)" : "";
+  const hit = steps.includes("hit") ? ", answered from the cache" : "";
   // Allowed, and the page still gets nothing: a browser wants more for a request with credentials.
   const but = reason === "allowed" && expected === false ? `, but ${why}` : "";
-  return `${reason}${entryText}${preflightText}${hit}${but}`;
+  return `${reason}${by}${where}${hit}${but}`;
 }
 
 function headerList(title, headers) {
-  const item = ([name, value]) => make("li", CORS.test(name) ? { class: "cors" } : {}, `${name}: ${value}`);
-  const telling = headers.filter(([name]) => CORS.test(name)).map(item);
+  const item = ([name, value]) => create("li", CORS.test(name) ? { class: "cors" } : {}, `${name}: ${value}`);
+  const relevant = headers.filter(([name]) => CORS.test(name)).map(item);
   const others = headers.filter(([name]) => !CORS.test(name)).map(item);
-  return [
-    make("h4", {}, title),
-    make("ul", {}, ...telling),
-    others.length ? make("details", {}, make("summary", {}, `${others.length} other headers`), make("ul", {}, ...others)) : "",
-  ];
+  return create("div", {},
+    create("h4", {}, title),
+    create("ul", {}, ...relevant),
+    others.length ? create("details", {}, create("summary", {}, `${others.length} other headers`), create("ul", {}, ...others)) : "");
 }
 
-function wire(exchange) {
-  const { method, target, status, steps, reason, entry, troubles } = exchange;
-  return make("div", { class: "wire" },
-    make("h3", { class: "mono" }, `${method} ${target.replace(/[?&]trial=[^&]*/, "")}`),
-    make("p", {}, `${status}, by way of ${steps.join(" › ") || "no trigger"}. edgecors: ${reason}${entry ? ` (${entry})` : ""}.`),
-    ...troubles.map((trouble) => make("p", {}, trouble)),
-    ...headerList("The browser sent", exchange.sent),
-    ...headerList("The edge answered", exchange.answered));
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+const withoutTrial = (target) => target.replace(/([?&])trial=[^&]*&?/, "$1").replace(/[?&]$/, "");
+
+function curlOf({ method, target, sent, preflight }, request) {
+  const headers = sent.filter(([name]) => !NOT_COPIED.test(name)).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`);
+  const how = method === "HEAD" ? ["-I"] : ["-i", "-X", quoted(method)];
+  const body = request.body && !preflight ? ["--data-raw", quoted(request.body)] : [];
+  return ["curl", "-s", ...how, quoted(setup.edge + withoutTrial(target)), ...headers, ...body].join(" ");
 }
 
-function readable({ outcome, seen }) {
-  const box = make("div", { class: "wire" }, make("h3", {}, "What the page got"));
-  if (!outcome.allowed) {
-    box.append(make("p", {}, `Nothing: ${outcome.error}. ${seen.why ? `Why: ${seen.why}.` : ""}`));
-    return box;
+function exchangeBox(exchange, request) {
+  const { method, target, status, preflight, reason, cause, entry, troubles } = exchange;
+  const detail = cause ? ` (${cause})` : entry ? ` (${entry})` : "";
+  return create("div", { class: "wire" },
+    create("div", { class: "wire-head" },
+      create("h3", {}, preflight ? "Preflight " : "Request ", create("code", {}, `${method} ${withoutTrial(target)}`)),
+      copyButton("Copy as curl", curlOf(exchange, request))),
+    create("p", {}, `Status ${status}. edgecors: ${reason}${detail}.`),
+    drawWay(exchange),
+    ...troubles.map((trouble) => create("p", { class: "notice bad" }, trouble)),
+    create("div", { class: "sides" },
+      headerList("The browser sent", exchange.sent),
+      headerList("The edge answered", exchange.answered)));
+}
+
+function readableBox({ outcome, seen, state }) {
+  const box = create("div", { class: "wire" }, create("h3", {}, "What the page got"));
+  if (state === "unsendable") {
+    box.append(create("p", {}, `Nothing was sent: ${outcome.error}. Browsers do not let a page send this.`));
+  } else if (!outcome.allowed) {
+    const why = state === "differs" ? `The policy allows it, but in the answer: ${seen.answered}.` : seen.why ? `The reason: ${seen.why}.` : "";
+    box.append(create("p", {}, `Nothing: the page sees only “${outcome.error}”. ${why}`));
+  } else {
+    if (outcome.status) box.append(create("p", {}, `Status ${outcome.status}`));
+    if (outcome.headers.length) box.append(headerList("Headers that it can read", outcome.headers));
+    if (outcome.body) box.append(create("h4", {}, "Body"), create("pre", { tabindex: "0" }, outcome.body));
   }
-  if (outcome.status) box.append(make("p", {}, `Status ${outcome.status}`));
-  if (outcome.headers.length) box.append(...headerList("Headers that it can read", outcome.headers));
-  if (outcome.body) box.append(make("h4", {}, "Body"), make("pre", { tabindex: "0" }, outcome.body));
   return box;
 }
 
-function shown(side, result, reads) {
-  const { outcome, seen, agrees } = result;
-  const can = outcome.allowed ? "✓ allowed" : "✕ blocked";
+// The line that would admit the origin, where that is what the policy lacks.
+function allowBox(side, { seen, state }) {
+  const { exchanges, deciding } = seen;
+  if (state === "unsendable" || deciding === null || deciding === undefined) return null;
+  if (exchanges[deciding].reason !== "origin-not-allowed" || side === "null") return null;
+  const line = setup.allow.replace("{origin}", frames[side].origin);
+  return create("div", { class: "notice allow" },
+    create("p", {}, "To allow this origin (it takes effect once the policy is read again):"),
+    create("pre", { tabindex: "0" }, line),
+    copyButton("Copy", line));
+}
+
+const BADGES = { agrees: ["badge", "agrees"], differs: ["badge bad", "differs"], unsendable: ["badge", "not sent"], unseen: ["badge warn", "not seen"] };
+
+function resultBox(side, result, reads) {
+  const { outcome, request, seen, state } = result;
+  const sent = state !== "unsendable";
+  const verdict = !sent ? "— not sent" : outcome.allowed ? "✓ allowed" : "✕ blocked";
   const status = outcome.status && outcome.status !== 200 ? ` ${outcome.status}` : "";
   const read = reads && outcome.allowed && outcome.headers.find(([name]) => name === reads);
-  return make("details", { "data-side": side, "data-allowed": outcome.allowed, "data-agrees": agrees },
-    make("summary", {},
-      make("span", { class: "from" }, NAMES[side]),
-      make("span", { class: `verdict ${outcome.allowed ? "allowed" : "blocked"}` }, can + status), " ",
-      make("span", { class: agrees ? "agrees" : "agrees differs" }, agrees ? "agrees" : "differs"),
-      make("span", { class: "decided" }, decided(seen), read ? `; ${read[0]}: ${read[1]}` : ""),
-      agrees ? null : make("span", { class: "decided" }, `expected: ${seen.expected ? "allowed" : "blocked"}${seen.why ? ` (${seen.why})` : ""}`)),
-    ...seen.exchanges.map(wire),
-    readable(result));
+  const [badge, word] = BADGES[state];
+  return create("details", { "data-side": side, "data-allowed": outcome.allowed, "data-state": state },
+    create("summary", {},
+      create("span", { class: "from" }, NAMES[side]),
+      create("span", { class: `badge ${outcome.allowed ? "good" : ""}` }, verdict + status), " ",
+      sent ? create("span", { class: state === "agrees" ? "agrees" : badge }, word) : null,
+      create("span", { class: "decided" }, sent ? decidingText(seen) : outcome.error, read ? `; ${read[0]}: ${read[1]}` : ""),
+      state === "differs" ? create("span", { class: "decided expected" }, `expected: ${seen.expected ? "allowed" : "blocked"}; the answer: ${seen.answered}`) : null),
+    allowBox(side, result),
+    ...seen.exchanges.map((exchange) => exchangeBox(exchange, request)),
+    readableBox(result));
 }
 
 // -- the table -----------------------------------------------------------------------------------------------------
 
-function addRow(asked) {
-  const line = `${asked.method ?? "GET"} ${asked.path.replace(/\?.*/, "")}`;
-  const sides = asked.from ?? ["app", "evil"];
-  const row = make("tr", { role: "row", id: `case-${asked.id}` },
-    make("th", { role: "rowheader", scope: "row" }, asked.title, make("code", {}, line)));
-  if (sides.includes("null")) {
-    row.append(make("td", { role: "cell", "data-side": "null", colspan: "2" }));
-  } else {
-    row.append(make("td", { role: "cell", "data-side": "app" }), make("td", { role: "cell", "data-side": "evil" }));
-  }
-  byId("cases").append(row);
+function addGroup(title) {
+  const head = (text, extra = {}) => create("th", { role: "columnheader", scope: "col", ...extra }, text);
+  const group = create("details", { class: "group panel" },
+    create("summary", {}, create("h3", {}, title), create("span", { class: "tally" })),
+    create("table", { role: "table", "aria-label": title },
+      create("thead", { role: "rowgroup" },
+        create("tr", { role: "row" }, head("Request"), head("From app.localhost"), head("From evil.localhost"))),
+      create("tbody", { role: "rowgroup" })));
+  byId("cases").append(group);
+  return group;
 }
 
-async function runCase(asked, run, tell) {
-  for (const side of asked.from ?? ["app", "evil"]) {
+function addRow(group, asked) {
+  const line = `${asked.method ?? "GET"} ${asked.path.replace(/\?.*/, "")}`;
+  const row = create("tr", { role: "row", id: `case-${asked.id}`, tabindex: "-1" },
+    create("th", { role: "rowheader", scope: "row" }, asked.title, create("code", {}, line)));
+  const sides = asked.from?.includes("null") ? ["null"] : BOTH;
+  row.append(...sides.map((side) => create("td", { role: "cell", "data-side": side, ...(side === "null" ? { colspan: "2" } : {}) })));
+  group.querySelector("tbody").append(row);
+}
+
+function addCases() {
+  const groups = new Map();
+  for (const asked of cases) {
+    if (!groups.has(asked.group)) groups.set(asked.group, addGroup(asked.group));
+    addRow(groups.get(asked.group), asked);
+  }
+}
+
+async function runCase(asked, run, answered) {
+  for (const side of asked.from ?? BOTH) {
     const id = `${run}-${asked.id}${asked.shared ? "" : `-${side}`}`;
     const result = await trial(side, asked, id);
     const cell = document.querySelector(`#case-${asked.id} td[data-side="${side}"]`);
     const open = cell.querySelector("details")?.open ?? false;
-    cell.replaceChildren(shown(side, result, asked.reads));
+    cell.replaceChildren(resultBox(side, result, asked.reads));
     cell.firstChild.open = open;
-    tell(result.agrees);
+    answered();
   }
 }
 
+// Disagreements first: rows within their group, groups with such rows before the other groups. Otherwise as in the list.
+function arrange() {
+  const order = cases.map(({ id }) => `case-${id}`);
+  const differs = (element) => element.querySelector("[data-state=differs]") !== null;
+  const first = (row) => [differs(row) ? 0 : 1, order.indexOf(row.id)];
+  const compare = (a, b) => a[0] - b[0] || a[1] - b[1];
+  const groups = [...document.querySelectorAll("#cases > .group")];
+  for (const group of groups) {
+    const rows = [...group.querySelectorAll("tbody > tr")];
+    for (const row of rows) row.classList.toggle("differs", differs(row));
+    rows.sort((a, b) => compare(first(a), first(b)));
+    group.querySelector("tbody").append(...rows);
+    const total = group.querySelectorAll("td > details").length;
+    const agreed = group.querySelectorAll("[data-state=agrees]").length;
+    const tally = group.querySelector(".tally");
+    tally.textContent = `${agreed} of ${total} agree`;
+    tally.className = `tally badge ${agreed === total ? "good" : "bad"}`;
+    if (differs(group)) group.open = true;
+  }
+  const position = (group) => [differs(group) ? 0 : 1, Math.min(...[...group.querySelectorAll("tbody > tr")].map((row) => order.indexOf(row.id)))];
+  byId("cases").append(...groups.sort((a, b) => compare(position(a), position(b))));
+}
+
+function filter() {
+  const only = byId("only").checked;
+  for (const row of document.querySelectorAll("#cases tbody > tr")) row.hidden = only && !row.classList.contains("differs");
+  for (const group of document.querySelectorAll("#cases > .group")) group.hidden = only && !group.querySelector("tr.differs");
+  byId("none").hidden = !only || document.querySelector("#cases tr.differs") !== null;
+}
+
+function summarize() {
+  const all = document.querySelectorAll("#cases td > details").length;
+  const agreed = document.querySelectorAll("#cases td > [data-state=agrees]").length;
+  const text = `${agreed} of ${all} agree`;
+  const first = document.querySelector("#cases tr.differs");
+  const link = first && create("a", { href: `#${first.id}`, class: "badge bad" }, text);
+  // The browser moves the focus to the row, which has to be shown for that.
+  link?.addEventListener("click", () => { first.closest("details").open = true; });
+  byId("summary").replaceChildren(link ?? create("span", { class: `badge ${agreed === all ? "good" : "warn"}` }, text));
+}
+
 async function runAll() {
-  const button = byId("again");
-  const summary = byId("summary");
-  button.disabled = true;
+  const progress = byId("progress");
+  byId("again").disabled = true;
   document.body.dataset.state = "running";
-  const total = cases.reduce((sum, { from }) => sum + (from ?? ["app", "evil"]).length, 0);
+  progress.max = cases.reduce((sum, { from }) => sum + (from ?? BOTH).length, 0);
+  progress.value = 0;
+  progress.hidden = false;
   const run = `${Date.now().toString(36)}${(runs += 1)}`;
-  let done = 0;
-  let agreed = 0;
-  summary.className = "";
-  summary.textContent = `Running ${total} requests …`;
+  const count = () => { byId("summary").textContent = `${progress.value} of ${progress.max} answered`; };
+  count();
   const rest = [...cases];
   const worker = async () => {
     for (let next = rest.shift(); next; next = rest.shift()) {
-      await runCase(next, run, (agrees) => { done += 1; agreed += agrees ? 1 : 0; });
+      await runCase(next, run, () => { progress.value += 1; count(); });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  summary.textContent = `${agreed} of ${done} agree`;
-  summary.className = agreed === done ? "good" : "bad";
-  button.disabled = false;
+  progress.hidden = true;
+  arrange();
+  filter();
+  summarize();
+  byId("again").disabled = false;
   document.body.dataset.state = "done";
 }
 
 // -- the form ------------------------------------------------------------------------------------------------------
 
 function readHeaders(text) {
-  const found = {};
+  const headers = {};
   for (const line of text.split("\n").filter((item) => item.trim())) {
     const colon = line.indexOf(":");
-    if (colon < 1) throw new Error(`“${line}” is no header: write Name: value.`);
-    found[line.slice(0, colon).trim()] = line.slice(colon + 1).trim();
+    if (colon < 1) throw new Error(`“${line}” is not a header. Write Name: value.`);
+    headers[line.slice(0, colon).trim()] = line.slice(colon + 1).trim();
   }
-  return found;
+  return headers;
 }
 
 async function tryOne(event) {
   event.preventDefault();
-  const given = new FormData(event.target);
+  const form = new FormData(event.target);
   const box = byId("tried");
   try {
     const asked = {
-      method: given.get("method").trim(),
-      path: given.get("path").trim(),
-      headers: readHeaders(given.get("headers")),
-      body: given.get("body") || null,
-      credentials: given.get("credentials") !== null,
+      method: form.get("method").trim(),
+      path: form.get("path").trim(),
+      headers: readHeaders(form.get("headers")),
+      body: form.get("body") || null,
+      credentials: form.get("credentials") !== null,
     };
-    const result = shown(given.get("side"), await trial(given.get("side"), asked, `try-${crypto.randomUUID()}`));
+    const result = resultBox(form.get("side"), await trial(form.get("side"), asked, `try-${crypto.randomUUID()}`));
     result.open = true;
     box.replaceChildren(result);
   } catch (error) {
-    box.replaceChildren(make("p", {}, error.message));
+    box.replaceChildren(create("p", { class: "notice bad" }, error.message));
+  }
+}
+
+function addPreset(asked) {
+  const button = create("button", { type: "button", class: "plain" }, asked.preset.label);
+  button.addEventListener("click", () => {
+    const headers = Object.entries(asked.headers ?? {}).map(([name, value]) => `${name}: ${value}`);
+    byId("side").value = asked.preset.side ?? "app";
+    byId("method").value = asked.method ?? "GET";
+    byId("path").value = asked.path;
+    byId("headers").value = headers.join("\n");
+    byId("body").value = asked.body ?? "";
+    byId("credentials").checked = Boolean(asked.credentials);
+    byId("form").requestSubmit();
+  });
+  byId("presets").append(button);
+}
+
+// -- the front -----------------------------------------------------------------------------------------------------
+
+async function switchFront(event) {
+  const select = event.target;
+  const error = byId("front-error");
+  select.disabled = true;
+  const answer = await (await fetch(`/front?${new URLSearchParams({ name: select.value })}`, { method: "POST" })).json();
+  select.value = answer.front;
+  select.disabled = false;
+  error.textContent = answer.error;
+  error.hidden = !answer.error;
+  if (!answer.error) {
+    byId("tried").replaceChildren();
+    await runAll();
   }
 }
 
@@ -225,11 +368,16 @@ async function start() {
     location.replace(setup.app);
     return;
   }
-  for (const id of ["edge", "front", "parameter", "app", "evil"]) byId(id).textContent = setup[id];
+  for (const id of ["edge", "parameter", "app", "evil"]) byId(id).textContent = setup[id];
+  byId("front").append(...setup.fronts.map((name) => create("option", {}, name)));
+  byId("front").value = setup.front;
   byId("not-demo").hidden = setup.demo;
-  cases.forEach(addRow);
+  addCases();
+  cases.filter(({ preset }) => preset).forEach(addPreset);
   await Promise.all(["app", "evil", "null"].map(openFrame));
   byId("again").addEventListener("click", runAll);
+  byId("only").addEventListener("change", filter);
+  byId("front").addEventListener("change", switchFront);
   byId("form").addEventListener("submit", tryOne);
   await runAll();
 }

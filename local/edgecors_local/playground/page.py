@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from edgecors_local.errors import LocalError
 from edgecors_local.playground.trials import Trials, judged
 from edgecors_local.web.files import package_file
 
@@ -25,19 +26,40 @@ _LOOPBACK: Final = re.compile(r"(?:[a-z0-9-]+\.)?localhost(?::[0-9]+)?|127\.0\.0
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the page has to know. ``port`` is its own, ``edge_port`` the edge's; ``demo``: whether the edge has the
-    demonstration's policy and upstream, which the cases are made for.
+    """What the page has to know.
+
+    Attributes:
+        parameter: the parameter with the policy.
+        port: the page's own port.
+        edge_port: the edge's port.
+        demo: whether the edge has the demonstration's policy and upstream, which the cases are made for.
+        allow: the line that allows an origin, with ``{origin}`` in its place.
     """
 
-    front: str
     parameter: str
     port: int
     edge_port: int
     demo: bool
+    allow: str
 
 
-def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None]) -> Starlette:
-    """The page as an ASGI application. ``policy`` tells which one holds now; it may block."""
+class FrontSwitch(Protocol):
+    """The front that answers, and the others that could."""
+
+    @property
+    def name(self) -> str:
+        """The front that answers."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All fronts."""
+
+    async def select(self, name: str) -> None:
+        """Let another front answer. Raises `LocalError`."""
+
+
+def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None], fronts: FrontSwitch) -> Starlette:
+    """The page as an ASGI application. ``policy`` returns the one in force; it may block."""
     app_origin = f"http://app.localhost:{setup.port}"
     edge = f"http://localhost:{setup.edge_port}"
     security = (
@@ -60,9 +82,11 @@ def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None])
 
     def reported(request: Request) -> Response:
         content = {
-            "front": setup.front,
+            "front": fronts.name,
+            "fronts": list(fronts.names),
             "parameter": setup.parameter,
             "demo": setup.demo,
+            "allow": setup.allow,
             "edge": edge,
             "app": app_origin,
             "evil": f"http://evil.localhost:{setup.port}",
@@ -75,10 +99,21 @@ def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None])
         held = await asyncio.to_thread(policy)
         return respond(request, JSONResponse(judged(held, seen, asked.get("credentials") == "include")))
 
+    async def front(request: Request) -> Response:
+        # Any page may send this request; only this one may switch.
+        if request.headers.get("origin") != app_origin:
+            return respond(request, PlainTextResponse("Only the playground's own page may switch.\n", 403))
+        try:
+            await fronts.select(request.query_params.get("name", ""))
+        except LocalError as error:
+            return respond(request, JSONResponse({"front": fronts.name, "error": str(error)}, 409))
+        return respond(request, JSONResponse({"front": fronts.name, "error": ""}))
+
     routes = [
         Route("/", file),
         Route("/setup", reported),
         Route("/trial", trial),
+        Route("/front", front, methods=["POST"]),
         Route("/{name}", file),
     ]
     return Starlette(routes=routes)

@@ -4,15 +4,26 @@
 
 const LONGEST_BODY = 2000;
 
+// What no page can send: a forbidden method, a body with GET, a header that is not one.
+class Unsendable extends Error {}
+
+function requestOf(request) {
+  try {
+    return new Request(request.url, {
+      method: request.method,
+      headers: request.headers,
+      body: request.body ?? undefined,
+      credentials: request.credentials ? "include" : "omit",
+      // The edge is to be asked each time, not this browser's own cache.
+      cache: "no-store",
+    });
+  } catch (error) {
+    throw new Unsendable(error.message.replace(/^Failed to construct 'Request': /, "").replace(/\.$/, ""));
+  }
+}
+
 async function byFetch(request) {
-  const response = await fetch(request.url, {
-    method: request.method,
-    headers: request.headers,
-    body: request.body ?? undefined,
-    credentials: request.credentials ? "include" : "omit",
-    // The edge is to be asked each time, not this browser's own cache.
-    cache: "no-store",
-  });
+  const response = await fetch(requestOf(request));
   const body = await response.text();
   return { status: response.status, headers: [...response.headers], body: body.slice(0, LONGEST_BODY) };
 }
@@ -57,7 +68,7 @@ addEventListener("message", async (event) => {
   try {
     outcome = { allowed: true, ...(await WAYS[request.kind](request)) };
   } catch (error) {
-    outcome = { allowed: false, error: String(error.message || error) };
+    outcome = { allowed: false, unsendable: error instanceof Unsendable, error: String(error.message || error) };
   }
   parent.postMessage({ key, outcome }, event.origin);
 });

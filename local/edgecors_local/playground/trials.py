@@ -56,12 +56,12 @@ class Trials:
 
     def __call__(self, request: HttpRequest, exchange: Exchange, seconds: float) -> None:
         """Notes a request that carries an id."""
-        matches = parse_qs(request.query).get("trial")
-        if not matches:
+        ids = parse_qs(request.query).get("trial")
+        if not ids:
             return
-        remaining = self._seen.setdefault(matches[0], [])
-        if len(remaining) < MOST:
-            remaining.append(Seen(request, exchange))
+        exchanges = self._seen.setdefault(ids[0], [])
+        if len(exchanges) < MOST:
+            exchanges.append(Seen(request, exchange))
         while len(self._seen) > KEPT:
             self._seen.popitem(last=False)
 
@@ -73,19 +73,38 @@ class Trials:
 def judged(policy: Policy | None, seen: Sequence[Seen], credentials: bool) -> dict[str, Any]:
     """What the policy says of a trial's requests, and so what a browser has to make of it; JSON-ready.
 
-    ``expected`` is whether the page gets its answer (None where the edge saw nothing), ``why`` the first reason that it
-    does not. What the policy does not touch is for the upstream to say: there the headers that were sent count.
+    ``expected`` is whether the page gets its answer (None where the edge saw nothing), ``why`` the first cause that it
+    does not: the policy's reason where the policy refuses, otherwise the browser's. What the policy does not touch is
+    for the upstream to say: there the headers that were sent count. ``answered`` is what a browser makes of the headers
+    that were sent, whatever the policy says.
     """
     decisions = [_decide(policy, one) for one in seen]
     verdicts = [_verdict(one, decision, credentials) for one, decision in zip(seen, decisions, strict=True)]
-    blocked = next((verdict for verdict in verdicts if not verdict.ok), None)
-    last = verdicts[-1] if verdicts else None
-    telling = blocked or last
+    answers = [_verdict_on_answer(one, credentials) for one in seen]
     return {
-        "expected": None if telling is None else telling.ok,
-        "why": "" if telling is None else telling.why,
-        "exchanges": [_shown(one, decision) for one, decision in zip(seen, decisions, strict=True)],
+        "expected": all(verdict.ok for verdict in verdicts) if verdicts else None,
+        "why": _why(decisions[_deciding(verdicts)], verdicts[_deciding(verdicts)]) if verdicts else "",
+        "deciding": _deciding(verdicts) if verdicts else None,
+        "answered": answers[_deciding(answers)].why if answers else "",
+        "exchanges": [
+            {**_shown(one, decision), "differs": verdict.ok != answer.ok}
+            for one, decision, verdict, answer in zip(seen, decisions, verdicts, answers, strict=True)
+        ],
     }
+
+
+def _deciding(verdicts: Sequence[Verdict]) -> int:
+    """A browser stops at the first refusal; without one, its last request counts."""
+    return next((number for number, verdict in enumerate(verdicts) if not verdict.ok), len(verdicts) - 1)
+
+
+def _why(decision: Decision, verdict: Verdict) -> str:
+    from edgecors.decision import ALLOWED, REASONS
+
+    if verdict.ok or not decision.managed or decision.reason == ALLOWED:
+        return verdict.why
+    cause = f" ({decision.cause})" if decision.cause else ""
+    return f"{decision.reason}{cause}: {REASONS[decision.reason]}"
 
 
 def _decide(policy: Policy | None, seen: Seen) -> Decision:
@@ -108,12 +127,21 @@ def _decide(policy: Policy | None, seen: Seen) -> Decision:
 
 def _verdict(seen: Seen, decision: Decision, credentials: bool) -> Verdict:
     """A browser's verdict on what the policy has decided."""
-    touched = decision.managed
-    headers: Pairs = decision.headers if touched else seen.exchange.response.headers
+    if not decision.managed:
+        return _verdict_on_answer(seen, credentials)
+    return _check(seen, decision.status or 0, decision.headers, credentials)
+
+
+def _verdict_on_answer(seen: Seen, credentials: bool) -> Verdict:
+    """A browser's verdict on what the edge has answered."""
+    response = seen.exchange.response
+    return _check(seen, response.status, response.headers, credentials)
+
+
+def _check(seen: Seen, status: int, headers: Pairs, credentials: bool) -> Verdict:
     origin = seen.origin or ""
     if seen.asked is None:
         return cors_check(headers, origin, credentials)
-    status = (decision.status or 0) if touched else seen.exchange.response.status
     unsafe = tokens(value(seen.request.headers, "access-control-request-headers"))
     return preflight_check(status, headers, origin, seen.asked, unsafe, credentials)
 
@@ -129,7 +157,10 @@ def _shown(seen: Seen, decision: Decision) -> dict[str, Any]:
         "decisions": seen.exchange.decisions,
         "troubles": seen.exchange.troubles,
         "reason": decision.reason,
+        "cause": decision.cause,
         "entry": decision.entry,
+        "rule": decision.rule.index if decision.rule is not None else None,
+        "managed": decision.managed,
         "sent": seen.request.headers,
         "answered": response.headers,
     }
