@@ -95,7 +95,8 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
     )
 
 
-def test_differences_lists_all_that_is_not_emulated_or_assumed() -> None:
+def test_differences_lists_all_that_is_not_emulated_or_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # set by pytest-xdist
     result = command("--differences")
     assert result.exit_code == 0
     assert [line[2:] for line in result.stdout.splitlines() if line.startswith("- ")] == [
