@@ -82,7 +82,8 @@ def how_to_allow(plan: LocalPlan, source: Source) -> str:
         return f"Add {ORIGIN} to {plan.policy}"
     if source.store is None:
         return f"edgecors allow {source.site} {ORIGIN}"
-    return f"{_SETTINGS} {_command()} allow @{DEMO_LIST_PARAMETER.rpartition('/')[2]} {ORIGIN} --endpoint-url {source.store.endpoint}"
+    name = DEMO_LIST_PARAMETER.rpartition("/")[2]
+    return f"{_SETTINGS} {_command()} allow @{name} {ORIGIN} --endpoint-url {source.store.endpoint}"
 
 
 def _command() -> str:
