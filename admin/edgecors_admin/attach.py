@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,11 @@ class Check:
     def as_dict(self) -> dict[str, str]:
         """For JSON."""
         return asdict(self)
+
+
+def has_errors(checks: Iterable[Check]) -> bool:
+    """Whether something has to be fixed before CORS works."""
+    return any(check.severity == ERROR for check in checks)
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class Plan:
     @property
     def blocked(self) -> bool:
         """Whether an error has to be fixed first."""
-        return any(check.severity == ERROR for check in self.checks)
+        return has_errors(self.checks)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.attach import Policies, find_behavior
+from edgecors_admin.attach import Functions, Policies, find_behavior
 from edgecors_admin.errors import AwsError, CommandError
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ class Distribution:
                 client.delete_parameter(Name=name)
 
 
-def function_of_stack(account: Account, stack: str) -> str:
-    """The version of the edge function that a stack in us-east-1 exports. Raises `CommandError` without one."""
+def functions_of_stack(account: Account, stack: str) -> Functions:
+    """The functions that are outputs of a stack in us-east-1. Raises `CommandError` without an edge function."""
     with aws_errors(account.name, "us-east-1"):
         stacks = account.client("cloudformation", "us-east-1").describe_stacks(StackName=stack)["Stacks"]
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
@@ -101,4 +101,5 @@ def function_of_stack(account: Account, stack: str) -> str:
             f"The stack {stack} has no output EdgeFunctionVersion. Deploy it with Front=edge-function, or name the"
             " version with --function."
         )
-    return str(outputs["EdgeFunctionVersion"])
+    viewer_request, _, viewer_response = outputs.get("ViewerFunctions", "").partition(",")
+    return Functions(outputs["EdgeFunctionVersion"], viewer_request, viewer_response)

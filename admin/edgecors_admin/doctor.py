@@ -17,6 +17,7 @@ from edgecors_admin.attach import (
     associations,
     find_behavior,
     forwarded_headers,
+    has_errors,
     make_plan,
     patterns,
 )
@@ -47,7 +48,7 @@ class Diagnosis:
     @property
     def failing(self) -> bool:
         """Whether something is wrong."""
-        return any(check.severity == ERROR for check in self.checks)
+        return has_errors(self.checks)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -7,6 +7,7 @@ checks every request and every response.
 from __future__ import annotations
 
 import copy
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -213,7 +214,9 @@ class PlayedServices:
     def on_DescribeStacks(self, StackName: str) -> dict[str, Any]:
         output = {"OutputKey": "EdgeFunctionVersion", "OutputValue": EDGE}
         stack = {"StackName": StackName, "CreationTime": 0, "StackStatus": "CREATE_COMPLETE"}
-        return {"Stacks": [stack | ({"Outputs": [output]} if StackName == "edgecors" else {})]}
+        viewer = {"OutputKey": "ViewerFunctions", "OutputValue": f"{VIEWER_REQUEST},{VIEWER_RESPONSE}"}
+        outputs = {"edgecors": [output], "edgecors-functions": [output, viewer]}
+        return {"Stacks": [stack | ({"Outputs": outputs[StackName]} if StackName in outputs else {})]}
 
     def on_GetFunctionConfiguration(self, FunctionName: str) -> dict[str, Any]:
         return {"FunctionName": FunctionName, "Handler": HANDLERS[FunctionName]}
@@ -319,10 +322,22 @@ def test_attach_every_change_is_undone(edgecors: Command, play: Play) -> None:
     assert same(api.config, original)
 
 
+def test_attach_all_functions_of_a_stack(edgecors: Command, play: Play) -> None:
+    api = play(configuration(behavior()))
+    assert edgecors.json("attach", ID, "--stack", "edgecors-functions", "--setup", "functions", "--yes")["applied"]
+    attached = attaching.associations(api.config["DefaultCacheBehavior"])
+    assert attached == (
+        {"origin-response": EDGE},
+        {"viewer-request": VIEWER_REQUEST, "viewer-response": VIEWER_RESPONSE},
+    )
+
+
 def test_attach_function_of_a_stack(edgecors: Command, play: Play) -> None:
     api = play(configuration(behavior()))
     assert edgecors.json("attach", ID, "--stack", "edgecors", "--yes")["applied"] is True
     assert lambdas(api.config) == VIEWER
+    ran = edgecors("attach", ID, "--stack", "edgecors", "--setup", "functions")
+    assert (ran.status, "--viewer-request-function" in ran.err) == (2, True)
     ran = edgecors("attach", ID, "--stack", "other")
     assert (ran.status, "The stack other has no output EdgeFunctionVersion." in ran.err) == (1, True)
     assert edgecors("attach", ID, "--stack", "edgecors", "--function", EDGE).status == 2
@@ -594,13 +609,24 @@ def test_doctor_reports_what_is_missing_and_what_a_page_sees(edgecors: Command, 
     assert "preflight: a 403 from CloudFront, because OPTIONS is not allowed" in text
 
 
-@pytest.mark.parametrize(
-    ("number", "fields"), [(0, {"functions": {"viewer-request": REWRITE}}), (1, {"lambdas": VIEWER})]
+DOCUMENTED: tuple[dict[str, Any], ...] = (
+    {"functions": {"viewer-request": REWRITE}},
+    {},
+    {"methods": ["GET", "HEAD"]},
+    {"methods": ["GET", "HEAD", "OPTIONS"], "lambdas": VIEWER},
 )
-def test_documented_output_is_current(number: int, fields: dict[str, Any], edgecors: Command, play: Play) -> None:
-    play(configuration(behavior(methods=["GET", "HEAD", "OPTIONS"], **fields)))
-    call, _, expected = blocks(read("attach.md"), "console")[number].partition("\n")
-    assert edgecors(*call.removeprefix("$ edgecors ").split()).out == expected
+
+
+@pytest.mark.parametrize("number", range(len(DOCUMENTED)))
+def test_documented_output_is_current(
+    number: int, edgecors: Command, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    play(configuration(behavior(**{"methods": ["GET", "HEAD", "OPTIONS"]} | DOCUMENTED[number])))
+    documented = blocks(read("attach.md"), "console")
+    assert len(documented) == len(DOCUMENTED)
+    call, _, expected = documented[number].partition("\n")
+    assert edgecors(*shlex.split(call.removeprefix("$ edgecors "))).out == expected
 
 
 def test_doctor_without_edgecors_says_how_to_attach(edgecors: Command, play: Play) -> None:

@@ -486,6 +486,32 @@ ARRIVALS: tuple[tuple[dict[str, str], str, str, Any], ...] = (
 )
 
 
+OTHER_VALUES = {
+    **checks.FULL,
+    **{"Front": "alb", "Guard": "false", "EdgeSetup": "origin", "OriginType": "s3", "OriginPath": "/prod"},
+    **{"OriginProtocol": "http-only", "ForwardHost": "true", "Caching": "off", "PriceClass": "PriceClass_All"},
+    **{"MinimumTls": "TLSv1.3_2025", "Architecture": "x86_64", "SnapStart": "true", "RestStageName": "prod"},
+    **{"RootPrefix": "/mine", "LogRetentionDays": "7", "LogLevel": "DEBUG", "ErrorHeaders": "false"},
+    **{"Alarms": "false", "Dashboard": "false", "PublishFunctions": "false"},
+}
+# With which parameters another one has an effect, where a plain distribution or HTTP API is not enough.
+NEEDED = {
+    "DistributionId": {"Front": "edge-function"},
+    "ErrorHeaders": {"EdgeSetup": "functions"},
+    "PublishFunctions": {"EdgeSetup": "functions"},
+    "MinimumTls": {"CertificateArn": checks.FULL["CertificateArn"]},
+    "GatewayResponseOrigin": {"Front": "rest-api"},
+    "RestStageName": {"Front": "rest-api"},
+}
+
+
+@pytest.mark.parametrize("name", read()["Parameters"])
+def test_every_parameter_has_an_effect(name: str, document: dict[str, Any]) -> None:
+    bases = [NEEDED[name]] if name in NEEDED else [{"Front": "edge"}, {"Front": "http-api", "Site": "shop-1"}]
+    value = {name: OTHER_VALUES[name]}
+    assert any(Stack(document, **base).resources != Stack(document, **(base | value)).resources for base in bases)
+
+
 def at(stack: Stack, path: str) -> Any:
     """The value at a path of a resource's properties; None where there is none."""
     resource, *keys = path.split(" ")

@@ -1,5 +1,7 @@
 """The scripts behind the make targets."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.lambda_runtime import LambdaRuntime
 from scripts import package
@@ -131,3 +134,21 @@ def test_package_of_the_same_artifacts_has_the_same_bytes(built: Path, tmp_path:
     assert one.read_bytes() == other.read_bytes()
     with zipfile.ZipFile(one) as archive:
         assert "app.py" in archive.namelist()
+
+
+def test_package_has_checksums_of_every_file(packaged: Path) -> None:
+    version = package.version()
+    lines = (packaged / "SHA256SUMS").read_text("utf-8").splitlines()
+    checksums = {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
+    assert checksums.keys() == {
+        *(f"edgecors-{name}-{version}.zip" for name in ("edge", "gateway", "guard", "layer")),
+        *(f"edgecors-viewer-{name}-{version}.js" for name in ("request", "response")),
+        f"edgecors-template-{version}.json",
+    }
+    assert {name: hashlib.sha256((packaged / name).read_bytes()).hexdigest() for name in checksums} == checksums
+
+
+def test_packaged_template_is_the_same_each_time(packaged: Path, built: Path) -> None:
+    template = yaml.safe_load((built / "template.yaml").read_text("utf-8"))
+    text = json.dumps(package.transformed_template(template, packaged), indent=1, sort_keys=True) + "\n"
+    assert text == (packaged / f"edgecors-template-{package.version()}.json").read_text("utf-8")

@@ -19,11 +19,12 @@ from edgecors_admin.attach import (
     check_missing_policy,
     check_policy,
     find_behavior,
+    has_errors,
     make_plan,
     merge_record,
 )
 from edgecors_admin.attach_api import KINDS, AttachedResource, open_resource
-from edgecors_admin.distribution import Distribution, function_of_stack
+from edgecors_admin.distribution import Distribution, functions_of_stack
 from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
 from edgecors_admin.sites import load_site
 from rich.console import Console
@@ -65,7 +66,7 @@ def attach(
         str, typer.Option(metavar="ARN", help="Version of the edge function to attach (distributions).")
     ] = "",
     stack: Annotated[
-        str, typer.Option(metavar="NAME", help="The stack in us-east-1 whose edge function to attach (distributions).")
+        str, typer.Option(metavar="NAME", help="The stack in us-east-1 whose functions to attach (distributions).")
     ] = "",
     behavior: Behavior = "*",
     setup: Annotated[str, typer.Option(metavar="SETUP", help="viewer, origin or functions.")] = "viewer",
@@ -89,12 +90,16 @@ def attach(
     distribution = target
     if bool(function) == bool(stack):
         raise UsageError("Add --stack NAME, the stack with the edge function, or --function ARN, a version of it.")
-    function = function or function_of_stack(context.account, stack)
-    functions = Functions(function, viewer_request_function, viewer_response_function)
+    named = functions_of_stack(context.account, stack) if stack else Functions(function)
+    functions = Functions(
+        named.edge,
+        viewer_request_function or named.viewer_request,
+        viewer_response_function or named.viewer_response,
+    )
     check_functions(setup, functions)
     context.progress.step(f"reading distribution {distribution}")
     live = Distribution(context.account, distribution)
-    plan = make_plan(live.config, behavior, live.policies(behavior), setup, functions, live.handler_of(function))
+    plan = make_plan(live.config, behavior, live.policies(behavior), setup, functions, live.handler_of(functions.edge))
     plan = replace(plan, checks=(*plan.checks, *policy_checks(context, live, behavior, setup)))
     result = {"distribution": distribution, **plan.as_dict(), "applied": False}
     if plan.blocked or not plan.changes or dry_run:
@@ -178,7 +183,7 @@ def resource_of(context: Context, target: str, name: str | None) -> AttachedReso
 
 def _attach_resource(context: Context, resource: AttachedResource, *, dry_run: bool, yes: bool) -> None:
     result = resource_result(resource)
-    blocked = any(check.severity == ERROR for check in resource.checks)
+    blocked = has_errors(resource.checks)
     if blocked or not resource.changes or dry_run:
         context.answer(result, lambda out: say_resource(out, resource))
         context.fail_if(blocked)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from edgecors_admin.attach import ERROR
+from edgecors_admin.attach import has_errors
 from edgecors_admin.distribution import Distribution
 from edgecors_admin.doctor import Diagnosis, diagnose
 from edgecors_admin.errors import CommandError
@@ -47,7 +47,7 @@ def doctor(
     if (resource := resource_of(context, target, name)) is not None:
         result = resource_result(resource)
         context.answer(result, lambda out: say_resource(out, resource))
-        context.fail_if(resource.changes or any(check.severity == ERROR for check in resource.checks))
+        context.fail_if(resource.changes or has_errors(resource.checks))
         return
     distribution = target
     context.progress.step(f"reading distribution {distribution}")
