@@ -8,6 +8,7 @@ from typing import Any
 from edgecors.findings import Finding
 from edgecors.policy import Grant, Policy, Rule
 
+from edgecors_admin.errors import NotPermittedError
 from edgecors_admin.globs import texts
 from edgecors_admin.lint import FINDINGS, lint_list
 from edgecors_admin.parameter_store import Parameters, Stored
@@ -102,7 +103,7 @@ def site_details(site: Site, problems: Iterable[Finding]) -> dict[str, Any]:
 
 
 def list_details(parameters: Parameters, target: str, stored: Stored, problems: Iterable[Finding]) -> dict[str, Any]:
-    """A list in full.
+    """A list in full. ``used_by`` is None where the caller may not read the sites.
 
     Args:
         parameters: Where the sites are that may use it.
@@ -115,7 +116,11 @@ def list_details(parameters: Parameters, target: str, stored: Stored, problems: 
         {"entry": entry.canonical, "location": entry.location, "readable": entry.pattern is not None}
         for entry in read_written_list(name, stored.value)
     ]
-    users = list(users_of(parameters, name))
+    users: list[str] | None
+    try:
+        users = list(users_of(parameters, name))
+    except NotPermittedError:
+        users = None  # a team that may read its own list only
     return {
         "list": target,
         **about(stored),

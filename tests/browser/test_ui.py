@@ -190,6 +190,18 @@ def test_a_server_that_has_ended_is_reported(page: Page, address: str, store: Pa
     expect(page.get_by_role("alert")).to_contain_text("Is it still running in the terminal?")
 
 
+def test_who_may_not_list_the_sites_can_open_one_by_its_name(
+    page: Page, address: str, store: ParameterStoreServer
+) -> None:
+    refused = json.dumps({"error": "AWS refused GetParametersByPath"})
+    page.route("**/api/overview*", lambda route: route.fulfill(status=403, body=refused))
+    open_page(page, address)
+    expect(page.get_by_role("main")).to_contain_text("AWS refused GetParametersByPath")
+    page.get_by_label("Name").fill("@partners")
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("button", name="Remove https://partner-0.example.net")).to_be_visible()
+
+
 VIEWS = ("", "site/shop", "site/shop/findings", "site/shop/history", "site/shop/explain", "site/shop/text")
 
 

@@ -24,7 +24,7 @@ def test_show_a_list(edgecors: Command) -> None:
     assert shown["used_by"] == ["shop"]
     assert [(entry["entry"], entry["readable"]) for entry in shown["entries"]] == [(A, True), ("nonsense", False)]
     assert [f["code"] for f in shown["findings"]] == ["origin-no-scheme"]
-    assert "used by shop" in edgecors("show", "@partners").out
+    assert "used by  shop" in edgecors("show", "@partners").out
     assert edgecors("show", "@partner").status == 1
 
 

@@ -50,6 +50,16 @@ def test_with_the_first_alone_the_list_is_written_all_the_same(
     assert edgecors("revoke", "@partners", A, "--yes").status == 0
 
 
+def test_show_without_permission_to_read_the_sites_shows_the_list(
+    edgecors: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edgecors.put("lists/partners", A)
+    become(edgecors, monkeypatch, documented()[:1])
+    ran = edgecors("show", "@partners")
+    assert (ran.status, "unknown, as the sites can't be read" in ran.out) == (0, True), ran
+    assert edgecors.json("show", "@partners")["used_by"] is None
+
+
 def test_a_list_that_may_not_be_written_is_not(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     become(edgecors, monkeypatch, {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"})
     ran = edgecors("allow", "@partners", A)

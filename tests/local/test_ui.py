@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -15,6 +15,9 @@ from edgecors_admin.parameter_store import Parameters
 from edgecors_local.ui.page import make_page
 
 from tests.support.parameter_store import ParameterStoreServer
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
 
 PAGE = "http://localhost:8082"
 TOKEN = "a-token"
@@ -29,9 +32,9 @@ POLICY = json.dumps({"version": 1, "rules": RULES})
 class Client:
     """Asks the page's server as the page does, or as the arguments say."""
 
-    def __init__(self, store: ParameterStoreServer) -> None:
+    def __init__(self, store: ParameterStoreServer, reader: SSMClient | None = None) -> None:
         self.store = store
-        self._app: Any = make_page(Parameters(store.client, "/edgecors"), 8082, TOKEN)
+        self._app: Any = make_page(Parameters(reader or store.client, "/edgecors"), 8082, TOKEN)
 
     def ask(self, path: str, headers: dict[str, str] | None = None, content: Any = None) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -197,6 +200,20 @@ def test_explain_names_the_near_miss(client: Client) -> None:
 def test_a_mistake_is_explained(client: Client, path: str, status: int, words: str) -> None:
     response = client.ask(path)
     assert (response.status_code, words in response.json()["error"]) == (status, True), response.text
+
+
+def test_a_team_that_may_use_its_own_list_only_sees_and_changes_it(parameter_store: ParameterStoreServer) -> None:
+    parameter_store.put("/edgecors/lists/partners", APP)
+    statement = {"Effect": "Allow", "Action": ["ssm:GetParameter", "ssm:PutParameter"], "Resource": "*"}
+    credentials = parameter_store.temporary_credentials(statement)
+    client = Client(parameter_store, parameter_store.client_in(parameter_store.region, credentials))
+    response = client.ask("/api/overview")
+    assert (response.status_code, "AWS refused GetParametersByPath" in response.json()["error"]) == (403, True)
+    assert client.read("/api/scope")["root"] == "/edgecors"
+    assert client.read("/api/details?target=@partners")["used_by"] is None
+    proposal = client.propose("allow", "@partners", origins="https://b.example")
+    assert "were not looked at" in proposal["notes"][0]
+    assert client.write(proposal, "allow", "@partners", origins="https://b.example").status_code == 200
 
 
 # -- what is written --------------------------------------------------------------------------------------------------

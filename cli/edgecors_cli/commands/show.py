@@ -67,11 +67,15 @@ def _list(context: Context, target: str) -> tuple[dict[str, Any], watching.Say]:
     data = list_details(context.parameters, target, stored, problems)
 
     def say(out: Console) -> None:
-        _say_parameter(out, target, data, [("used by", ", ".join(data["used_by"]) or "no site")])
+        _say_parameter(out, target, data, [("used by", _users(data["used_by"]))])
         _say_entries(out, data["entries"], 2)
         _say_findings(out, problems)
 
     return data, say
+
+
+def _users(names: list[str] | None) -> str:
+    return "unknown, as the sites can't be read" if names is None else ", ".join(names) or "no site"
 
 
 def _say_parameter(out: Console, name: str, data: dict[str, Any], more: list[tuple[str, str]]) -> None:

@@ -9,6 +9,7 @@ export function navigation({ sites, lists }, current) {
   const item = (target, row) =>
     h("li", {}, h("a", { href: link(target), "aria-current": target === current ? "page" : null }, target,
       row.mode === "rejected" ? h("span", { class: "dot bad", title: "rejected" }) : row.findings ? h("span", { class: "dot", title: plural(row.findings, "finding") }) : null));
+  if (!sites.length && !lists.length) return [];
   return [
     h("h2", {}, "Sites"), h("ul", {}, sites.map((row) => item(row.site, row))),
     h("h2", {}, "Lists"), h("ul", {}, lists.map((row) => item(row.list, row))),
@@ -17,6 +18,7 @@ export function navigation({ sites, lists }, current) {
 
 export function overview(data, done) {
   const { sites, lists } = data;
+  if (data.refused) return [h("h1", { tabindex: "-1" }, "Sites and lists"), h("p", { class: "notice warn" }, data.refused), opening()];
   if (!sites.length && !lists.length) {
     return [
       h("div", { class: "head" }, h("h1", { tabindex: "-1" }, "No sites yet")),
@@ -35,6 +37,17 @@ export function overview(data, done) {
       lists.length ? h("ul", { class: "cards" }, lists.map(listCard)) : h("p", { class: "empty" }, "No lists yet. A list holds origins that several sites share.")),
     creation(done, false),
   ];
+}
+
+function opening() {
+  const name = h("input", { class: "mono", required: true, autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: "shop or @partners" });
+  const submit = (event) => {
+    event.preventDefault();
+    location.hash = link(name.value.trim());
+  };
+  return h("form", { class: "panel stack tight", onsubmit: submit },
+    h("h2", {}, "Open one by its name"), field("Name", name, "A site’s name, or @ and the name of a list."),
+    h("div", { class: "actions" }, h("button", {}, "Open")));
 }
 
 function attention({ sites, missing_lists: lists, missing_sites: aliases }) {

@@ -29,7 +29,7 @@ async function show({ fresh = false, focus = true } = {}) {
   const loading = setTimeout(() => main.replaceChildren(skeleton(8)), same ? 400 : 0);
   let view;
   try {
-    if (!all || fresh) all = await read("overview");
+    if (!all || fresh) all = await readOverview();
     view = target ? await targetView(target, tab, written) : overview(all, written);
   } catch (error) {
     view = [error.status === 401 ? noToken() : errorNotice(error, () => show({ fresh: true }), target ? h("a", { href: "#/" }, "All sites and lists") : null)];
@@ -49,6 +49,16 @@ async function show({ fresh = false, focus = true } = {}) {
   if (focus && document.activeElement === document.body) {
     const tab = same ? main.querySelector(".tabs [aria-current]") : null;
     (tab ?? main.querySelector("h1") ?? main).focus({ preventScroll: true });
+  }
+}
+
+/** Whoever may not list the sites may be allowed to read and change one parameter. */
+async function readOverview() {
+  try {
+    return await read("overview");
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    return { ...(await read("scope")), refused: error.message, sites: [], lists: [] };
   }
 }
 

@@ -101,6 +101,10 @@ def _version(arguments: Arguments, name: str) -> int:
         raise UsageError(f"{name} has to be a version.") from None
 
 
+def _scope(parameters: Parameters, arguments: Arguments) -> dict[str, str]:
+    return {"account": parameters.account, "region": parameters.region, "root": parameters.root}
+
+
 def _overview(parameters: Parameters, arguments: Arguments) -> dict[str, Any]:
     sites, lists = parameters.below("sites"), parameters.below("lists")
     values: dict[str, str | None] = {name: stored.value for name, stored in lists.items()}
@@ -113,9 +117,7 @@ def _overview(parameters: Parameters, arguments: Arguments) -> dict[str, Any]:
     except NotPermittedError:
         aliases = {}  # the caller may be allowed to read sites and lists only
     return {
-        "account": parameters.account,
-        "region": parameters.region,
-        "root": parameters.root,
+        **_scope(parameters, arguments),
         "sites": [site_row(Site(name, stored.text, values, stored), aliases) for name, stored in sites.items()],
         "lists": [list_row(name, stored, users) for name, stored in lists.items()],
         "missing_lists": {f"@{name}": users[name] for name in sorted(set(users) - set(lists))},
@@ -198,6 +200,7 @@ def _change(arguments: Arguments) -> Mapping[str, Any]:
 
 
 _READS: Final[Mapping[str, Look]] = {
+    "scope": _scope,
     "overview": _overview,
     "details": _details,
     "history": _history,

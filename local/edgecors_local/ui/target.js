@@ -32,7 +32,7 @@ function heading(name, data, isList) {
     h("p", { class: "meta" },
       h("code", {}, data.parameter), h("span", {}, `version ${data.version}`), h("span", {}, "changed ", time(data.modified)),
       h("span", {}, `${data.bytes.toLocaleString("en")} bytes${data.packed ? ", packed" : ""}`),
-      isList ? h("span", {}, data.used_by.length ? "used by " : "no site uses it",
+      isList && data.used_by ? h("span", {}, data.used_by.length ? "used by " : "no site uses it",
         data.used_by.map((site, number) => [number ? ", " : "", h("a", { href: `#/site/${encodeURIComponent(site)}` }, site)])) : null,
       data.alias ? h("span", {}, `${data.alias} uses this policy`) : null));
 }
