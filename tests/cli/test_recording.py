@@ -245,6 +245,21 @@ def test_record_sends_only_get_and_options(edgecors: Command, tmp_path: Path) ->
     assert "granted nothing to any origin" in ran.err
 
 
+def test_record_json_counts_what_was_asked(edgecors: Command, tmp_path: Path) -> None:
+    file = str(tmp_path / "r.json")
+    with serve(make_site(**SETTINGS)) as url:
+        answer = edgecors.json("probe", f"{url}/api/orders", "--record", file, "--origin", APP)
+    assert answer == {
+        "url": url,
+        "requests": 12,
+        "origins": 1,
+        "paths": 1,
+        "unasked_paths": 0,
+        "failed": 0,
+        "file": file,
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

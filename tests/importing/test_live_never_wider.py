@@ -12,7 +12,7 @@ from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import import_recording
 from edgecors_admin.probe import Reply
 from edgecors_admin.recording import Observation, Recording, questions
-from edgecors_admin.traffic import Traffic
+from edgecors_admin.traffic import RecordedTraffic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,8 +47,8 @@ def assert_no_wider(document: Any, recording: Recording) -> None:
             assert granted or not allowed, (question, credentials)
 
 
-def made_paths() -> Traffic:
-    traffic = Traffic()
+def made_paths() -> RecordedTraffic:
+    traffic = RecordedTraffic()
     for method, path in (("GET", "/x"), ("PUT", "/x"), ("GET", "/x/{id}"), ("POST", "/x/y"), ("GET", "/x/y/z")):
         traffic.add_request(method, path, ["x-a"])
     return traffic

@@ -42,7 +42,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _TOKEN = re.compile(r"'[^']*'|[A-Za-z_][\w.-]*|==|!=|&&|\|\||\s+")
 
 
-class GitHub:
+class GitHubStub:
     """The comments of a pull request, over HTTP."""
 
     def __init__(self) -> None:
@@ -87,8 +87,8 @@ class GitHub:
 
 
 @pytest.fixture
-def github() -> Iterator[GitHub]:
-    server = GitHub()
+def github() -> Iterator[GitHubStub]:
+    server = GitHubStub()
     thread = threading.Thread(target=server.http.serve_forever)
     thread.start()
     yield server
@@ -103,7 +103,7 @@ class Runner:
 
     directory: Path
     store: ParameterStoreServer
-    github: GitHub
+    github: GitHubStub
     roles: Mapping[str, Credentials]
     temporary: Path
     log: str = ""
@@ -207,7 +207,9 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def runner(tmp_path: Path, temporary: Path, parameter_store: ParameterStoreServer, github: GitHub) -> Iterator[Runner]:
+def runner(
+    tmp_path: Path, temporary: Path, parameter_store: ParameterStoreServer, github: GitHubStub
+) -> Iterator[Runner]:
     files = {
         "sites/shop.json": '{"version": 1, "rules": [{"allow_origins": ["@web"]}]}',
         "environments/dev/lists/web.txt": "https://dev.example.com\n",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
-from edgecors_admin.denied import PREFIXES, find_refused, seconds_of
+from edgecors_admin.denied import PREFIXES, seconds_of
 from edgecors_admin.sites import checked_site, with_lists
 from rich.console import Console
 
 from edgecors_cli import watching
 from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
+from edgecors_cli.log_reading import InRegions, LogGroups, Since, read_refused
 from edgecors_cli.render import line
 from edgecors_cli.watching import Interval, Watch
 
@@ -27,14 +28,9 @@ def register(app: typer.Typer) -> None:
 def denied(
     context: Context,
     site: SiteName,
-    since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 30m, 1h, 2d, 1w.")] = "1h",
-    log_group: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PREFIX", help=f"Start of the log groups' names. Default: {', '.join(PREFIXES)}"),
-    ] = None,
-    in_region: Annotated[
-        list[str] | None, typer.Option(metavar="REGION", help="Read only this Region. Default: every Region.")
-    ] = None,
+    since: Since = "1h",
+    log_group: LogGroups = None,
+    in_region: InRegions = None,
     watch: Watch = False,
     interval: Interval = None,
 ) -> None:
@@ -54,14 +50,7 @@ def denied(
 def _refused(
     context: Context, site: str, since: str, seconds: int, regions: list[str], prefixes: list[str]
 ) -> tuple[dict[str, Any], watching.Say]:
-    answered: list[str] = []
-
-    def count(region: str) -> None:
-        answered.append(region)
-        context.progress.step(f"reading logs, {len(answered)} of {len(regions)} Regions answered")
-
-    context.progress.step(f"reading logs in {len(regions)} Regions")
-    report = find_refused(context.account.logs, regions, site, seconds, prefixes, answered=count)
+    report = read_refused(context, site, seconds, regions, prefixes)
     has_rules = _has_several_rules(context, site)
     rows: list[dict[str, Any]] = [
         {

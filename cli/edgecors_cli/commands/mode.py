@@ -41,7 +41,10 @@ class _NotWrittenError(Exception):
 def mode(
     context: Context,
     site: SiteName,
-    mode: Annotated[Mode, typer.Argument(help="shadow: decide and log, but change nothing. enforce: decide for real.")],
+    mode: Annotated[
+        Mode,
+        typer.Argument(metavar="MODE", help="shadow: decide and log, but change nothing. enforce: decide for real."),
+    ],
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:

@@ -65,8 +65,8 @@ def probe(
 ) -> None:
     """Send real preflights and requests, and compare every header with what the policy says.
 
-    With --record there is no policy yet: all that is known of the site's traffic is asked for, and the answers are
-    written to a file from which `edgecors import --from-live` makes a policy. Only GET and OPTIONS are sent.
+    With --record there is no policy yet: all that is known of the site's traffic is asked for, and the answers go to a
+    file from which `edgecors import --from-live` makes a policy. Only GET and OPTIONS are sent.
     """
     location = place_of(url)
     if record_to is not None:
@@ -149,7 +149,8 @@ def _summary(recording: Recording, asked: int) -> dict[str, Any]:
 
 def _say_recorded(out: Console, file: str, recording: Recording, summary: dict[str, Any]) -> None:
     line(out, ("recorded: ", "bold green"), f"{summary['requests']} requests to {recording.url}")
-    line(out, f"{summary['origins']} origins, {summary['paths']} paths", indent=4)
+    origins, paths = (_counted(summary[name], name) for name in ("origins", "paths"))
+    line(out, f"{origins}, {paths}", indent=4)
     if recording.unasked:
         line(out, (f"{recording.unasked} less frequent or unusual paths were not asked", "yellow"), indent=4)
     if recording.failed:
@@ -157,6 +158,10 @@ def _say_recorded(out: Console, file: str, recording: Recording, summary: dict[s
     if not summary["origins"]:
         line(out, ("No origin is known. Add those of your pages with --origin or --from.", "yellow"), indent=4)
     line(out, ("next: ", "cyan"), f"edgecors import --from-live {file}")
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name.removesuffix('s') if count == 1 else name}"
 
 
 def _extra(headers: list[str]) -> dict[str, str]:

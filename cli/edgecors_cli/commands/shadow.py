@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from edgecors.policy import Policy
-from edgecors_admin.denied import PREFIXES, DeniedReport, Refused, find_refused, seconds_of
+from edgecors_admin.denied import PREFIXES, DeniedReport, Refused, seconds_of
 from edgecors_admin.errors import CommandError
 from edgecors_admin.globs import texts
 from edgecors_admin.shadow import ShadowReport, shadow_report
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
+from edgecors_cli.log_reading import InRegions, LogGroups, Since, read_refused
 from edgecors_cli.render import line
 
 
@@ -27,19 +28,15 @@ def register(app: typer.Typer) -> None:
 def shadow(
     context: Context,
     site: SiteName,
-    since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 30m, 1h, 2d, 1w.")] = "1d",
-    log_group: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PREFIX", help=f"Start of the log groups' names. Default: {', '.join(PREFIXES)}"),
-    ] = None,
-    in_region: Annotated[
-        list[str] | None, typer.Option(metavar="REGION", help="Read only this Region. Default: every Region.")
-    ] = None,
+    since: Since = "1d",
+    log_group: LogGroups = None,
+    in_region: InRegions = None,
 ) -> None:
     """Report what a policy in shadow mode would have refused, with the command that would allow it.
 
-    Reads the logs of every Region. What the policy has come to allow since it was logged is only counted. Exit status:
-    0 nothing would be refused, 1 something would, or not all logs could be read.
+    Reads the logs of every Region. What the policy has come to allow since it was logged is only counted.
+
+    Exit status: 0 nothing would be refused, 1 something would, or not all logs could be read.
     """
     seconds = seconds_of(since)
     loaded = load_site(context.parameters, checked_site(site))
@@ -52,14 +49,8 @@ def shadow(
             f" edgecors mode {site} shadow."
         )
     regions = in_region or context.account.regions()
-    answered: list[str] = []
-
-    def count(region: str) -> None:
-        answered.append(region)
-        context.progress.step(f"reading logs, {len(answered)} of {len(regions)} Regions answered")
-
-    context.progress.step(f"reading logs in {len(regions)} Regions")
-    logs = find_refused(context.account.logs, regions, site, seconds, log_group or PREFIXES, answered=count)
+    prefixes = log_group or list(PREFIXES)
+    logs = read_refused(context, site, seconds, regions, prefixes)
     report = shadow_report(policy, logs.refused)
     answer = {
         "site": loaded.name,
@@ -68,7 +59,6 @@ def shadow(
         "log_groups": logs.groups,
         "failed_regions": dict(logs.failed),
     }
-    prefixes = log_group or PREFIXES
     context.answer(answer, lambda out: _say(out, loaded.name, policy, report, logs, since, prefixes))
     context.fail_if(report.refused or logs.failed or not logs.groups)
 
@@ -99,7 +89,7 @@ def _say(
     report: ShadowReport,
     logs: DeniedReport,
     since: str,
-    prefixes: Any,
+    prefixes: list[str],
 ) -> None:
     for rule, items in report.by_rule().items():
         where = f"rules[{rule}]" if rule is not None else "no rule"
