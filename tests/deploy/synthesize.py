@@ -22,7 +22,8 @@ REGION: Final = "us-east-1"
 def synthesize(package: Path, stacks: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The templates of stacks with these arguments, by name.
 
-    ``own_distribution`` among the arguments adds a distribution of the user's, ``region`` is the stack's.
+    ``region`` among the arguments is the stack's. ``own_distribution`` adds a distribution of the user's, and
+    ``own_key`` a key, which the stack then knows by references only.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "deploy" / "cdk")}
     command = [str(PYTHON), "-W", "ignore", __file__, str(package)]
@@ -49,6 +50,14 @@ def _work() -> None:
         own_distribution = arguments.pop("own_distribution", False)
         environment = cdk.Environment(account="123456789012", region=region)
         stack = cdk.Stack(app, name, env=environment)
+        if arguments.pop("own_key", False):
+            key = cdk.aws_kms.Key(stack, "Key")
+            subnets = cdk.CfnParameter(stack, "Subnets", type="List<String>").value_as_list
+            arguments |= {
+                "encryption_key_arn": key.key_arn,
+                "secure_string_key_arn": key.key_arn,
+                "subnet_ids": subnets,
+            }
         try:
             constructs[name] = Edgecors(stack, "Cors", package=sys.argv[1], **arguments)
         except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
@@ -34,6 +35,12 @@ PYTHON_VALUES = {
     "tracing": True,
     "forward_host": False,
 }
+REFERENCES = {
+    "front": "http-api",
+    "site": "shop",
+    "upstream": "https://api.example.com",
+    "security_group_ids": ["sg-0123456789abcdef0"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +54,8 @@ def synthesized(packaged: Path) -> dict[str, Any]:
         packaged,
         arguments
         | {f"refused-{name}": dict(given) for name, (given, _) in REFUSED.items()}
-        | {"python-values": PYTHON_VALUES, "own": {"front": "edge-function", "own_distribution": True}},
+        | {"python-values": PYTHON_VALUES, "own": {"front": "edge-function", "own_distribution": True}}
+        | {"references": {**REFERENCES, "own_key": True}},
     )
 
 
@@ -154,6 +162,35 @@ def test_construct_attaches_to_a_distribution_of_the_user(synthesized: dict[str,
     assert {item["EventType"]: item["LambdaFunctionARN"] for item in associations} == {
         event: {"Ref": version} for event in checks.TRIGGERS["viewer"]
     }
+
+
+def test_construct_takes_references_to_other_resources(synthesized: dict[str, Any]) -> None:
+    template = synthesized["templates"]["references"]["Resources"]
+    (key,) = ({"Fn::GetAtt": [name, "Arn"]} for name, item in template.items() if item["Type"] == "AWS::KMS::Key")
+    assert template["Topic"]["Properties"]["KmsMasterKeyId"] == key
+    assert template["GatewayFunction"]["Properties"]["VpcConfig"]["SubnetIds"] == {"Ref": "Subnets"}
+    statements = template["GatewayPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (decrypt,) = (item["Resource"] for item in statements if item["Sid"] == "DecryptPolicies")
+    # The account and the id are taken out of the ARN when the stack is deployed.
+    text, parts = decrypt["Fn::Sub"]
+    assert text == "arn:${AWS::Partition}:kms:*:${Account}:key/${Key}"
+    assert parts["Key"] == {
+        "Fn::Select": [1, {"Fn::Split": ["/", {"Fn::Sub": ["${SecureStringKeyArn}/", {"SecureStringKeyArn": key}]}]}]
+    }
+
+
+def test_examples_in_the_readme_use_the_construct_as_it_is() -> None:
+    text = (synthesize.ROOT / "deploy" / "cdk" / "README.md").read_text("utf-8")
+    trees = [ast.parse(block) for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    calls = [
+        {keyword.arg for keyword in node.keywords}
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Edgecors"
+    ]
+    assert len(calls) == 2
+    names = {snake_case(name) for name in template_parameters()} | {"package"}
+    assert [sorted(map(str, call - names)) for call in calls] == [[], []]
 
 
 @pytest.mark.parametrize("name", REFUSED)
