@@ -12,7 +12,7 @@ from edgecors_admin.errors import NotPermittedError
 from edgecors_admin.globs import texts
 from edgecors_admin.lint import FINDINGS, lint_list
 from edgecors_admin.parameter_store import Parameters, Stored
-from edgecors_admin.sites import Site, users_of
+from edgecors_admin.sites import Site, names_of_lists, users_of
 from edgecors_admin.size import size
 from edgecors_admin.source_map import read_written_list
 
@@ -80,6 +80,15 @@ def aliases_by_site(parameters: Parameters) -> dict[str, list[str]]:
     for alias, target in parameters.below("aliases").items():
         aliases.setdefault(target.text.strip(), []).append(alias)
     return aliases
+
+
+def users_by_list(sites: Mapping[str, Stored]) -> dict[str, list[str]]:
+    """The sites that use each list, also lists that do not exist."""
+    users: dict[str, list[str]] = {}
+    for site, stored in sites.items():
+        for name in names_of_lists(stored.text):
+            users.setdefault(name, []).append(site)
+    return users
 
 
 def site_details(site: Site, problems: Iterable[Finding]) -> dict[str, Any]:

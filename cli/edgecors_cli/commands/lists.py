@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from edgecors_admin.overview import list_row, size_text
-from edgecors_admin.sites import names_of_lists
+from edgecors_admin.overview import list_row, size_text, users_by_list
 from rich.console import Console
 
 from edgecors_cli.context import Context, command
@@ -21,10 +20,7 @@ def register(app: typer.Typer) -> None:
 def lists(context: Context) -> None:
     """List all lists with the sites that use them."""
     stored_lists = context.parameters.below("lists")
-    used: dict[str, list[str]] = {}
-    for site, stored in context.parameters.below("sites").items():
-        for name in names_of_lists(stored.text):
-            used.setdefault(name, []).append(site)
+    used = users_by_list(context.parameters.below("sites"))
     rows: list[dict[str, Any]] = []
     for name, stored in stored_lists.items():
         context.progress.step(f"reading list @{name}")

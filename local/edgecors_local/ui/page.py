@@ -11,10 +11,10 @@ from edgecors_admin.asked import read_asked
 from edgecors_admin.errors import CommandError, NotPermittedError, UsageError
 from edgecors_admin.explain import ExplainedAnswer, explain_request
 from edgecors_admin.lint import lint_list
-from edgecors_admin.overview import aliases_by_site, list_details, list_row, site_details, site_row
+from edgecors_admin.overview import aliases_by_site, list_details, list_row, site_details, site_row, users_by_list
 from edgecors_admin.parameter_store import Parameters
 from edgecors_admin.remembering import remembering
-from edgecors_admin.sites import Site, checked_target, load_site, missing, names_of_lists
+from edgecors_admin.sites import Site, checked_target, load_site, missing
 from edgecors_admin.text_difference import readable_lines, text_difference_lines
 from edgecors_admin.versions import all_versions, compare_versions, one_version, version_row
 from starlette.applications import Starlette
@@ -108,10 +108,7 @@ def _scope(parameters: Parameters, arguments: Arguments) -> dict[str, str]:
 def _overview(parameters: Parameters, arguments: Arguments) -> dict[str, Any]:
     sites, lists = parameters.below("sites"), parameters.below("lists")
     values: dict[str, str | None] = {name: stored.value for name, stored in lists.items()}
-    users: dict[str, list[str]] = {}
-    for site, stored in sites.items():
-        for name in names_of_lists(stored.text):
-            users.setdefault(name, []).append(site)
+    users = users_by_list(sites)
     try:
         aliases = aliases_by_site(parameters)
     except NotPermittedError:
