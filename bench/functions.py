@@ -33,6 +33,11 @@ POLICIES = {
     "50,000 origins": " ".join(f"https://app{number}.example.com" for number in range(50_000)),
     "rules by path": json.dumps({"rules": [{"paths": [f"/{n}/*"], "allow_origins": [ORIGIN]} for n in range(20)]}),
 }
+SIZES = {
+    **{f"{count:,} origins": f"https://app{{}}.example{count}.com" for count in (3, 30, 100, 1_000, 10_000, 50_000)},
+    "1,000 origins and 100 patterns": "https://app{}.example1000.com",
+}
+"""Policies of the table of sizes: the form of their origins. The number is the first word of the name."""
 _EMPTY = "import cf from 'cloudfront';\nasync function handler(event){return event.response||event.request}\n"
 
 
@@ -44,9 +49,26 @@ class _FixedStore:
         return self.policy
 
 
+def size_rows() -> list[str]:
+    """The lines of docs/functions.md about policies of different sizes."""
+    rows = []
+    for name, form in SIZES.items():
+        count = int(name.partition(" ")[0].replace(",", ""))
+        entries = [form.format(number) for number in range(count)]
+        if "patterns" in name:
+            entries += [f"https://*.partner{number}.example" for number in range(100)]
+        compiled = compile_policy(load_policy(" ".join(entries)), SITE)
+        content = compiled.content()
+        size = sum(len(key) + len(value) for key, value in content.items())
+        rows.append(f"| {name} | {len(content):,} | {size:,} | {compiled.reads} |")
+    return rows
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     engine = require_engine(print)
+    print("| policy | keys | bytes | reads a request, at most |\n|---|--:|--:|--:|")
+    print("\n".join(size_rows()), end="\n\n")
     with tempfile.TemporaryDirectory(prefix="edgecors-bench-") as name:
         directory = build_functions(Path(name))
         (directory / "empty.js").write_text(_EMPTY, "utf-8")

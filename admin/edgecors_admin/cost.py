@@ -14,8 +14,8 @@ MONTH_SECONDS = 30 * 24 * 3600
 MILLION = 1_000_000
 GUARD_READS = 3
 """Metrics that the guard reads in each Region that runs edge functions, and publishes at home, every 15 minutes."""
-ALARMS_SITE, ALARMS_EDGE, ALARMS_FUNCTIONS, ALARMS_GATEWAY, ALARMS_GUARD = 2, 8, 4, 4, 2
-"""Metrics that the template's alarms watch: an alarm on a percentage watches two."""
+ALARMS_SITE, ALARMS_EDGE, ALARMS_FUNCTIONS, ALARMS_GATEWAY, ALARMS_GUARD = 2, 8, 12, 4, 2
+"""Metrics that the template's alarms watch: an alarm on a percentage watches at least two."""
 
 
 @dataclass(frozen=True)

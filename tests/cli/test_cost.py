@@ -103,7 +103,8 @@ def test_the_alarms_are_those_of_the_template() -> None:
         "AlarmsForSite": ALARMS_SITE,
         "AlarmsForEdge": ALARMS_EDGE - 2,
         "AlarmsForRegions": 2,
-        "AlarmsForViewerFunctions": ALARMS_FUNCTIONS,
+        "AlarmsForViewerFunctions": ALARMS_FUNCTIONS - 2,
+        "AlarmsForStore": 2,
         "AlarmsForGateway": ALARMS_GATEWAY,
         "AlarmsForGuard": ALARMS_GUARD,
     }
@@ -129,7 +130,7 @@ def test_any_price_can_be_given() -> None:
     assert of("functions alone", {"function-request": 1.0}, requests=1e6, preflights=0, cors=0, key_reads=0) == {
         "requests": 2.0,
         "key-value reads": 0.0,
-        "alarms": 0.6,
+        "alarms": 1.4,
     }
 
 

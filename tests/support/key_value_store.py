@@ -35,6 +35,7 @@ class KeyValueStoreDouble:
     Attributes:
         throttles: so many of the next calls are throttled.
         conflicts: so many of the next updates find that somebody else wrote before them.
+        misses: so many of the next reads lack the keys that the last update changed.
         history: the content after each update.
     """
 
@@ -42,8 +43,10 @@ class KeyValueStoreDouble:
     version: int = 1
     throttles: int = 0
     conflicts: int = 0
+    misses: int = 0
     calls: list[str] = field(default_factory=list)
     history: list[dict[str, str]] = field(default_factory=list)
+    _changed: frozenset[str] = frozenset()
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -69,9 +72,10 @@ class KeyValueStoreDouble:
                 return self._list(query)
             key = unquote(rest.removeprefix("keys/")) if rest != "keys" else ""
             if method == "GET":
-                if key not in self.content:
+                content = self._visible()
+                if key not in content:
                     raise ServiceError(404, "ResourceNotFoundException", "Key not found")
-                return {"Key": key, "Value": self.content[key], **self._totals()}
+                return {"Key": key, "Value": content[key], **self._totals()}
             if self.conflicts > 0:
                 self.conflicts -= 1
                 self.version += 1
@@ -86,13 +90,21 @@ class KeyValueStoreDouble:
             self._update(puts, deletes)
             return self._totals()
 
+    def _visible(self) -> dict[str, str]:
+        """What a read sees."""
+        if self.misses <= 0:
+            return self.content
+        self.misses -= 1
+        return {key: value for key, value in self.content.items() if key not in self._changed}
+
     def _list(self, query: Mapping[str, str]) -> dict[str, Any]:
-        keys = sorted(self.content)
+        content = self._visible()
+        keys = sorted(content)
         size = int(query.get("MaxResults", "10"))
         if not 1 <= size <= 50:
             raise ServiceError(400, "ValidationException", "MaxResults is from 1 to 50")
         start = int(query.get("NextToken", "0"))
-        items = [{"Key": key, "Value": self.content[key]} for key in keys[start : start + size]]
+        items = [{"Key": key, "Value": content[key]} for key in keys[start : start + size]]
         more = {"NextToken": str(start + size)} if start + size < len(keys) else {}
         return {"Items": items, **more}
 
@@ -108,6 +120,7 @@ class KeyValueStoreDouble:
         content = {key: value for key, value in self.content.items() if key not in deletes} | dict(puts)
         if _size(content) > MAX_STORE_BYTES:
             raise ServiceError(402, "ServiceQuotaExceededException", "The store has at most 5 MB")
+        self._changed = frozenset({*puts, *deletes})
         self.content = content
         self.version += 1
         self.history.append(dict(content))

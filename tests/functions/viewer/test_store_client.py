@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from edgecors.document import load_policy
 from edgecors_admin.key_value_store import CompiledPolicy, compile_policy
 from edgecors_admin.store_client import ATTEMPTS, KeyValueStore, StoreConflictError
-from edgecors_admin.store_plan import SETTLE_SECONDS, Batch, visible_policy
+from edgecors_admin.store_plan import SETTLE_SECONDS, Batch, read_pointer, visible_policy
 
 from tests.support.key_value_store import KeyValueStoreDouble
 
@@ -128,3 +128,45 @@ def test_double_full_store_refuses_an_update_as_a_whole(store: KeyValueStore, do
     with pytest.raises(ClientError, match="ServiceQuotaExceededException"):
         store.write([Batch({f"k{number}": "v" * 1000 for number in range(50)})], double.etag)
     assert "k0" not in double.content
+
+
+def test_double_update_with_a_stale_etag_changes_nothing(store: KeyValueStore, double: KeyValueStoreDouble) -> None:
+    stale = double.etag
+    store.write([Batch({"a": "1"})], stale)
+    with pytest.raises(StoreConflictError):
+        store.write([Batch({"b": "2"}, ("a",))], stale)
+    assert double.content == {"a": "1"}
+
+
+def test_double_update_with_one_long_value_changes_none_of_its_keys(
+    store: KeyValueStore, double: KeyValueStoreDouble
+) -> None:
+    store.write([Batch({"a": "1"})], double.etag)
+    with pytest.raises(ClientError, match="ValidationException"):
+        store.write([Batch({"b": "2", "c": "v" * 1025}, ("a",))], double.etag)
+    assert double.content == {"a": "1"}
+
+
+def test_double_read_after_an_update_may_lack_the_changed_keys_for_a_while(
+    store: KeyValueStore, double: KeyValueStoreDouble
+) -> None:
+    double.content = {f"{SITE}/0": "old", f"{SITE}/1": "old"}
+    store.write([Batch({f"{SITE}/0": "new"})], double.etag)
+    double.misses = 1
+    assert store.read(SITE)[0] == {f"{SITE}/1": "old"}
+    assert store.read(SITE)[0] == {f"{SITE}/0": "new", f"{SITE}/1": "old"}
+
+
+def test_store_whose_keys_are_missing_for_a_while_never_shows_nobody(
+    store: KeyValueStore, double: KeyValueStoreDouble
+) -> None:
+    store.bring_up_to_date(SITE, partial(compiled, LARGE), NOW)
+    double.history.clear()
+    for number, text in enumerate([SMALL, LARGE, SMALL]):
+        double.misses = 1
+        store.bring_up_to_date(SITE, partial(compiled, text), NOW + (number + 1) * 1000)
+        store.bring_up_to_date(SITE, partial(compiled, text), NOW + (number + 1) * 1000 + SETTLE_SECONDS)
+        assert all(visible_policy(content, SITE) is not None for content in double.history)
+    last = read_pointer(double.content[f"{SITE}/0"])
+    assert last is not None
+    assert last.names_the_same(read_pointer(compiled(SMALL).pointer))
