@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any, Self
 from websockets.sync.client import ClientConnection, connect
 
 from harness.wait import wait_until
+from tests.support.require import require
 
 PREFERENCES: dict[str, bool | str] = {
     "app.normandy.enabled": False,
@@ -28,6 +30,14 @@ PREFERENCES: dict[str, bool | str] = {
     "toolkit.telemetry.reportingpolicy.firstRun": False,
 }
 """Firefox sends no requests but those of a test."""
+
+
+def firefox_program() -> str:
+    """Debian's Firefox, or another. Skips the test where there is none."""
+    program = shutil.which("firefox-esr") or shutil.which("firefox")
+    require(program, "Firefox is not here: apt-get install firefox-esr")
+    assert program is not None
+    return program
 
 
 class Firefox:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,9 +9,8 @@ from edgecors_local.plan import FRONTS
 
 from harness.wait import wait_until
 from tests.browser.edge import EdgeProcess
-from tests.browser.firefox import Firefox
+from tests.browser.firefox import Firefox, firefox_program
 from tests.browser.test_playground import CELLS, EXPECTED, NOBODY, allowed
-from tests.support.require import require
 
 Edges = Callable[..., EdgeProcess]
 
@@ -20,10 +18,7 @@ Edges = Callable[..., EdgeProcess]
 @pytest.fixture(scope="module")
 def firefox() -> Iterator[Firefox]:
     """Debian's Firefox, or another."""
-    program = shutil.which("firefox-esr") or shutil.which("firefox")
-    require(program, "Firefox is not here: apt-get install firefox-esr")
-    assert program is not None
-    with Firefox(program) as browser:
+    with Firefox(firefox_program()) as browser:
         yield browser
 
 

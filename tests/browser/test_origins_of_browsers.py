@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import string
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,8 +11,7 @@ from edgecors.origin import parse_origin
 from playwright.sync_api import Browser
 
 from tests.browser.any_host import AnyHost
-from tests.browser.firefox import Firefox
-from tests.support.require import require
+from tests.browser.firefox import Firefox, firefox_program
 
 Evaluate = Callable[[str, str], Any]
 """The value of a JavaScript expression in the page at a URL."""
@@ -108,16 +106,13 @@ def evaluate(request: pytest.FixtureRequest, any_host: AnyHost) -> Iterator[Eval
         yield in_chromium
         context.close()
         return
-    program = shutil.which("firefox-esr") or shutil.which("firefox")
-    require(program, "Firefox is not here: apt-get install firefox-esr")
-    assert program is not None
     proxy_preferences: dict[str, bool | str | int] = {
         "network.proxy.type": 1,
         "network.proxy.http": "127.0.0.1",
         "network.proxy.http_port": any_host.port,
         "network.proxy.allow_hijacking_localhost": True,
     }
-    with Firefox(program, proxy_preferences) as firefox:
+    with Firefox(firefox_program(), proxy_preferences) as firefox:
 
         def in_firefox(url: str, expression: str) -> Any:
             firefox.open(url)

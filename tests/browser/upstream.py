@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterable
 from http.server import ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from harness.upstreams import models
+from tests.support.http_server import ThreadedServer
 
 
 class Received(NamedTuple):
@@ -21,12 +20,12 @@ class Received(NamedTuple):
     cookie: str
 
 
-class RecordingUpstream:
-    """A running WSGI server: a context manager. `server` is one of `models.MODELS`, whose reading of paths it has."""
+class RecordingUpstream(ThreadedServer):
+    """A WSGI server that reads paths as the model does; `model_name` is a name in `models.MODELS`."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, model_name: str) -> None:
         self.received: list[Received] = []
-        model = models.MODELS[server]
+        model = models.MODELS[model_name]
 
         class Handler(WSGIRequestHandler):
             def get_environ(self) -> dict[str, Any]:
@@ -37,21 +36,9 @@ class RecordingUpstream:
             def log_message(self, format: str, *arguments: object) -> None:
                 pass
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self._server.set_app(self._answer)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        server = _ThreadingWsgiServer(("127.0.0.1", 0), Handler)
+        server.set_app(self._answer)
+        super().__init__(server)
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the application saw, as JSON; `/login` sets a cookie. Every origin is allowed, with credentials."""
@@ -70,5 +57,5 @@ class RecordingUpstream:
         return [json.dumps(received._asdict()).encode()]
 
 
-class _Server(ThreadingHTTPServer, WSGIServer):
-    daemon_threads = True
+class _ThreadingWsgiServer(ThreadingHTTPServer, WSGIServer):
+    pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,6 +10,7 @@ from edgecors.decision import Request, decide
 from edgecors.document import load_policy
 
 from tests.cli.conftest import Command
+from tests.support.http_server import ThreadedServer
 
 A, B = "https://a.example.com", "https://b.example.com"
 POLICY = (
@@ -22,7 +22,7 @@ Headers = list[tuple[str, str]]
 Mistake = Callable[[Request, int, Headers], tuple[int, Headers]]
 
 
-class Server:
+class ProbedServer(ThreadedServer):
     """Answers as the policy says, and then makes a mistake."""
 
     def __init__(self) -> None:
@@ -58,23 +58,13 @@ class Server:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/api/x"
-        self.thread = threading.Thread(target=self.http.serve_forever)
-
-    def __enter__(self) -> Server:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.shutdown()
-        self.thread.join()
-        self.http.server_close()
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        self.url += "/api/x"
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[ProbedServer]:
+    with ProbedServer() as running:
         yield running
 
 
@@ -84,7 +74,7 @@ def site(edgecors: Command) -> Command:
     return edgecors
 
 
-def test_everything_as_decided(server: Server, site: Command) -> None:
+def test_everything_as_decided(server: ProbedServer, site: Command) -> None:
     ran = site("probe", server.url, "--site", "shop")
     assert ran.status == 0, ran.out
     assert "All 9 answers are what the policy says." in ran.out
@@ -181,7 +171,9 @@ def older_policy(request: Request, status: int, headers: Headers) -> tuple[int, 
         (older_policy, "an older version of the policy may still serve", "access-control-max-age"),
     ],
 )
-def test_mistakes_are_explained(server: Server, site: Command, mistake: Mistake, explanation: str, header: str) -> None:
+def test_mistakes_are_explained(
+    server: ProbedServer, site: Command, mistake: Mistake, explanation: str, header: str
+) -> None:
     server.mistake = mistake
     ran = site("probe", server.url, "--site", "shop")
     assert ran.status == 1
@@ -189,7 +181,7 @@ def test_mistakes_are_explained(server: Server, site: Command, mistake: Mistake,
     assert header in ran.out
 
 
-def test_json_has_every_case_with_the_browsers_verdict(server: Server, site: Command) -> None:
+def test_json_has_every_case_with_the_browsers_verdict(server: ProbedServer, site: Command) -> None:
     server.mistake = second_header
     found = site.json("probe", server.url, "--site", "shop")
     assert len(found) == 9
@@ -201,7 +193,7 @@ def test_json_has_every_case_with_the_browsers_verdict(server: Server, site: Com
     assert found[5]["verdict"]["ok"] is True
 
 
-def test_what_can_not_be_probed(server: Server, site: Command) -> None:
+def test_what_can_not_be_probed(server: ProbedServer, site: Command) -> None:
     other = server.url.replace("/api/x", "/other")
     assert "No rule matches" in site("probe", other, "--site", "shop").err
     assert "could not be asked" in site("probe", "http://127.0.0.1:9/api/x", "--site", "shop").err

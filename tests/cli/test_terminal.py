@@ -117,7 +117,7 @@ def account(edgecors: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
             cloudfront.client(service) if service in test_attach.PLAYED else client(account, service, region)
         ),
     )
-    with test_probe.Server() as server:
+    with test_probe.ProbedServer() as server:
         server.mistake = test_probe.reflected
         yield lambda *arguments: edgecors(*(server.url if part == "URL" else part for part in arguments))
 

@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.support.http_server import ThreadedServer
+
 MAX_KEY_BYTES = 512
 MAX_VALUE_BYTES = 1024
 MAX_STORE_BYTES = 5_000_000
@@ -157,13 +159,8 @@ class KeyValueStoreDouble:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            server.server_close()
+        with ThreadedServer(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+            yield server.url
 
 
 def _size(content: Mapping[str, str]) -> int:

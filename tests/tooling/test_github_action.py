@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 import sysconfig
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +23,7 @@ import pytest
 import yaml
 
 from tests.docs.markdown import blocks, read, section, table
+from tests.support.http_server import ThreadedServer
 from tests.support.parameter_store import Credentials, ParameterStoreServer
 from tests.template.iam import allows
 
@@ -42,7 +42,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _TOKEN = re.compile(r"'[^']*'|[A-Za-z_][\w.-]*|==|!=|&&|\|\||\s+")
 
 
-class GitHubStub:
+class GitHubStub(ThreadedServer):
     """The comments of a pull request, over HTTP."""
 
     def __init__(self) -> None:
@@ -67,8 +67,7 @@ class GitHubStub:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
 
     def answer(self, method: str, path: str, data: dict[str, Any]) -> tuple[int, Any]:
         if self.refuses:
@@ -88,13 +87,8 @@ class GitHubStub:
 
 @pytest.fixture
 def github() -> Iterator[GitHubStub]:
-    server = GitHubStub()
-    thread = threading.Thread(target=server.http.serve_forever)
-    thread.start()
-    yield server
-    server.http.shutdown()
-    thread.join()
-    server.http.server_close()
+    with GitHubStub() as server:
+        yield server
 
 
 @dataclass

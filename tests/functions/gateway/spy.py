@@ -12,7 +12,7 @@ from typing import Self
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class UpstreamRequest:
+class SpiedRequest:
     """One request: its first line, its header lines in order, its body, and the number of its connection."""
 
     def __init__(self, head: bytes, body: bytes, connection: int) -> None:
@@ -34,7 +34,7 @@ class UpstreamRequest:
         return [value for key, value in self.fields if key.lower() == name]
 
 
-Script = Callable[[UpstreamRequest], Iterable[bytes]]
+Script = Callable[[SpiedRequest], Iterable[bytes]]
 
 
 class Spy:
@@ -45,7 +45,7 @@ class Spy:
     """
 
     def __init__(self, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        self.seen: list[UpstreamRequest] = []
+        self.seen: list[SpiedRequest] = []
         self.script: Script = lambda seen: [OK]
         self.close = False
         self.stopping = threading.Event()
@@ -115,7 +115,7 @@ class Spy:
         while b"\r\n\r\n" not in rest:
             rest += _more(sock)
         head, _, body = rest.partition(b"\r\n\r\n")
-        seen = UpstreamRequest(head, b"", connection)
+        seen = SpiedRequest(head, b"", connection)
         length = int((seen.values("content-length") or ["0"])[0]) if self.read_bodies else 0
         while len(body) < length:
             body += _more(sock)

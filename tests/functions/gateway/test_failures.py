@@ -17,7 +17,7 @@ from edgecors_local.ports import free_port
 from harness.wait import wait_until
 from tests.events.make import APP, EVIL, HTTP_2, REST, SOURCES, make_event, read_response
 from tests.functions.gateway.conftest import LoggingGateway
-from tests.functions.gateway.spy import OK, Spy, UpstreamRequest
+from tests.functions.gateway.spy import OK, SpiedRequest, Spy
 
 
 class InvocationContext:
@@ -114,7 +114,7 @@ def test_connecting_has_its_own_timeout(monkeypatch: pytest.MonkeyPatch) -> None
 def stalling(spy: Spy, *first: bytes) -> None:
     """Send these chunks and then nothing."""
 
-    def script(seen: UpstreamRequest) -> Iterable[bytes]:
+    def script(seen: SpiedRequest) -> Iterable[bytes]:
         yield from first
         spy.stopping.wait(30)
         raise EOFError
@@ -140,7 +140,7 @@ def test_stalled_response_is_a_gateway_timeout(
 
 
 def test_response_byte_by_byte_does_not_extend_the_deadline(spy: Spy, gateway: LoggingGateway) -> None:
-    def script(seen: UpstreamRequest) -> Iterator[bytes]:
+    def script(seen: SpiedRequest) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nX: "
         while not spy.stopping.wait(0.02):
             yield b"x"
@@ -178,7 +178,7 @@ def test_broken_response_is_a_bad_gateway_and_is_not_retried(raw: bytes, spy: Sp
 
 
 def test_endless_body_is_content_too_large(spy: Spy, gateway: LoggingGateway) -> None:
-    def script(seen: UpstreamRequest) -> Iterator[bytes]:
+    def script(seen: SpiedRequest) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         while not spy.stopping.is_set():
             yield b"10000\r\n" + b"x" * 65536 + b"\r\n"
@@ -228,7 +228,7 @@ def closing_when_asked_again(spy: Spy) -> None:
     """A server that closes each connection at the moment of its second request."""
     used: set[int] = set()
 
-    def script(seen: UpstreamRequest) -> Iterable[bytes]:
+    def script(seen: SpiedRequest) -> Iterable[bytes]:
         if seen.connection in used:
             raise EOFError
         used.add(seen.connection)
@@ -260,7 +260,7 @@ def test_other_request_on_a_stale_connection_is_not_retried(method: str, spy: Sp
 def test_retry_happens_once(spy: Spy, gateway: LoggingGateway) -> None:
     gateway(make_event(REST))
 
-    def script(seen: UpstreamRequest) -> Iterable[bytes]:
+    def script(seen: SpiedRequest) -> Iterable[bytes]:
         raise EOFError
 
     spy.script = script

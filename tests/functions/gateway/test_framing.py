@@ -13,7 +13,7 @@ import pytest
 from harness.wait import wait_until
 from tests.events.make import APP, EVIL, REST, make_event
 from tests.functions.gateway.conftest import LoggingGateway
-from tests.functions.gateway.spy import Spy, UpstreamRequest
+from tests.functions.gateway.spy import SpiedRequest, Spy
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -193,7 +193,7 @@ def test_bytes_that_arrive_between_two_requests_end_the_connection(spy: Spy, gat
     """A response after the response, sent before the next viewer asks. (Sent later, it looks like the answer.)"""
     asked = threading.Event()
 
-    def script(seen: UpstreamRequest) -> Iterator[bytes]:
+    def script(seen: SpiedRequest) -> Iterator[bytes]:
         yield OK + b"Content-Length: 2\r\n\r\nok"
         if seen.connection == 1:
             asked.wait(10)
