@@ -199,7 +199,9 @@ def test_what_can_not_be_probed(server: ProbedServer, site: Command) -> None:
     assert "could not be asked" in site("probe", "http://127.0.0.1:9/api/x", "--site", "shop").err
 
 
-def test_probe_of_a_policy_that_is_different_in_cloudfront_functions_says_so(server: Server, edgecors: Command) -> None:
+def test_probe_of_a_policy_that_is_different_in_cloudfront_functions_says_so(
+    server: ProbedServer, edgecors: Command
+) -> None:
     edgecors.put("sites/shop", POLICY[:-1] + ', "refresh_seconds": 300}')
     ran = edgecors("probe", server.url, "--site", "shop")
     assert ran.status == 0
