@@ -43,8 +43,8 @@ async function show({ fresh = false, focus = true } = {}) {
     byId("nav").replaceChildren(...navigation(all, target));
     byId("scope").textContent = scope(all);
   }
-  if (same) scrollTo(0, scroll);
-  else scrollTo(0, 0);
+  scrollTo(0, same && tab === main.dataset.tab ? scroll : 0);
+  main.dataset.tab = tab;
   // What had the focus is gone with the old view.
   if (focus && document.activeElement === document.body) {
     const tab = same ? main.querySelector(".tabs [aria-current]") : null;

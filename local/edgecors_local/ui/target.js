@@ -194,7 +194,7 @@ const lastAsked = new Map();
 
 function explainView(name, data, done) {
   const input = (attributes) => h("input", { class: "mono", autocomplete: "off", autocapitalize: "off", spellcheck: "false", ...attributes });
-  const result = h("div", { class: "stack", "aria-live": "polite" });
+  const result = h("div", { class: "stack result", "aria-live": "polite" });
   const methods = h("select", { name: "method" }, ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map((method) => h("option", {}, method)));
   const example = data.rule_list[0]?.paths[0]?.replaceAll("*", "") || "/";
 
@@ -208,7 +208,7 @@ function explainView(name, data, done) {
       result.replaceChildren(errorNotice(error));
     }
     // On a phone the form fills the screen.
-    result.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    result.scrollIntoView({ block: "nearest" });
   }
 
   const form = h("form", { class: "panel asked", onsubmit: (event) => { event.preventDefault(); explain(); } },
