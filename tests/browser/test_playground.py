@@ -168,6 +168,21 @@ def test_a_cache_key_without_origin_poisons_and_the_page_says_so(page: Page, edg
     assert opened.locator("svg.way .reason").text_content() == "the policy: allowed; not so the answer"
 
 
+def test_the_summary_counts_while_the_requests_run(page: Page, edges: Edges) -> None:
+    run(page, edges("--front", "cloudfront-viewer"))
+    page.evaluate("""() => {
+        window.texts = [];
+        const summary = document.querySelector("#summary");
+        new MutationObserver(() => window.texts.push(summary.textContent)).observe(summary, { childList: true });
+    }""")
+    page.click("#again")
+    page.wait_for_selector("body[data-state=done]", timeout=60_000)
+    assert page.inner_text("#summary") == "60 of 60 agree"
+    assert page.evaluate("window.texts")[0] == "0 of 60 answered"
+    assert {"20 of 60 answered", "59 of 60 answered"} <= set(page.evaluate("window.texts"))
+    assert page.is_hidden("#progress")
+
+
 def test_the_filter_without_a_disagreement_says_so(page: Page, edges: Edges) -> None:
     run(page, edges("--front", "cloudfront-viewer"))
     assert page.is_hidden("#none")
@@ -284,7 +299,7 @@ def test_a_copied_curl_command_gets_the_same_answer(page: Page, edges: Edges) ->
     assert answer.startswith("HTTP/1.1 403 ")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tried.locator(".wire button.copy").first.click()
-    page.wait_for_function("document.querySelector('#tried .wire button.copy').textContent === 'Copied'")
+    page.wait_for_selector("#tried .wire button.copy:text-is('Copied')")
     assert page.evaluate("navigator.clipboard.readText()") == command
 
 

@@ -147,7 +147,10 @@ function readableBox({ outcome, seen, state }) {
     box.append(create("p", {}, `Nothing: the page sees only “${outcome.error}”. ${why}`));
   } else {
     if (outcome.status) box.append(create("p", {}, `Status ${outcome.status}`));
-    if (outcome.headers.length) box.append(headerList("Headers that it can read", outcome.headers));
+    if (outcome.headers.length) {
+      const items = outcome.headers.map(([name, value]) => create("li", {}, `${name}: ${value}`));
+      box.append(create("h4", {}, "Headers that it can read"), create("ul", {}, ...items));
+    }
     if (outcome.body) box.append(create("h4", {}, "Body"), create("pre", { tabindex: "0" }, outcome.body));
   }
   return box;
