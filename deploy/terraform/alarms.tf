@@ -76,12 +76,12 @@ locals {
       period      = 900
       periods     = 2
     } if local.guard_fills_store },
-    local.has_guard ? {
+    { for name, alarm in {
       GuardErrors = {
         description = "The guard keeps failing to check changes of allowlists."
         namespace   = "AWS/Lambda"
         metric      = "Errors"
-        dimensions  = { FunctionName = aws_lambda_function.guard[0].function_name }
+        dimensions  = { FunctionName = one(aws_lambda_function.guard[*].function_name) }
         statistic   = "Sum"
         period      = 900
         periods     = 3
@@ -90,12 +90,12 @@ locals {
         description = "A change of an allowlist was not checked; its event is in the dead-letter queue."
         namespace   = "AWS/SQS"
         metric      = "ApproximateNumberOfMessagesVisible"
-        dimensions  = { QueueName = aws_sqs_queue.dead_letters[0].name }
+        dimensions  = { QueueName = one(aws_sqs_queue.dead_letters[*].name) }
         statistic   = "Maximum"
         period      = 300
         periods     = 1
       }
-    } : {},
+    } : name => alarm if local.has_guard },
   )
 
   edge_rates = {
@@ -135,11 +135,11 @@ locals {
         invalid   = "FunctionValidationErrors"
         throttles = "FunctionThrottles"
       }
-      total_id    = "invocations"
-      total       = "FunctionInvocations"
-      dimensions  = { FunctionName = function.name, Region = "Global" }
+      total_id   = "invocations"
+      total      = "FunctionInvocations"
+      dimensions = { FunctionName = function.name, Region = "Global" }
     } },
-    local.has_gateway ? {
+    { for name, alarm in {
       GatewayErrors = {
         description = "The gateway function fails. Failures of the upstream do not count here."
         label       = "Errors in percent"
@@ -148,7 +148,7 @@ locals {
         failures    = { failures = "Errors" }
         total_id    = "invocations"
         total       = "Invocations"
-        dimensions  = { FunctionName = aws_lambda_function.gateway[0].function_name }
+        dimensions  = { FunctionName = one(aws_lambda_function.gateway[*].function_name) }
       }
       GatewayThrottles = {
         description = "The gateway function has reached its concurrency limit; callers get errors."
@@ -159,16 +159,16 @@ locals {
         failures   = { failures = "Throttles" }
         total_id   = "invocations"
         total      = "Invocations"
-        dimensions = { FunctionName = aws_lambda_function.gateway[0].function_name }
+        dimensions = { FunctionName = one(aws_lambda_function.gateway[*].function_name) }
       }
-    } : {},
+    } : name => alarm if local.has_gateway },
   )
 }
 
 # An alarm sees the metrics of its own Region. For edge functions in other Regions the guard publishes EdgeRefreshFailures and
 # EdgePolicyOverdue here. CloudFront's metrics cover all Regions.
 resource "aws_cloudwatch_metric_alarm" "count" {
-  for_each = var.alarms ? local.count_alarms : {}
+  for_each = { for name, alarm in local.count_alarms : name => alarm if var.alarms }
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description
@@ -187,7 +187,7 @@ resource "aws_cloudwatch_metric_alarm" "count" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "rate" {
-  for_each = var.alarms ? local.rate_alarms : {}
+  for_each = { for name, alarm in local.rate_alarms : name => alarm if var.alarms }
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description

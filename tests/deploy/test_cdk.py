@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from scripts.parameters import snake_case, template_parameters
 from tests.deploy import synthesize
 from tests.deploy.stacks import STACKS
 from tests.support.require import require
-from tests.template import checks, sam
-from tests.template.document import Stack, read
+from tests.template import checks
+from tests.template.document import Stack
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown": ({"fronts": "edge"}, "unknown arguments: fronts. Use some of access_log_bucket, "),
@@ -57,17 +58,6 @@ def synthesized(packaged: Path) -> dict[str, Any]:
         | {"python-values": PYTHON_VALUES, "own": {"front": "edge-function", "own_distribution": True}}
         | {"references": {**REFERENCES, "own_key": True}},
     )
-
-
-@pytest.fixture(scope="session")
-def transformed(packaged: Path) -> dict[str, Any]:
-    """The template as SAM transforms it, with the code of the CloudFront Functions that `make build` puts into it."""
-    require((sam.BIN / "python").exists(), "the SAM CLI is not here: run `make runtime`")
-    (template,) = sam.transform((read(), {}))
-    for event in ("Request", "Response"):
-        (script,) = packaged.glob(f"edgecors-viewer-{event.lower()}-*.js")
-        template["Resources"][f"Viewer{event}Function"]["Properties"]["FunctionCode"] = script.read_text("utf-8")
-    return template
 
 
 def resources(stack: Stack) -> dict[str, Any]:
@@ -196,6 +186,12 @@ def test_examples_in_the_readme_use_the_construct_as_it_is() -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_construct_refuses_what_the_template_refuses(name: str, synthesized: dict[str, Any]) -> None:
     assert REFUSED[name][1] in synthesized["errors"][f"refused-{name}"]
+
+
+def test_construct_has_the_version_of_the_package() -> None:
+    projects = (synthesize.ROOT / "pyproject.toml", synthesize.ROOT / "deploy" / "cdk" / "pyproject.toml")
+    versions = {tomllib.loads(path.read_text("utf-8"))["project"]["version"] for path in projects}
+    assert len(versions) == 1
 
 
 def test_parameters_of_the_construct_are_the_template_s() -> None:

@@ -18,8 +18,7 @@ from scripts.parameters import NOT_IN_TERRAFORM, snake_case, template_parameters
 from tests.deploy import terraform
 from tests.deploy.stacks import STACKS
 from tests.support.require import require
-from tests.template import sam
-from tests.template.document import ResourceReference, Stack, read
+from tests.template.document import ResourceReference, Stack
 
 Properties = dict[str, Any]
 
@@ -240,6 +239,7 @@ def _cloudfront_function(properties: Properties) -> Properties:
     config = properties["FunctionConfig"]
     return {
         "comment": config["Comment"],
+        "code": properties["FunctionCode"],
         "runtime": config["Runtime"],
         "publish": properties["AutoPublish"],
         "key_value_store_associations": [item["KeyValueStoreARN"] for item in config["KeyValueStoreAssociations"]],
@@ -432,13 +432,6 @@ def result(packaged: Path) -> dict[str, Any]:
     jobs |= {f"refused-{name}": {"package": str(packaged), **values} for name, (values, _) in REFUSED.items()}
     jobs |= {f"rule-{number}": variables(parameters, packaged) for number, parameters in enumerate(RULES)}
     return terraform.run(jobs)
-
-
-@pytest.fixture(scope="session")
-def transformed() -> dict[str, Any]:
-    require((sam.BIN / "python").exists(), "the SAM CLI is not here: run `make runtime`")
-    (template,) = sam.transform((read(), {}))
-    return template
 
 
 RULES: Final[tuple[dict[str, str], ...]] = (
