@@ -71,8 +71,6 @@ ADDRESSES: Final = {
     "Topic": "aws_sns_topic.notices[0]",
     "EmailSubscription": "aws_sns_topic_subscription.email[0]",
 }
-COUNTS: Final = ("RefreshFailures", "PolicyOverdue", "EdgeRefreshFailures", "EdgePolicyOverdue", "GuardErrors")
-ALARM_KINDS: Final = {f"{name}Alarm": "count" for name in (*COUNTS, "GuardDeadLetters")}
 # What only one of the two has. In Terraform a version is an attribute of the function, and outputs need no parameters.
 ONLY_IN_TEMPLATE: Final = re.compile(r"SiteDashboard|\w+FunctionVersion|(?!SiteAlias)\w+Parameter")
 ONLY_IN_MODULE: Final = re.compile(
@@ -361,7 +359,8 @@ def expected_resources(stack: Stack) -> dict[str, Properties]:
             continue
         properties = as_module(resource["Properties"])
         if resource["Type"] == "AWS::CloudWatch::Alarm":
-            address = f'aws_cloudwatch_metric_alarm.{ALARM_KINDS.get(name, "rate")}["{name.removesuffix("Alarm")}"]'
+            kind = "rate" if "Metrics" in properties else "count"
+            address = f'aws_cloudwatch_metric_alarm.{kind}["{name.removesuffix("Alarm")}"]'
         else:
             address = ADDRESSES[name]
         expected[address] = ADAPTERS[resource["Type"]](properties)
