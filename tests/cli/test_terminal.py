@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -26,6 +27,7 @@ from edgecors_cli.progress import shortened
 from edgecors_cli.render import console, line, table
 from typer.main import get_command
 
+from harness.wait import wait_until
 from tests.cli import test_attach, test_denied, test_probe
 from tests.cli.conftest import Command, Ran
 from tests.support.require import require
@@ -250,6 +252,29 @@ def test_line_is_folded_between_words_and_a_sign_stays_beside_its_origin(
     monkeypatch.setenv("COLUMNS", "15")
     line(console(), text)
     assert capsys.readouterr().out.splitlines() == rows
+
+
+class Screen(io.StringIO):
+    """Standard error of a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_on_a_terminal_is_one_line_that_is_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr(progress, "DELAY_SECONDS", 0.001)
+    monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.001)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress.Progress() as running:
+        running.step("reading logs")
+        wait_until(lambda: "... reading logs (0 s)" in screen.getvalue(), "the line is drawn", 30)
+        running.pause(True)
+        drawn = screen.getvalue()
+        assert drawn.endswith("\r\x1b[K"), "erased while a question is open"
+        time.sleep(0.02)
+        assert screen.getvalue() == drawn
+    assert "\n" not in screen.getvalue()
 
 
 class Terminal:
