@@ -232,3 +232,10 @@ def test_first_rule_for_all_hosts_and_paths_is_the_only_candidate_whatever_the_p
 def test_path_with_too_many_readings_may_mean_every_rule_up_to_the_first_for_all_paths() -> None:
     policy = site(STRICT, {"allow_origins": [APP]}, OPEN)
     assert candidates(policy, actual(APP, path="/" + "%25%2F;%5C" * 20)) == policy.rules[:2]
+
+
+def test_path_with_too_many_readings_and_an_unknown_host_may_mean_rules_after_one_of_a_host() -> None:
+    policy = site({"hosts": ["api.example.com"], "allow_origins": [APP]}, {"allow_origins": []}, OPEN)
+    path = "/" + "%25%2F;%5C" * 20
+    assert candidates(policy, actual(APP, path=path, host=None)) == policy.rules[:2]
+    assert candidates(policy, actual(APP, path=path, host="api.example.com")) == policy.rules[:1]
