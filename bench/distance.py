@@ -45,7 +45,7 @@ INTERVAL = 0.1
 
 
 @dataclass(frozen=True)
-class Place:
+class Setting:
     """Where a contender runs: its round trip to the store in milliseconds, and its CPU."""
 
     contender: str
@@ -125,12 +125,12 @@ class _Bench:
         stack.callback(self._quota.close)
         self.cpus = (FULL, SMALL) if self._quota.directory is not None else (FULL,)
 
-    def places(self, cpu: str) -> Iterator[Place]:
+    def places(self, cpu: str) -> Iterator[Setting]:
         for name in self.contenders:
             for round_trip in self.round_trips if name in ABROAD else (0,):
-                yield Place(name, round_trip, cpu)
+                yield Setting(name, round_trip, cpu)
 
-    def start(self, place: Place) -> float:
+    def start(self, place: Setting) -> float:
         contender, variables = self.contenders[place.contender], self._variables[place.round_trip]
         if place.cpu == FULL:
             return cold.start(contender, variables).duration
@@ -141,7 +141,7 @@ class _Bench:
             python.chmod(0o755)
             return cold.start(contender, variables, python).duration
 
-    def all_requests(self, cpu: str, count: int) -> dict[Place, list[float]]:
+    def all_requests(self, cpu: str, count: int) -> dict[Setting, list[float]]:
         """Those of every place at once: they hardly use the machine."""
         places = [place for place in self.places(cpu) if place.contender in (cold.EMPTY, *ABROAD)]
         all_started = threading.Barrier(len(places), timeout=300)
@@ -149,7 +149,7 @@ class _Bench:
             rows = pool.map(lambda place: self._requests(place, count, all_started), places)
             return dict(zip(places, rows, strict=True))
 
-    def _requests(self, place: Place, count: int, all_started: threading.Barrier) -> list[float]:
+    def _requests(self, place: Setting, count: int, all_started: threading.Barrier) -> list[float]:
         with ExitStack() as stack:
             group = stack.enter_context(self._group(place)) if place.cpu == SMALL else None
             contender = self.contenders[place.contender]
@@ -167,7 +167,7 @@ class _Bench:
             return runtime.durations[1:]
 
     @contextmanager
-    def _group(self, place: Place) -> Iterator[Path]:
+    def _group(self, place: Setting) -> Iterator[Path]:
         group = self._quota.child(f"{list(self.contenders).index(place.contender)}-{place.round_trip}")
         try:
             yield group
@@ -181,7 +181,7 @@ def measure(rounds: int, small_rounds: int, requests: int) -> Mapping[str, Seque
     """Everything, with this process's own network."""
     with tempfile.TemporaryDirectory(prefix="edgecors-bench-") as name, ExitStack() as stack:
         bench = _Bench(Path(name), stack)
-        starts: dict[Place, list[float]] = {}
+        starts: dict[Setting, list[float]] = {}
         # The first round fills the file cache.
         for number in range(rounds + 1):
             for place in bench.places(FULL):
@@ -191,12 +191,12 @@ def measure(rounds: int, small_rounds: int, requests: int) -> Mapping[str, Seque
                         starts.setdefault(place, []).append(milliseconds)
         if SMALL in bench.cpus:
             # The slowest first, so that none of them ends alone.
-            places = sorted(bench.places(SMALL), key=lambda place: -starts[Place(place.contender, 0, FULL)][0])
+            places = sorted(bench.places(SMALL), key=lambda place: -starts[Setting(place.contender, 0, FULL)][0])
             with ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
                 for _ in range(small_rounds):
                     for place, milliseconds in zip(places, pool.map(bench.start, places), strict=True):
                         starts.setdefault(place, []).append(milliseconds)
-        asked: dict[Place, list[float]] = {}
+        asked: dict[Setting, list[float]] = {}
         for cpu in bench.cpus if requests else ():
             asked |= bench.all_requests(cpu, requests)
     return {

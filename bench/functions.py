@@ -23,6 +23,8 @@ from edgecors_admin.key_value_store import compile_policy
 from edgecors_local.functions_front import build_functions, require_engine
 from edgecors_local.javascript import Engine
 
+from harness.policy_store import OnePolicyStore
+
 SITE = "EDFDVBD6EXAMPLE"
 ORIGIN = "https://app1.example.com"
 EVENTS = 1000
@@ -39,14 +41,6 @@ SIZES = {
 }
 """Policies of the table of sizes: the form of their origins. The number is the first word of the name."""
 _EMPTY = "import cf from 'cloudfront';\nasync function handler(event){return event.response||event.request}\n"
-
-
-class _FixedStore:
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-
-    def get(self, site: str) -> Policy:
-        return self.policy
 
 
 def size_rows() -> list[str]:
@@ -97,7 +91,7 @@ def _in_engine(engine: Engine, directory: Path, keys: dict[str, str], event: Any
 
 
 def _in_python(policy: Policy, event: Any) -> float:
-    store: Any = _FixedStore(policy)
+    store: Any = OnePolicyStore(policy)
     edge = Edge(store, Telemetry(lambda line: None))
     request, response = event["request"], event.get("response")
     cf: dict[str, Any] = {

@@ -52,7 +52,7 @@ _SITE = f"/edgecors/sites/{SITE}"
 
 
 @dataclass(frozen=True)
-class World:
+class SimulatedFleet:
     """What is simulated: containers in each Region, each with so many requests a second."""
 
     name: str
@@ -100,7 +100,7 @@ class Outcome:
 class _Container:
     """One container: its store, and what it last answered."""
 
-    def __init__(self, world: _Run, region: str) -> None:
+    def __init__(self, world: _FleetRun, region: str) -> None:
         self.region = region
         self.clock = SimulatedClock()
         self.clock.wall = world.start
@@ -134,8 +134,8 @@ class _Container:
         return state.due_at if state.read_at <= now < state.due_at else now
 
 
-class _Run:
-    def __init__(self, world: World) -> None:
+class _FleetRun:
+    def __init__(self, world: SimulatedFleet) -> None:
         self.world = world
         self.random = Random(world.seed)
         self.start = SimulatedClock().wall
@@ -223,18 +223,18 @@ class _Run:
         )
 
 
-def simulate(world: World) -> dict[str, Outcome]:
+def simulate(world: SimulatedFleet) -> dict[str, Outcome]:
     """Let the time pass; the outcome of every Region, and of all together under an empty name."""
-    run = _Run(world)
+    run = _FleetRun(world)
     run.run()
     return {region: run.outcome([region]) for region in ROUND_TRIPS} | {"": run.outcome(list(ROUND_TRIPS))}
 
 
-def worlds(few: int = 100, many: int = 250) -> list[World]:
+def worlds(few: int = 100, many: int = 250) -> list[SimulatedFleet]:
     """With copies; without, within what us-east-1's Parameter Store serves; without, beyond it."""
 
-    def world(containers: int, replicas: bool) -> World:
+    def world(containers: int, replicas: bool) -> SimulatedFleet:
         total = f"{containers * len(ROUND_TRIPS):,} containers"
-        return World(f"{'replicas' if replicas else 'no replicas'}, {total}", containers, replicas)
+        return SimulatedFleet(f"{'replicas' if replicas else 'no replicas'}, {total}", containers, replicas)
 
     return [world(many, True), world(few, False), world(many, False)]

@@ -23,13 +23,13 @@ from edgecors.decorator import cors
 from edgecors.document import PolicyError, load_policy
 from edgecors.edge import Edge
 from edgecors.events.api import parse_event
-from edgecors.policy import Policy
 from edgecors.telemetry import Telemetry
 from edgecors_local import edge_rules
 
 from harness import answers, generate
 from harness.generate import chance, pick
 from harness.oracle import origins
+from harness.policy_store import OnePolicyStore
 from harness.summary import Summary
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,21 +129,11 @@ HANDLER_RESPONSES: tuple[Any, ...] = (
 )
 
 
-class Fixed:
-    """A store of one policy for every site."""
-
-    policy: Policy | None = None
-
-    def get(self, site: str) -> Policy | None:
-        """The policy of any site."""
-        return self.policy
-
-
-class Fronts:
+class AllFronts:
     """Every handler, all with one store."""
 
     def __init__(self) -> None:
-        self.store = Fixed()
+        self.store = OnePolicyStore()
         self.lines: list[str] = []
         telemetry = Telemetry(self.lines.append)
         edge = Edge(self.store, telemetry)  # type: ignore[arg-type]
@@ -309,7 +299,7 @@ def run(seed: int, cases: int, seconds: float, sam: bool = False) -> Summary:
     """Mutate events and check the answers until the cases or the time are used up."""
     summary = Summary("events", seconds, seed=seed)
     random = Random(seed)
-    fronts = Fronts()
+    fronts = AllFronts()
     samples = seeds(sam)
     meant: generate.Document | None = None
     while summary.counts["events"] < cases and not summary.over:
@@ -332,7 +322,7 @@ def _is_request(sample: Any) -> bool:
     return "requestContext" in sample or "cf" in (sample.get("Records") or [{}])[0]
 
 
-def _next_policy(random: Random, store: Fixed) -> generate.Document | None:
+def _next_policy(random: Random, store: OnePolicyStore) -> generate.Document | None:
     if chance(random, 0.1):
         store.policy = None
         return None
@@ -351,7 +341,7 @@ def judge(
     event: Any,
     meant: generate.Document | None,
     summary: Summary,
-    fronts: Fronts,
+    fronts: AllFronts,
 ) -> Iterator[str]:
     """Every rule that a handler's answer to an event breaks."""
     event_copy = copy.deepcopy(event)
@@ -433,7 +423,7 @@ def source_or_none(event: Any) -> Any:
         return None
 
 
-def _api_rules(name: str, event: Any, answer: Any, summary: Summary, fronts: Fronts) -> Iterator[str]:
+def _api_rules(name: str, event: Any, answer: Any, summary: Summary, fronts: AllFronts) -> Iterator[str]:
     source = source_or_none(event)
     if source is None:
         summary.counts["no_api_events"] += 1

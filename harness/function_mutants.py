@@ -160,9 +160,8 @@ def _broken(function: str) -> list[Line]:
         "headers": {**origin, "access-control-request-method": {"value": "PUT"}},
     }
     requests: list[Any] = [preflight, {"method": "GET", "uri": "/", "headers": origin}, {"method": "GET"}, {}, None]
-    requests += [
-        {"method": "GET", "uri": "/", "headers": broken} for broken in (None, {"origin": {}}, {"origin": None})
-    ]
+    malformed: tuple[Any, ...] = (None, {"origin": {}}, {"origin": None})
+    requests += [{"method": "GET", "uri": "/", "headers": headers} for headers in malformed]
     requests += [{"method": "GET", "uri": "/", "headers": {"origin": {"value": "a", "multiValue": []}}}]
     cors = {"value": "*"}
     headers: dict[str, Any] = {

@@ -21,12 +21,12 @@ from typing import Any
 from edgecors.document import PolicyError, load_policy
 from edgecors.edge import Edge
 from edgecors.policy import Policy
-from edgecors.telemetry import Telemetry
 from edgecors_admin.key_value_store import CompiledPolicy, Limits, PolicyTooLargeError, compile_policy, pointer_keys
 from edgecors_local.javascript import Engine, EngineError, find_engine
 
 from harness import boundaries, generate
 from harness.generate import chance, pick
+from harness.policy_store import OnePolicyStore
 from harness.summary import Summary
 
 SITE = "EDFDVBD6EXAMPLE"
@@ -43,7 +43,7 @@ Header = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, in a form that both kinds of events can be brought into."""
+    """A response, in a form that both kinds of events can be brought into."""
 
     status: str
     headers: frozenset[Header]
@@ -55,16 +55,6 @@ class Answer:
 
 
 PASSED_ON = Answer("passed on", frozenset())
-
-
-@dataclass
-class _Store:
-    """The policy that `Edge` finds."""
-
-    policy: Policy | None = None
-
-    def get(self, site: str) -> Policy | None:
-        return self.policy
 
 
 @dataclass
@@ -171,7 +161,7 @@ def build() -> None:
     subprocess.run([sys.executable, ROOT / "scripts" / "build_functions.py", FUNCTIONS], check=True, timeout=60)
 
 
-def _policies(random: Random, summary: Summary) -> Iterator[tuple[generate.Case, Policy, CompiledPolicy]]:
+def _policies(random: Random, summary: Summary) -> Iterator[tuple[generate.GeneratedCase, Policy, CompiledPolicy]]:
     """Random policies that fit, each with a random layout."""
     sequence = 0
     while True:
@@ -195,10 +185,10 @@ def _policies(random: Random, summary: Summary) -> Iterator[tuple[generate.Case,
         yield case, policy, compiled
 
 
-def long_list(random: Random) -> generate.Case:
+def long_list(random: Random) -> generate.GeneratedCase:
     """A policy with so many origins that they take several buckets."""
     entries = {generate.entry(random, credentials=False): None for _ in range(random.randrange(30, 400))}
-    return generate.Case(" ".join(entries), {}, {"version": 1, "rules": [{"allow_origins": list(entries)}]})
+    return generate.GeneratedCase(" ".join(entries), {}, {"version": 1, "rules": [{"allow_origins": list(entries)}]})
 
 
 LIMITS = (
@@ -216,10 +206,10 @@ KEYED = Limits(value_bytes=600, inline_patterns=0, reads=1000, prefer_buckets=Tr
 
 
 def _batch(
-    random: Random, policies: Iterator[tuple[generate.Case, Policy, CompiledPolicy]], most: int
+    random: Random, policies: Iterator[tuple[generate.GeneratedCase, Policy, CompiledPolicy]], most: int
 ) -> list[FunctionCase]:
     cases: list[FunctionCase] = []
-    previous: tuple[generate.Case, Policy, CompiledPolicy] | None = None
+    previous: tuple[generate.GeneratedCase, Policy, CompiledPolicy] | None = None
     while len(cases) < most:
         case, policy, compiled = current = next(policies)
         layout = make_layout(random, (policy, compiled), (previous[1], previous[2]) if previous else None)
@@ -304,9 +294,9 @@ def _run_batch(cases: list[FunctionCase], engine: Engine, functions: Path, summa
 def python_answer(policy: Policy | None, event: Event) -> Answer:
     """What the edge function makes of an event."""
     telemetry: Any = _Telemetry()
-    store: Any = _Store(policy)
+    store: Any = OnePolicyStore(policy)
     event = json.loads(json.dumps(event))
-    result = Edge(store, _as_telemetry(telemetry)).viewer(event)
+    result = Edge(store, telemetry).viewer(event)
     if telemetry.errors:
         return Answer(f"the edge function failed: {telemetry.errors}", frozenset())
     if "status" not in result:
@@ -315,11 +305,6 @@ def python_answer(policy: Policy | None, event: Event) -> Answer:
         (name, tuple(entry["value"] for entry in entries)) for name, entries in result["headers"].items()
     )
     return Answer(result["status"] + result.get("statusDescription", ""), headers, result.get("body"))
-
-
-def _as_telemetry(telemetry: Any) -> Telemetry:
-    double: Telemetry = telemetry
-    return double
 
 
 def function_answer(function: str, event: Event, result: Any) -> Answer | str:

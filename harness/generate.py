@@ -157,7 +157,7 @@ CONTROLS = (
 )
 
 
-class Case(NamedTuple):
+class GeneratedCase(NamedTuple):
     """A site's parameter with the lists that it names, and the same policy written out in full for the oracle."""
 
     text: str
@@ -293,7 +293,7 @@ def document(random: Random) -> Document:
     return fields
 
 
-def policy(random: Random) -> Case:
+def policy(random: Random) -> GeneratedCase:
     """A policy as it may stand in Parameter Store: JSON or a plain list, with lists or without, packed or not."""
     if chance(random, 0.12):
         return plain_policy(random)
@@ -309,10 +309,10 @@ def policy(random: Random) -> Case:
                 one["max_age"] = float(one["max_age"])  # JSON has one kind of number
             if one["allow_origins"] not in ("*", ["*"]) and chance(random, 0.3):
                 _move_to_list(random, one, same, lists)
-    return Case(_packed(random, json.dumps(written)), lists, meant)
+    return GeneratedCase(_packed(random, json.dumps(written)), lists, meant)
 
 
-def plain_policy(random: Random) -> Case:
+def plain_policy(random: Random) -> GeneratedCase:
     """A plain list, with entries in it that can't be read, and maybe lists named."""
     listed = entries(random, False, blanks=False)
     meant: Document = {"version": 1, "rules": [{"allow_origins": list(listed)}]}
@@ -323,7 +323,7 @@ def plain_policy(random: Random) -> Case:
         listed = written["allow_origins"]
     if chance(random, 0.3):
         listed.append(pick(random, (*UNREADABLE, "@", "@a/b", "*")))
-    return Case(_packed(random, _joined(random, listed)), lists, meant)
+    return GeneratedCase(_packed(random, _joined(random, listed)), lists, meant)
 
 
 def _move_to_list(random: Random, written: Fields, meant: Fields, lists: dict[str, str | None]) -> None:

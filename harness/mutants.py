@@ -112,7 +112,7 @@ class _Sites(ast.NodeVisitor):
     """Finds what can be changed: pairs of a description and a function that makes the change in a tree like it."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[str, int, list[int], Callable[[Any], Any]]] = []
+        self.places: list[tuple[str, int, list[int], Callable[[Any], Any]]] = []
         self._names: list[str] = []
         self._path: list[int] = []
         self._silent = 0
@@ -133,7 +133,7 @@ class _Sites(ast.NodeVisitor):
         for description, change in changes(node):
             if not (self._silent and isinstance(node, ast.Constant) and isinstance(node.value, str)):
                 key = f"{'.'.join(self._names) or '-'}: {description}"
-                self.found.append((key, getattr(node, "lineno", 0), list(self._path), change))
+                self.places.append((key, getattr(node, "lineno", 0), list(self._path), change))
         for number, (field, child) in enumerate(_children(node)):
             if field in ("annotation", "returns", "decorator_list", "type_params") or _is_docstring(node, child):
                 continue
@@ -268,19 +268,19 @@ def mutants(module: str) -> list[Mutant]:
     sites = _Sites()
     sites.walk(tree)
     seen: Counter[str] = Counter()
-    made = []
-    for description, line, path, change in sites.found:
+    changed = []
+    for description, line, path, change in sites.places:
         key = f"{module}.{description}"
         seen[key] += 1
         if seen[key] > 1:
             key += f" ({seen[key]})"
-        made.append(Mutant(module, key, line, tuple(path), change))
-    return made
+        changed.append(Mutant(module, key, line, tuple(path), change))
+    return changed
 
 
-def _changed(made: ast.Module, path: tuple[int, ...], change: Callable[[Any], Any]) -> ast.Module:
+def _changed(tree: ast.Module, path: tuple[int, ...], change: Callable[[Any], Any]) -> ast.Module:
     """The tree with the change made at the end of the path."""
-    node: ast.AST = made
+    node: ast.AST = tree
     parent, place = node, 0
     for place in path:
         parent, node = node, list(_children(node))[place][1]
@@ -291,7 +291,7 @@ def _changed(made: ast.Module, path: tuple[int, ...], change: Callable[[Any], An
                 setattr(parent, field, changed)
             elif isinstance(value, list):
                 value[:] = [changed if item is node else item for item in value]
-    return ast.fix_missing_locations(made)
+    return ast.fix_missing_locations(tree)
 
 
 class _Replaced(MetaPathFinder, Loader):
@@ -357,15 +357,15 @@ def _judge(module: str) -> int:
 
 def explained(path: Path = SURVIVORS) -> dict[str, str]:
     """The survivors that change nothing that anybody promised, each with the reason: a key a line, indented why."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     key = ""
     for line in path.read_text("utf-8").splitlines() if path.exists() else []:
         if line.startswith(" "):
-            found[key] = f"{found[key]} {line.strip()}".strip()
+            reasons[key] = f"{reasons[key]} {line.strip()}".strip()
         elif line and not line.startswith("#"):
             key = line
-            found[key] = ""
-    return found
+            reasons[key] = ""
+    return reasons
 
 
 def run(
@@ -385,10 +385,10 @@ def run(
         raise RuntimeError(f"the library is loaded already, mutants would not be seen: {loaded[0]}")
     summary = Summary("mutants", seconds, seed=seed, modules=",".join(modules))
     known = explained()
-    found = [mutant for module in modules for mutant in mutants(module)][part[0] :: part[1]]
+    chosen = [mutant for module in modules for mutant in mutants(module)][part[0] :: part[1]]
     if sample is not None:
-        found = Random(seed).sample(found, min(sample, len(found)))
-    for mutant in found:
+        chosen = Random(seed).sample(chosen, min(sample, len(chosen)))
+    for mutant in chosen:
         if summary.over:
             summary.counts["untried"] += 1
             continue
@@ -402,7 +402,7 @@ def run(
             summary.fail(f"survived: {mutant.key} (line {mutant.line})")
             print(summary.failures[-1], flush=True)  # it takes long: whoever waits may begin with these
     if sample is None and part == (0, 1) and not summary.counts["untried"]:
-        keys = {mutant.key for mutant in found}
+        keys = {mutant.key for mutant in chosen}
         for key in known:
             if key not in keys and key.partition(".")[0] in modules:
                 summary.fail(f"explained, but there is no such mutant any more: {key}")

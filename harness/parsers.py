@@ -112,19 +112,17 @@ def event(data: bytes) -> None:
     from edgecors.decorator import cors
     from edgecors.document import load_policy
     from edgecors.edge import Edge
-    from edgecors.policy import Policy
     from edgecors.telemetry import Telemetry
+
+    from harness.policy_store import OnePolicyStore
 
     try:
         json.loads(_text(data))
     except (ValueError, RecursionError):
         return
 
-    class Fixed:
-        def get(self, site: str) -> Policy:
-            return load_policy('{"rules": [{"allow_origins": ["https://*.a.example"], "on_refused": "block"}]}')
-
-    store = Fixed()
+    rules = [{"allow_origins": ["https://*.a.example"], "on_refused": "block"}]
+    store = OnePolicyStore(load_policy(json.dumps({"rules": rules})))
     telemetry = Telemetry(lambda line: None)
     edge = Edge(store, telemetry)  # type: ignore[arg-type]
     around = cors(site="shop", store=store, telemetry=telemetry)(lambda event, context: {"statusCode": 200})

@@ -46,7 +46,7 @@ def python_parameters() -> str:
         "from typing import Literal, TypedDict",
         "",
         "",
-        "class Parameters(TypedDict, total=False):",
+        "class TemplateParameters(TypedDict, total=False):",
         '    """Each is optional, as in the template."""',
         "",
         *(f"    {snake_case(name)}: {_python_type(parameter)}" for name, parameter in template_parameters().items()),

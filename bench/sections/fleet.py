@@ -33,12 +33,14 @@ def fleets(*, quick: bool) -> Part:
     )
 
 
-def _served(outcomes: Mapping[regions.World, Outcomes]) -> list[tuple[regions.World, regions.Outcome]]:
+def _served(
+    outcomes: Mapping[regions.SimulatedFleet, Outcomes],
+) -> list[tuple[regions.SimulatedFleet, regions.Outcome]]:
     """All Regions of the worlds whose reads Parameter Store can serve."""
     return [(world, each[""]) for world, each in outcomes.items() if each[""].home < 0.9 * regions.READS]
 
 
-def _regions_goals(outcomes: Mapping[regions.World, Outcomes]) -> list[Goal]:
+def _regions_goals(outcomes: Mapping[regions.SimulatedFleet, Outcomes]) -> list[Goal]:
     served = _served(outcomes)
     seen, seen_at = worst((outcome.revocation(1), world.name) for world, outcome in served)
     wait, wait_at = worst((outcome.wait(0.999) * 1000, world.name) for world, outcome in served)
@@ -49,7 +51,7 @@ def _regions_goals(outcomes: Mapping[regions.World, Outcomes]) -> list[Goal]:
     ]
 
 
-def _summary(outcomes: Mapping[regions.World, Outcomes]) -> str:
+def _summary(outcomes: Mapping[regions.SimulatedFleet, Outcomes]) -> str:
     world, each = next(iter(outcomes.items()))
     every = each[""]
     return (
@@ -59,7 +61,7 @@ def _summary(outcomes: Mapping[regions.World, Outcomes]) -> str:
     )
 
 
-def _record(world: regions.World, outcomes: Outcomes) -> dict[str, object]:
+def _record(world: regions.SimulatedFleet, outcomes: Outcomes) -> dict[str, object]:
     return {
         "world": world.name,
         "regions": {
@@ -77,7 +79,7 @@ def _record(world: regions.World, outcomes: Outcomes) -> dict[str, object]:
     }
 
 
-def _regions_text(outcomes: Mapping[regions.World, Outcomes]) -> str:
+def _regions_text(outcomes: Mapping[regions.SimulatedFleet, Outcomes]) -> str:
     def cells(outcome: regions.Outcome) -> list[str]:
         times = " / ".join(_seconds(outcome.revocation(share)) for share in (0.5, 0.99, 1))
         return [times, f"{outcome.wait(0.999) * 1000:.0f}", f"{outcome.local:.1f} + {outcome.home:.1f}"]
@@ -122,7 +124,7 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.0f}" if seconds < regions.EVERY else f"over {regions.EVERY}"
 
 
-def _regions_chart(outcomes: Mapping[regions.World, Outcomes]) -> str:
+def _regions_chart(outcomes: Mapping[regions.SimulatedFleet, Outcomes]) -> str:
     seconds = range(0, 181)
     looks = [(charts.OWN, ""), (charts.PEER, "6 3"), ("#c0392b", "2 2")]
     drawn = [

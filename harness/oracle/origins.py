@@ -21,7 +21,7 @@ OCTETS = [str(number) for number in range(256)]
 
 
 @dataclass(frozen=True)
-class Parts:
+class OriginParts:
     """What an origin consists of. `host` as written (IPv6 with its brackets); `port` None: the default."""
 
     scheme: str
@@ -103,7 +103,7 @@ def is_port(text: str, scheme: str) -> bool:
     return int(text) <= 65535 and int(text) != DEFAULT_PORTS.get(scheme)
 
 
-def parse(text: str) -> Parts | None:
+def parse(text: str) -> OriginParts | None:
     """The parts of a serialised tuple origin; None for anything else (`null` too, which has no parts)."""
     if len(text) > MAX_ORIGIN:
         return None
@@ -130,10 +130,10 @@ def parse(text: str) -> Parts | None:
                 return None
 
     if after == "":
-        return Parts(scheme, host, None, is_ip)
+        return OriginParts(scheme, host, None, is_ip)
     if not after.startswith(":") or not is_port(after[1:], scheme):
         return None
-    return Parts(scheme, host, int(after[1:]), is_ip)
+    return OriginParts(scheme, host, int(after[1:]), is_ip)
 
 
 def is_well_formed(text: str) -> bool:

@@ -77,7 +77,7 @@ def _telemetry(say: Say) -> Telemetry:
     """The library's telemetry with its decisions on the printed lines, its log as sentences, and no metrics."""
     from edgecors import telemetry
 
-    class Ears(telemetry.Telemetry):
+    class PrintedTelemetry(telemetry.Telemetry):
         def record_decision(self, site: str, request: Request, decision: Decision) -> None:
             about = decision.entry or request.origin
             on_decision(f"{decision.reason} ({about})" if about else decision.reason)
@@ -89,4 +89,4 @@ def _telemetry(say: Say) -> Telemetry:
             details = ", ".join(f"{name} {shown}" for name, shown in fields.items() if shown not in ("", [], None))
             say(f"    {level.lower()}: {message}{f' ({details})' if details else ''}")
 
-    return Ears()
+    return PrintedTelemetry()

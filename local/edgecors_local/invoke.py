@@ -72,14 +72,14 @@ class Containers:
             container.close()
 
 
-_heard: contextvars.ContextVar[list[str]] = contextvars.ContextVar("decisions heard during this invocation")
+_decisions: contextvars.ContextVar[list[str]] = contextvars.ContextVar("decisions of this invocation")
 
 
 def on_decision(text: str) -> None:
     """Notes a decision for the printed line. For the handler's thread; outside an invocation it does nothing."""
-    heard = _heard.get(None)
-    if heard is not None:
-        heard.append(text)
+    decisions = _decisions.get(None)
+    if decisions is not None:
+        decisions.append(text)
 
 
 class LambdaContext:
@@ -113,7 +113,7 @@ class InProcess:
     async def __call__(self, event: Event) -> Invocation:
         """Hands over a copy of the event, so that what the handler does to it can be compared afterwards."""
         decisions: list[str] = []
-        _heard.set(decisions)
+        _decisions.set(decisions)
         call = contextvars.copy_context().run
         loop = asyncio.get_running_loop()
         context = LambdaContext(self._function_name, self._timeout)

@@ -5,17 +5,17 @@ from edgecors.store import HOME_REGION
 from edgecors_admin.regions import EDGE_REGIONS
 
 from bench import fleet, regions
-from bench.regions import EVERY, REFRESH, ROUND_TRIPS, Outcome, World, simulate
+from bench.regions import EVERY, REFRESH, ROUND_TRIPS, Outcome, SimulatedFleet, simulate
 
 
 @pytest.fixture(scope="module")
 def copied() -> dict[str, Outcome]:
-    return simulate(World("replicas", 8, replicas=True))
+    return simulate(SimulatedFleet("replicas", 8, replicas=True))
 
 
 @pytest.fixture(scope="module")
 def distant() -> dict[str, Outcome]:
-    return simulate(World("no replicas", 8, replicas=False))
+    return simulate(SimulatedFleet("no replicas", 8, replicas=False))
 
 
 def test_the_regions_are_those_that_run_edge_functions() -> None:
@@ -52,7 +52,7 @@ def test_without_replicas_requests_wait_for_the_distance(
 
 def test_reads_beyond_what_the_store_serves_delay_a_revocation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regions, "READS", 1)
-    crowded = simulate(World("crowded", 8, replicas=False))[""]
+    crowded = simulate(SimulatedFleet("crowded", 8, replicas=False))[""]
     assert crowded.revocation(1) > 2 * REFRESH
     assert max(crowded.revoked) <= EVERY
 

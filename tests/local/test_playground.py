@@ -123,7 +123,7 @@ def test_only_trials_are_kept_and_not_for_ever() -> None:
 # -- the server -------------------------------------------------------------------------------------------------------
 
 
-class Client:
+class PlaygroundClient:
     """Asks an ASGI application as the page on ``app.localhost`` does."""
 
     def __init__(self, app: Any) -> None:
@@ -152,14 +152,14 @@ class Switch:
 
 
 @pytest.fixture
-def client() -> Client:
+def client() -> PlaygroundClient:
     trials = Trials()
     seen(trials, "GET", "/api/a?trial=1", APP)
     setup = Setup("/edgecors/sites/demo", 8081, 8080, True, "edgecors allow @demo {origin}")
-    return Client(make_page(setup, trials, lambda: POLICY, Switch()))
+    return PlaygroundClient(make_page(setup, trials, lambda: POLICY, Switch()))
 
 
-def test_the_page_gets_all_its_parts(client: Client) -> None:
+def test_the_page_gets_all_its_parts(client: PlaygroundClient) -> None:
     page = client.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     for part in ("style.css", "page.css", "way.js", "page.js", "icon.svg"):
@@ -190,7 +190,7 @@ def test_the_page_gets_all_its_parts(client: Client) -> None:
     ],
 )
 def test_the_front_is_switched_by_the_page_alone(
-    client: Client, origin: str | None, name: str, status: int, error: str | None
+    client: PlaygroundClient, origin: str | None, name: str, status: int, error: str | None
 ) -> None:
     headers = {"Origin": origin} if origin is not None else {}
     reply = client.ask("POST", "/front", params={"name": name}, headers=headers)
@@ -199,7 +199,7 @@ def test_the_front_is_switched_by_the_page_alone(
         assert reply.json() == {"front": "alb", "error": error}
 
 
-def test_it_tells_what_the_edge_saw(client: Client) -> None:
+def test_it_tells_what_the_edge_saw(client: PlaygroundClient) -> None:
     reported = client.get("/trial", params={"id": "1", "origin": APP, "credentials": "include"}).json()
     assert reported["expected"] is True
     assert reported["exchanges"][0]["sent"] == [["origin", APP]]
@@ -209,11 +209,11 @@ def test_it_tells_what_the_edge_saw(client: Client) -> None:
 @pytest.mark.parametrize(
     "name", ["page.py", "files.py", "__init__.py", "nothing.html", "..%2fserver.py", "%2e%2e/server.py"]
 )
-def test_nothing_else_is_served(client: Client, name: str) -> None:
+def test_nothing_else_is_served(client: PlaygroundClient, name: str) -> None:
     assert client.get(f"/{name}").status_code == 404
 
 
-def test_only_this_machine_s_names_are_served(client: Client) -> None:
+def test_only_this_machine_s_names_are_served(client: PlaygroundClient) -> None:
     """Otherwise a name of somebody's that leads to 127.0.0.1 would make their page one of ours."""
     for host in ("app.localhost:8081", "evil.localhost:8081", "localhost", "127.0.0.1:8081", "[::1]:8081"):
         assert client.get("/setup", headers={"Host": host}).status_code == 200, host
@@ -228,7 +228,7 @@ def test_only_this_machine_s_names_are_served(client: Client) -> None:
         assert (reply.status_code, "exchanges" in reply.text) == (421, False), host
 
 
-def test_nobody_else_may_frame_it_or_read_it(client: Client) -> None:
+def test_nobody_else_may_frame_it_or_read_it(client: PlaygroundClient) -> None:
     reply = client.get("/runner.html", headers={"Origin": EVIL})
     policy = reply.headers["content-security-policy"]
     assert f"frame-ancestors {APP}" in policy.split("; ")

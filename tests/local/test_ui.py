@@ -29,7 +29,7 @@ RULES = [
 POLICY = json.dumps({"version": 1, "rules": RULES})
 
 
-class Client:
+class UiClient:
     """Asks the page's server as the page does, or as the arguments say."""
 
     def __init__(self, store: ParameterStoreServer, reader: SSMClient | None = None) -> None:
@@ -67,10 +67,10 @@ class Client:
 
 
 @pytest.fixture
-def client(parameter_store: ParameterStoreServer) -> Iterator[Client]:
+def client(parameter_store: ParameterStoreServer) -> Iterator[UiClient]:
     parameter_store.put("/edgecors/lists/partners", "https://partner.example.net")
     parameter_store.put("/edgecors/sites/shop", POLICY)
-    yield Client(parameter_store)
+    yield UiClient(parameter_store)
     parameter_store.delete_below("/edgecors/")
 
 
@@ -100,14 +100,14 @@ def client(parameter_store: ParameterStoreServer) -> Iterator[Client]:
         ({"Authorization": "", "Cookie": f"token={TOKEN}"}, 401),
     ],
 )
-def test_api_serves_its_own_page_only(client: Client, headers: dict[str, str], status: int) -> None:
+def test_api_serves_its_own_page_only(client: UiClient, headers: dict[str, str], status: int) -> None:
     response = client.ask("/api/overview", headers)
     assert response.status_code == status
     assert ("shop" in response.text) == (status == 200)
     assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
-def test_write_without_token_writes_nothing(client: Client) -> None:
+def test_write_without_token_writes_nothing(client: UiClient) -> None:
     proposal = client.propose("allow", "shop", origins="https://new.example.com", rule=0)
     change = {"kind": "allow", "target": "shop", "origins": "https://new.example.com", "rule": 0}
     content = {"change": change, "proposal": proposal["id"], "accepted": []}
@@ -117,7 +117,7 @@ def test_write_without_token_writes_nothing(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/page.js", "/style.css", "/api/overview", "/api/none", "/nothing"])
-def test_every_response_has_the_strict_content_security_policy(client: Client, path: str) -> None:
+def test_every_response_has_the_strict_content_security_policy(client: UiClient, path: str) -> None:
     headers = client.ask(path).headers
     policy = headers["content-security-policy"].split("; ")
     assert {"default-src 'none'", "script-src 'self'", "form-action 'none'", "frame-ancestors 'none'"} <= {*policy}
@@ -126,7 +126,7 @@ def test_every_response_has_the_strict_content_security_policy(client: Client, p
     assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_page_and_its_modules_are_served_without_inline_code(client: Client) -> None:
+def test_page_and_its_modules_are_served_without_inline_code(client: UiClient) -> None:
     page = client.ask("/").text
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son[a-z]+=|\sstyle=", page)
     parts = {*re.findall(r'(?:src|href)="([a-z.]+)"', page)}
@@ -140,14 +140,14 @@ def test_page_and_its_modules_are_served_without_inline_code(client: Client) -> 
 
 
 @pytest.mark.parametrize("name", ["page.py", "changes.py", "__init__.py", "..%2fserver.py", "%2e%2e/server.py"])
-def test_no_other_file_is_served(client: Client, name: str) -> None:
+def test_no_other_file_is_served(client: UiClient, name: str) -> None:
     assert client.ask(f"/{name}").status_code == 404
 
 
 # -- what is shown ----------------------------------------------------------------------------------------------------
 
 
-def test_overview_lists_sites_lists_and_what_is_missing(client: Client) -> None:
+def test_overview_lists_sites_lists_and_what_is_missing(client: UiClient) -> None:
     client.store.put("/edgecors/sites/other", '{"version": 1, "rules": [{"allow_origins": ["@gone"]}]}')
     client.store.put("/edgecors/aliases/E1", "none")
     overview = client.read("/api/overview")
@@ -158,7 +158,7 @@ def test_overview_lists_sites_lists_and_what_is_missing(client: Client) -> None:
     assert overview["missing_sites"] == {"none": ["E1"]}
 
 
-def test_details_say_who_may_read_what(client: Client) -> None:
+def test_details_say_who_may_read_what(client: UiClient) -> None:
     details = client.read("/api/details?target=shop")
     assert [grant["allow_origins"] for rule in details["rule_list"] for grant in rule["grants"]] == [
         [
@@ -171,7 +171,7 @@ def test_details_say_who_may_read_what(client: Client) -> None:
     assert client.read("/api/details?target=@partners")["used_by"] == ["shop"]
 
 
-def test_history_and_difference_show_what_a_version_changed(client: Client) -> None:
+def test_history_and_difference_show_what_a_version_changed(client: UiClient) -> None:
     client.store.put("/edgecors/lists/partners", "https://partner.example.net,https://b.example")
     newest, first = client.read("/api/history?target=@partners")
     assert (newest["version"] - first["version"], newest["origins_added"], newest["origins_removed"]) == (1, 1, 0)
@@ -179,7 +179,7 @@ def test_history_and_difference_show_what_a_version_changed(client: Client) -> N
     assert [line for line in changed["text"] if line.startswith(("+", "-"))] == ["+https://b.example"]
 
 
-def test_explain_names_the_near_miss(client: Client) -> None:
+def test_explain_names_the_near_miss(client: UiClient) -> None:
     result = client.read("/api/explain?target=shop&origin=http://app.example.com&path=/api/a&method=PUT")
     assert result["verdict"]["without_credentials"]["ok"] is False
     assert result["request"]["reason"] == "origin-not-allowed"
@@ -197,7 +197,7 @@ def test_explain_names_the_near_miss(client: Client) -> None:
         ("/api/explain?target=shop&origin=", 400, "The origin is empty"),
     ],
 )
-def test_a_mistake_is_explained(client: Client, path: str, status: int, words: str) -> None:
+def test_a_mistake_is_explained(client: UiClient, path: str, status: int, words: str) -> None:
     response = client.ask(path)
     assert (response.status_code, words in response.json()["error"]) == (status, True), response.text
 
@@ -206,7 +206,7 @@ def test_a_team_that_may_use_its_own_list_only_sees_and_changes_it(parameter_sto
     parameter_store.put("/edgecors/lists/partners", APP)
     statement = {"Effect": "Allow", "Action": ["ssm:GetParameter", "ssm:PutParameter"], "Resource": "*"}
     credentials = parameter_store.temporary_credentials(statement)
-    client = Client(parameter_store, parameter_store.client_in(parameter_store.region, credentials))
+    client = UiClient(parameter_store, parameter_store.client_in(parameter_store.region, credentials))
     response = client.ask("/api/overview")
     assert (response.status_code, "AWS refused GetParametersByPath" in response.json()["error"]) == (403, True)
     assert client.read("/api/scope")["root"] == "/edgecors"
@@ -219,7 +219,7 @@ def test_a_team_that_may_use_its_own_list_only_sees_and_changes_it(parameter_sto
 # -- what is written --------------------------------------------------------------------------------------------------
 
 
-def test_allow_writes_what_was_proposed(client: Client) -> None:
+def test_allow_writes_what_was_proposed(client: UiClient) -> None:
     change = {"origins": "new.example.com/path\nhttps://b.example.com", "rule": 0}
     proposal = client.propose("allow", "shop", **change)
     assert client.value("sites/shop") == POLICY
@@ -231,7 +231,7 @@ def test_allow_writes_what_was_proposed(client: Client) -> None:
     assert json.loads(client.value("sites/shop"))["rules"][0]["allow_origins"][2:] == proposal["done"]
 
 
-def test_write_after_another_version_is_refused(client: Client) -> None:
+def test_write_after_another_version_is_refused(client: UiClient) -> None:
     change = {"origins": "https://new.example.com", "rule": 0}
     proposal = client.propose("allow", "shop", **change)
     other = json.dumps({"version": 1, "rules": [*RULES, {"paths": ["/x"], "allow_origins": [APP]}]})
@@ -244,7 +244,7 @@ def test_write_after_another_version_is_refused(client: Client) -> None:
     assert client.write(response.json()["proposal"], "allow", "shop", **change).status_code == 200
 
 
-def test_write_after_a_change_of_a_list_that_it_uses_is_refused(client: Client) -> None:
+def test_write_after_a_change_of_a_list_that_it_uses_is_refused(client: UiClient) -> None:
     change = {"text": json.dumps({"version": 1, "rules": [{"allow_origins": ["@partners"]}]})}
     proposal = client.propose("replace", "shop", **change)
     client.store.put("/edgecors/lists/partners", "https://partner.example.net,https://b.example")
@@ -253,7 +253,7 @@ def test_write_after_a_change_of_a_list_that_it_uses_is_refused(client: Client) 
     assert "depends on another site or list" in response.json()["error"]
 
 
-def test_change_other_than_the_one_proposed_is_refused(client: Client) -> None:
+def test_change_other_than_the_one_proposed_is_refused(client: UiClient) -> None:
     proposal = client.propose("allow", "shop", origins="https://new.example.com", rule=0)
     response = client.write(proposal, "allow", "shop", origins="https://evil.example", rule=0)
     assert (response.status_code, client.value("sites/shop")) == (409, POLICY)
@@ -274,7 +274,7 @@ WIDE = json.dumps({"version": 1, "rules": [{"allow_origins": "*"}]})
         ("delete", "@partners", {}, "deletion"),
     ],
 )
-def test_a_risk_needs_consent(client: Client, kind: str, target: str, fields: dict[str, Any], code: str) -> None:
+def test_a_risk_needs_consent(client: UiClient, kind: str, target: str, fields: dict[str, Any], code: str) -> None:
     proposal = client.propose(kind, target, **fields)
     assert [consent["code"] for consent in proposal["consents"]] == [code]
     refused = client.write(proposal, kind, target, **fields)
@@ -291,7 +291,7 @@ def test_a_risk_needs_consent(client: Client, kind: str, target: str, fields: di
         ("@partners", "partner.example.net", "origin-no-scheme"),
     ],
 )
-def test_an_error_is_never_written(client: Client, target: str, text: str, code: str | None) -> None:
+def test_an_error_is_never_written(client: UiClient, target: str, text: str, code: str | None) -> None:
     proposal = client.propose("replace", target, text=text)
     assert code in [finding["code"] for finding in proposal["refused"]] or code is None
     codes = [consent["code"] for consent in proposal["consents"]]
@@ -300,7 +300,7 @@ def test_an_error_is_never_written(client: Client, target: str, text: str, code:
     assert client.value("sites/shop") == POLICY
 
 
-def test_replace_keeps_a_document_on_one_line(client: Client) -> None:
+def test_replace_keeps_a_document_on_one_line(client: UiClient) -> None:
     text = client.read("/api/details?target=shop")["text"]
     assert client.propose("replace", "shop", text=text)["changes_nothing"] is True
     edited = text.replace("/account/*", "/accounts/*")
@@ -309,7 +309,7 @@ def test_replace_keeps_a_document_on_one_line(client: Client) -> None:
     assert client.value("sites/shop") == POLICY.replace("/account/*", "/accounts/*")
 
 
-def test_rollback_writes_an_older_version_again(client: Client) -> None:
+def test_rollback_writes_an_older_version_again(client: UiClient) -> None:
     first = client.read("/api/history?target=shop")[0]["version"]
     client.store.put("/edgecors/sites/shop", APP)
     proposal = client.propose("rollback", "shop", version=first)
@@ -317,7 +317,7 @@ def test_rollback_writes_an_older_version_again(client: Client) -> None:
     assert client.value("sites/shop") == POLICY
 
 
-def test_revoke_and_delete_show_who_loses_access(client: Client) -> None:
+def test_revoke_and_delete_show_who_loses_access(client: UiClient) -> None:
     revoked = client.propose("revoke", "shop", origins=APP, rule=1)
     assert revoked["access"]["shop"]["lost"] == [{"who": APP, "where": "/account/*"}]
     deleted = client.propose("delete", "@partners")
@@ -342,6 +342,6 @@ def test_revoke_and_delete_show_who_loses_access(client: Client) -> None:
         ("all", "change has to be a JSON object"),
     ],
 )
-def test_a_change_that_can_t_be_read_is_explained(client: Client, change: Any, words: str) -> None:
+def test_a_change_that_can_t_be_read_is_explained(client: UiClient, change: Any, words: str) -> None:
     response = client.ask("/api/propose", content={"change": change})
     assert (response.status_code, words in response.json()["error"]) == (400, True), response.text

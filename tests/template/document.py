@@ -23,7 +23,7 @@ PSEUDO: Final[Mapping[str, Any]] = {
 _NO_VALUE: Final = object()
 
 
-class _Loader(yaml.SafeLoader):
+class _TemplateLoader(yaml.SafeLoader):
     """PyYAML's safe loader, and CloudFormation's short forms: ``!Ref x`` is ``{"Ref": "x"}``."""
 
 
@@ -41,12 +41,12 @@ def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[s
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": argument}
 
 
-_Loader.add_multi_constructor("!", _short_form)
+_TemplateLoader.add_multi_constructor("!", _short_form)
 
 
 def read(path: Path = TEMPLATE) -> dict[str, Any]:
     """The template with every function in its long form."""
-    document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    document = yaml.load(path.read_text(encoding="utf-8"), _TemplateLoader)
     assert isinstance(document, dict)
     return document
 

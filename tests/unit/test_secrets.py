@@ -16,6 +16,7 @@ from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 
 from harness import events, faults, generate, peers
+from harness.policy_store import OnePolicyStore
 from tests.support.instant_region import InstantRegion
 from tests.support.parameter_store import ParameterStoreServer
 
@@ -44,7 +45,7 @@ def with_canaries(event: Any) -> Any:
 
 def test_secret_headers_query_and_body_are_not_logged() -> None:
     random = Random(20261122)
-    fronts = events.Fronts()
+    fronts = events.AllFronts()
     samples = [with_canaries(event) for event in events.seeds() if events._is_request(event)]
     assert samples
     logged: list[str] = []
@@ -150,7 +151,7 @@ def test_log_line_is_one_json_object_whatever_the_event_holds() -> None:
     random = Random(7)
     lines: list[str] = []
     telemetry = Telemetry(lines.append)
-    store = events.Fixed()
+    store = OnePolicyStore()
     edge = Edge(store, telemetry)  # type: ignore[arg-type]
     forged = '"}\n{"level": "ERROR", "message": "forged"}'
     for _ in range(300):

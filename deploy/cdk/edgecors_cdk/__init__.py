@@ -20,7 +20,7 @@ from edgecors_cdk.template import fix_parameters, parameter_values
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from edgecors_cdk.parameters import Parameters
+    from edgecors_cdk.parameters import TemplateParameters
 
 __all__ = ["Edgecors"]
 
@@ -34,7 +34,9 @@ class Edgecors(Construct):  # type: ignore[misc]
         resources: The template's resources, by logical id: `resources.get_resource("Distribution")`.
     """
 
-    def __init__(self, scope: Construct, id: str, *, package: str | Path, **parameters: Unpack[Parameters]) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, package: str | Path, **parameters: Unpack[TemplateParameters]
+    ) -> None:
         """Add the resources to the stack.
 
         Args:

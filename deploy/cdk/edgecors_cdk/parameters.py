@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 
-class Parameters(TypedDict, total=False):
+class TemplateParameters(TypedDict, total=False):
     """Each is optional, as in the template."""
 
     front: Literal["edge", "edge-function", "http-api", "rest-api", "function-url", "alb", "layer-only"]
