@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edgecors_local.ports import free_port
+from edgecors_local.ports import accepts_connections, free_port
 
 from bench import samples
-from harness.wait import accepts_connections, wait_until
+from harness.wait import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv" / "bin" / "python"

@@ -68,7 +68,7 @@ class Fleet:
 
 
 class Course:
-    """What came of it, second by second: reads asked for and answered, containers with a stale policy and with none."""
+    """Results, second by second: reads asked for and answered, containers with a stale policy and with none."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet

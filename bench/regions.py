@@ -63,7 +63,7 @@ class SimulatedFleet:
 
 
 class Outcome:
-    """What came of a Region, or of all of them.
+    """Results of a Region, or of all of them.
 
     Attributes:
         revoked: seconds from each revocation to each container's first request that knew of it, ascending; at most

@@ -21,8 +21,6 @@ from edgecors_local.runtime import MACHINES
 
 from harness.wait import wait_until
 
-__all__ = ["MACHINES", "FunctionError", "LambdaRuntime", "emulator", "lambda_python"]
-
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -4,10 +4,6 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from edgecors_local.ports import accepts_connections
-
-__all__ = ["accepts_connections", "wait_until"]
-
 T = TypeVar("T")
 
 

@@ -1,12 +1,14 @@
-"""Keeps private idioms out of the repository: prints each line that has one, and exits with 1.
+"""Keeps private idioms and vague names out of the repository: prints each, and exits with 1 if there is one.
 
 The list grew out of a review of the language; STYLE in CONTRIBUTING.md says what to write instead. A line that quotes
 somebody else's words, or is about this list, ends with ``words: ok``.
 """
 
+import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,10 +23,10 @@ IDIOMS = {
     r"\b(is|are|was|were|be|being) told\b|\btold (of|apart|beside|with|as)\b": "reported, logged, distinguished",
     r"\bhangs? on\b": "depends on",
     r"\bin (nobody|a request|the request|anybody)'s way\b|\bin the way of\b": "in (outside) the request path",
-    r"\bas it came\b|\bwhat came\b|\bas they came\b": "unchanged, as received",
+    r"\bas it came\b|\b[Ww]hat came\b|\bas they came\b": "unchanged, as received; the response, the result",
     r"\bbeside the\b.*\bway\b": "outside the request path",
     r"\blet go of\b|\blets go of\b": "release",
-    r"\btaken? over and\b|\btakes? away\b|\btaken away\b": "remove, uninstall",
+    r"\btaken? over and\b|\b[Tt]akes? away\b|\btaken away\b": "remove, uninstall",
     r"\bnone can\b": "a ... cannot",
     r"\b(the very|for whoever|whoever asks)\b": "the, for those who",
     r"\bstands? there already\b": "already listed",
@@ -33,6 +35,8 @@ IDIOMS = {
     r"\bwounds?\b": "what the test shows",
 }
 ALLOWED = ("words: ok",)
+VAGUE = frozenset({"found", "given", "kept", "made", "ours", "several", "told", "wrong"})
+"""Names that don't say what they hold; a leading underscore changes nothing."""
 
 
 def tracked_files() -> list[Path]:
@@ -42,13 +46,31 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in names if Path(name).suffix in SUFFIXES or Path(name).name == "Makefile"]
 
 
+def vague_names(source: str) -> Iterator[tuple[int, str]]:
+    """The line and name of each variable, attribute, parameter, function and class with a vague name."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+                pass
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                pass
+            case _:
+                continue
+        if name.strip("_") in VAGUE:
+            yield node.lineno, name
+
+
 def main() -> int:
     """Search every file; the exit status."""
     hits = 0
     for path in tracked_files():
         if path == Path(__file__).resolve() or not path.exists():
             continue
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        text = path.read_text(encoding="utf-8")
+        for number, name in vague_names(text) if path.suffix == ".py" else ():
+            print(f"{path.relative_to(ROOT)}:{number}: {name!r}: name it by what it holds")
+            hits += 1
+        for number, line in enumerate(text.splitlines(), 1):
             for idiom, instead in IDIOMS.items():
                 match = re.search(idiom, line)
                 if match and not line.rstrip().endswith(ALLOWED):

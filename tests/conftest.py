@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes away whatever would lead a test to a real AWS account, or change what it sees on this machine."""
+    """Removes whatever would lead a test to a real AWS account, or change what it sees on this machine."""
     for name in os.environ:
         if name.startswith(("AWS_", "EDGECORS_", "POWERTOOLS_")):
             monkeypatch.delenv(name)

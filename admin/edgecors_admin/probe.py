@@ -37,7 +37,7 @@ _LISTS = ("access-control-allow-methods", "access-control-allow-headers", "acces
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back; ``headers`` in order, repeated ones several times."""
+    """A response; ``headers`` in order, repeated ones several times."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

@@ -113,7 +113,7 @@ def test_the_query_asks_for_what_the_service_logs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("refused", "several", "remedy"),
+    ("refused", "several_rules", "remedy"),
     [
         (Refused("https://a.example", "origin-not-allowed", 1), False, "edgecors allow shop https://a.example"),
         (Refused("https://a.example", "origin-not-allowed", 1), True, "edgecors allow shop https://a.example --rule 1"),
@@ -126,8 +126,8 @@ def test_the_query_asks_for_what_the_service_logs() -> None:
         ),
     ],
 )
-def test_the_line_that_would_admit_it(refused: Refused, several: bool, remedy: str) -> None:
-    assert refused.remedy("shop", several) == remedy
+def test_the_line_that_would_admit_it(refused: Refused, several_rules: bool, remedy: str) -> None:
+    assert refused.remedy("shop", several_rules) == remedy
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("1h", 3600), ("2d", 172800), ("1w", 604800)])
@@ -155,5 +155,5 @@ def test_the_command(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_command_against_a_real_api(edgecors: Command) -> None:
-    found = edgecors.json("denied", "shop", "--in-region", "us-east-1")
-    assert found == {"refused": [], "log_groups": [], "failed_regions": {}}
+    result = edgecors.json("denied", "shop", "--in-region", "us-east-1")
+    assert result == {"refused": [], "log_groups": [], "failed_regions": {}}

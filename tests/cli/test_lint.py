@@ -20,7 +20,7 @@ def rule(*origins: str, **fields: Any) -> dict[str, Any]:
     return {"allow_origins": list(origins) or ["https://a.example.com"], **fields}
 
 
-def found(text: str, lists: dict[str, str | None] | None = None) -> list[tuple[str, str, str]]:
+def findings_of(text: str, lists: dict[str, str | None] | None = None) -> list[tuple[str, str, str]]:
     return [(f.severity, f.code, f.location) for f in lint(text, lists)]
 
 
@@ -174,7 +174,7 @@ TABLE: list[tuple[str, list[tuple[str, str, str]]]] = [
 
 @pytest.mark.parametrize(("text", "expected"), TABLE)
 def test_findings(text: str, expected: list[tuple[str, str, str]]) -> None:
-    assert found(text) == expected
+    assert findings_of(text) == expected
     assert is_clean(lint(text)) == all(severity in ("repaired", "note") for severity, _, _ in expected)
 
 
@@ -205,7 +205,7 @@ def test_findings_in_a_list_that_a_rule_with_credentials_names(
     value: str | None, expected: list[tuple[str, str, str]]
 ) -> None:
     text = policy(rule("https://a.example.com", "@p", allow_credentials=True))
-    assert [f for f in found(text, {"p": value}) if f[1:] != ("allows-nobody", "@p") or value == ","] == expected
+    assert [f for f in findings_of(text, {"p": value}) if f[1:] != ("allows-nobody", "@p") or value == ","] == expected
 
 
 def test_a_list_by_itself() -> None:
@@ -222,15 +222,15 @@ def test_sizes() -> None:
     def origins(count: int) -> str:
         return " ".join(f"https://shop-{number:04d}.example.com" for number in range(count))
 
-    assert found(origins(100)) == []
-    assert found(origins(125)) == [("note", "large", "")]
-    assert found(origins(250)) == [("warning", "nearly-full", "")]
+    assert findings_of(origins(100)) == []
+    assert findings_of(origins(125)) == [("note", "large", "")]
+    assert findings_of(origins(250)) == [("warning", "nearly-full", "")]
     # Larger than a parameter: what counts is the packed value.
-    assert found(origins(400)) == []
-    assert found(pack(origins(400))) == []
+    assert findings_of(origins(400)) == []
+    assert findings_of(pack(origins(400))) == []
     noise = " ".join(f"https://{hash_of(number)}.example.com" for number in range(600))
     assert len(pack(noise)) > ADVANCED
-    assert found(noise) == [("error", "too-large", "")]
+    assert findings_of(noise) == [("error", "too-large", "")]
 
 
 def hash_of(number: int) -> str:

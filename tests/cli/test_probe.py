@@ -94,13 +94,13 @@ def test_everything_as_decided(server: ProbedServer, site: Command) -> None:
 
 
 def cache_without_origin() -> Mistake:
-    kept: list[Headers] = []
+    stored: list[Headers] = []
 
     def mistake(request: Request, status: int, headers: Headers) -> tuple[int, Headers]:
         if request.method != "GET":
             return status, headers
-        kept.append(headers)
-        return status, [*kept[0], ("X-Cache", "Hit from cloudfront"), ("Age", "7")]
+        stored.append(headers)
+        return status, [*stored[0], ("X-Cache", "Hit from cloudfront"), ("Age", "7")]
 
     return mistake
 
@@ -183,14 +183,14 @@ def test_mistakes_are_explained(
 
 def test_json_has_every_case_with_the_browsers_verdict(server: ProbedServer, site: Command) -> None:
     server.mistake = second_header
-    found = site.json("probe", server.url, "--site", "shop")
-    assert len(found) == 9
-    assert found[0]["differences"][0]["what"] == "access-control-allow-origin"
-    assert found[0]["verdict"] == {
+    cases = site.json("probe", server.url, "--site", "shop")
+    assert len(cases) == 9
+    assert cases[0]["differences"][0]["what"] == "access-control-allow-origin"
+    assert cases[0]["verdict"] == {
         "ok": False,
         "why": "Access-Control-Allow-Origin has several values: https://a.example.com, *",
     }
-    assert found[5]["verdict"]["ok"] is True
+    assert cases[5]["verdict"]["ok"] is True
 
 
 def test_what_can_not_be_probed(server: ProbedServer, site: Command) -> None:

@@ -54,7 +54,7 @@ def synthesized(packaged: Path) -> dict[str, Any]:
     return synthesize.synthesize(
         packaged,
         arguments
-        | {f"refused-{name}": dict(given) for name, (given, _) in REFUSED.items()}
+        | {f"refused-{name}": dict(values) for name, (values, _) in REFUSED.items()}
         | {"python-values": PYTHON_VALUES, "own": {"front": "edge-function", "own_distribution": True}}
         | {"references": {**REFERENCES, "own_key": True}},
     )
@@ -64,13 +64,13 @@ def resources(stack: Stack) -> dict[str, Any]:
     """What CloudFormation acts on, without the hashes in names and the places of code."""
     result = {}
     for name, item in stack.resources.items():
-        kept = {
+        fields = {
             key: item[key] for key in ("Type", "Properties", "DeletionPolicy", "UpdateReplacePolicy") if key in item
         }
         for field in ("Code", "Content"):
-            if "S3Key" in (kept["Properties"].get(field) or {}):
-                kept["Properties"] = {**kept["Properties"], field: "a zip"}
-        result[without_hash(name)] = json.loads(without_hash(json.dumps(as_texts(kept))))
+            if "S3Key" in (fields["Properties"].get(field) or {}):
+                fields["Properties"] = {**fields["Properties"], field: "a zip"}
+        result[without_hash(name)] = json.loads(without_hash(json.dumps(as_texts(fields))))
     return result
 
 

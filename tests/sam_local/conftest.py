@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from edgecors_local.containers import HostAddress, host_address
 from edgecors_local.errors import LocalError
-from edgecors_local.ports import free_port
+from edgecors_local.ports import accepts_connections, free_port
+from edgecors_local.runtime import MACHINES
 
-from harness.lambda_runtime import MACHINES
-from harness.wait import accepts_connections, wait_until
+from harness.wait import wait_until
 from tests.support.require import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,8 +68,8 @@ class Prepared:
 
     def sam_lines(self, command: str) -> list[list[str]]:
         """The words of each `sam local COMMAND` line, with the option that keeps SAM off the network."""
-        found = [shlex.split(line) for line in self.lines if f"sam local {command} " in line]
-        return [[*words, "--skip-pull-image"] for words in found]
+        lines = [shlex.split(line) for line in self.lines if f"sam local {command} " in line]
+        return [[*words, "--skip-pull-image"] for words in lines]
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def test_readings_in_njs_are_those_in_python(njs: Engine, tmp_path: Path, seed: 
         "utf-8",
     )
     subprocess.run([njs.command, str(script)], check=True, timeout=120)
-    found = json.loads((tmp_path / "readings.json").read_text("utf-8"))
-    for text, forms in zip(texts, found, strict=True):
+    forms_of_texts = json.loads((tmp_path / "readings.json").read_text("utf-8"))
+    for text, forms in zip(texts, forms_of_texts, strict=True):
         expected = readings(text)
         assert (forms and sorted(set(forms))) == (expected and sorted(set(expected))), text
