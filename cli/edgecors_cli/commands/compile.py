@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from edgecors.document import PolicyError, load_policy
-from edgecors_admin.errors import UsageError
 from edgecors_admin.key_value_store import PolicyTooLargeError, compile_policy
-from edgecors_admin.policy_files import ENDINGS, read_policies
-from edgecors_admin.sites import checked_site, load_site, names_of_lists
+from edgecors_admin.policy_files import read_policies
+from edgecors_admin.sites import checked_site, load_site
 from rich.console import Console
 
 from edgecors_cli.context import Context, command
+from edgecors_cli.policy_input import lists_of, names_file
 from edgecors_cli.render import findings, line
 
 
@@ -28,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def compile_site(
     context: Context,
-    what: Annotated[str, typer.Argument(metavar="SITE|FILE|-", help="A site in Parameter Store, or a file.")],
+    source: Annotated[str, typer.Argument(metavar="SITE|FILE|-", help="A site in Parameter Store, or a file.")],
     id: Annotated[str, typer.Option(metavar="ID", help="The distribution's id: all keys start with it.")],
     sequence: Annotated[int, typer.Option(min=1, metavar="N", help="The number of the change.")] = 1,
 ) -> None:
@@ -36,7 +35,7 @@ def compile_site(
 
     With --json: the store's content as one object of keys and string values.
     """
-    text, lists = _read(context, what, checked_site(id))
+    text, lists = _read(context, source, checked_site(id))
     try:
         compiled = compile_policy(load_policy(text, lists), id, sequence)
     except (PolicyError, PolicyTooLargeError) as error:
@@ -53,14 +52,11 @@ def compile_site(
     findings(context.out, compiled.findings)
 
 
-def _read(context: Context, what: str, site: str) -> tuple[str, dict[str, str | None]]:
+def _read(context: Context, source: str, site: str) -> tuple[str, dict[str, str | None]]:
     """The policy's text and the lists that it names. Lists that a file does not hold are read from Parameter Store."""
-    if what != "-" and not Path(what).exists():
-        if "/" in what or what.endswith(ENDINGS):
-            raise UsageError(f"There is no file {what}.")
-        stored = load_site(context.parameters, checked_site(what))
+    if not names_file(source):
+        stored = load_site(context.parameters, checked_site(source))
         return stored.text, dict(stored.lists)
-    files = read_policies(what)
+    files = read_policies(source)
     text = files.policy_of(site)
-    names = tuple(name for name in names_of_lists(text) if name not in files.lists)
-    return text, {**(context.parameters.get_lists(names) if names else {}), **files.lists}
+    return text, lists_of(context, files, [text])

@@ -9,12 +9,13 @@ from edgecors.findings import ERROR, SKIPPED, WARNING
 from edgecors_admin.asked import read_asked
 from edgecors_admin.explain import ExplainedAnswer, Explanation, explain_request
 from edgecors_admin.policy_files import read_policies
-from edgecors_admin.sites import checked_site, load_site, names_of_lists
+from edgecors_admin.sites import checked_site, load_site
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
 from edgecors_cli.planning import EnvironmentOption
+from edgecors_cli.policy_input import lists_of
 from edgecors_cli.render import findings, line, table
 
 
@@ -46,8 +47,7 @@ def explain(
     if file is not None:
         files = read_policies(file, environment)
         text = files.policy_of(checked_site(site))
-        missing = tuple(name for name in names_of_lists(text) if name not in files.lists)
-        lists = {**(context.parameters.get_lists(missing) if missing else {}), **files.lists}
+        lists = lists_of(context, files, [text])
     else:
         loaded = load_site(context.parameters, checked_site(site))
         text, lists = loaded.text, dict(loaded.lists)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,13 +9,14 @@ from edgecors.findings import WARNING, Finding
 from edgecors_admin.errors import UsageError
 from edgecors_admin.lint import FINDINGS, is_clean, lint_list
 from edgecors_admin.lint import lint as lint_policy
-from edgecors_admin.policy_files import ENDINGS, PolicyFiles, read_policies
+from edgecors_admin.policy_files import PolicyFiles, read_policies
 from edgecors_admin.sites import checked_site, checked_target, load_site, missing, names_of_lists
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import complete_target
 from edgecors_cli.context import Context, command
 from edgecors_cli.planning import EnvironmentOption
+from edgecors_cli.policy_input import lists_of, names_file
 from edgecors_cli.render import findings, line
 
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def lint(
     context: Context,
-    what: Annotated[
+    source: Annotated[
         str | None,
         typer.Argument(
             metavar="SITE|@LIST|FILE|-",
@@ -39,9 +39,9 @@ def lint(
     environment: EnvironmentOption = None,
 ) -> None:
     """Report all errors and warnings, each with code, location and remedy. Changes nothing."""
-    if what is None and environment is not None:
+    if source is None and environment is not None:
         raise UsageError("--environment is for a directory of policies. Name it: edgecors lint policies/.")
-    results = _lint_all(context) if what is None else _lint_one(context, what, environment)
+    results = _lint_all(context) if source is None else _lint_one(context, source, environment)
     rows = [{"policy": name, "findings": [f.as_dict() for f in problems]} for name, problems in results.items()]
 
     def say(out: Console) -> None:
@@ -56,28 +56,24 @@ def lint(
     context.fail_if(any(not is_clean(problems) for problems in results.values()))
 
 
-def _lint_one(context: Context, what: str, environment: str | None) -> dict[str, list[Finding]]:
-    if what == "-" or Path(what).exists():
-        return lint_files(context, read_policies(what, environment))
+def _lint_one(context: Context, source: str, environment: str | None) -> dict[str, list[Finding]]:
+    if names_file(source):
+        return lint_files(context, read_policies(source, environment))
     if environment is not None:
-        raise UsageError(f"--environment is for a directory of policies, and there is no directory {what}.")
-    if what.startswith("@"):
-        stored = context.parameters.get(context.parameters.name_of(checked_target(what)))
+        raise UsageError(f"--environment is for a directory of policies, and there is no directory {source}.")
+    if source.startswith("@"):
+        stored = context.parameters.get(context.parameters.name_of(checked_target(source)))
         if stored is None:
-            raise missing(context.parameters, what)
-        return {what: lint_list(what[1:], stored.value)}
-    if "/" in what or what.endswith(ENDINGS):
-        raise UsageError(f"There is no file {what}.")
-    return {what: load_site(context.parameters, checked_site(what)).findings()}
+            raise missing(context.parameters, source)
+        return {source: lint_list(source[1:], stored.value)}
+    return {source: load_site(context.parameters, checked_site(source)).findings()}
 
 
 def lint_files(context: Context, files: PolicyFiles) -> dict[str, list[Finding]]:
     """The findings of each policy and list of files. Lists that they do not hold are read from Parameter Store."""
     policies = {files.name: files.single} if files.single is not None else files.sites
     context.progress.step(f"checking {len(policies) + len(files.lists)} policies and lists")
-    names = dict.fromkeys(name for text in policies.values() for name in names_of_lists(text))
-    stored = tuple(name for name in names if name not in files.lists)
-    values = {**(context.parameters.get_lists(stored) if stored else {}), **files.lists}
+    values = lists_of(context, files, policies.values())
     return {
         **{name: lint_policy(text, values) for name, text in policies.items()},
         **{f"@{name}": lint_list(name, text) for name, text in files.lists.items()},
