@@ -102,6 +102,39 @@ def test_front_answers_as_the_policy_says(tmp_path: Path) -> None:
     assert any("njs, 1 read" in line for line in lines)
 
 
+def test_front_error_of_the_upstream_keeps_its_cookies_and_is_not_cached_for_another_origin(tmp_path: Path) -> None:
+    """viewer-response does not run for errors, so what Lambda@Edge's function writes must not stay in the cache."""
+    require(find_engine("njs"), "njs is not installed (Debian and Ubuntu: apt install njs)")
+    policy = tmp_path / "policy.json"
+    origins = ["https://a.example.com", "https://b.example.com"]
+    policy.write_text(json.dumps({"rules": [{"allow_origins": origins}]}), "utf-8")
+
+    async def ask() -> list[httpx.Response]:
+        upstream = await asyncio.start_server(answer_with_an_error, "127.0.0.1", 0)
+        address = f"http://127.0.0.1:{upstream.sockets[0].getsockname()[1]}"
+        plan = LocalPlan(front=FUNCTIONS, port=0, policy=policy, page_port=0, upstream=address)
+        async with upstream, local_edge(plan, lambda line: None) as running, httpx.AsyncClient() as client:
+            url = f"http://127.0.0.1:{running.port}/x"
+            return [await client.get(url, headers={"Origin": origin}) for origin in [*origins, "https://evil.example"]]
+
+    first, second, refused = asyncio.run(ask())
+    for response, origin in ((first, origins[0]), (second, origins[1]), (refused, None)):
+        assert response.status_code == 404
+        assert response.headers.get("access-control-allow-origin") == origin
+        assert response.headers["cache-control"] == "no-store"
+        assert "Origin" in response.headers["vary"]
+        assert response.headers["set-cookie"] == "id=1; Secure; HttpOnly"
+
+
+async def answer_with_an_error(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An upstream that sets a cookie, has CORS headers of its own, and wants its error to be cached."""
+    await reader.readuntil(b"\r\n\r\n")
+    head = "Cache-Control: max-age=600\r\nAccess-Control-Allow-Origin: *\r\nSet-Cookie: id=1; Secure; HttpOnly"
+    writer.write(f"HTTP/1.1 404 Not Found\r\n{head}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno".encode())
+    await writer.drain()
+    writer.close()
+
+
 @pytest.mark.parametrize("engine", ["njs", "node"])
 def test_find_engine_absent_engine_is_none(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
