@@ -160,17 +160,16 @@ def _broken(function: str) -> list[Line]:
         "headers": {**origin, "access-control-request-method": {"value": "PUT"}},
     }
     requests: list[Any] = [preflight, {"method": "GET", "uri": "/", "headers": origin}, {"method": "GET"}, {}, None]
-    malformed: tuple[Any, ...] = (None, {"origin": {}}, {"origin": None})
-    requests += [{"method": "GET", "uri": "/", "headers": headers} for headers in malformed]
-    requests += [{"method": "GET", "uri": "/", "headers": {"origin": {"value": "a", "multiValue": []}}}]
+    broken: tuple[Any, ...] = (None, {"origin": {}}, {"origin": None}, {"origin": {"value": "a", "multiValue": []}})
+    requests += [{"method": "GET", "uri": "/", "headers": headers} for headers in broken]
     cors = {"value": "*"}
-    headers: dict[str, Any] = {
+    response_headers: dict[str, Any] = {
         "Access-Control-Allow-Origin": cors,
         "xaccess-control-a": cors,
         "Timing-Allow-Origin": cors,
     }
-    headers |= {"timing-allow-origins": cors, "x-timing-allow-origin": cors, "access-control": cors}
-    responses: list[Any] = [{"statusCode": 200, "headers": headers}, {"statusCode": 200}, None]
+    response_headers |= {"timing-allow-origins": cors, "x-timing-allow-origin": cors, "access-control": cors}
+    responses: list[Any] = [{"statusCode": 200, "headers": response_headers}, {"statusCode": 200}, None]
     pointers = (
         "",
         "{",
