@@ -68,16 +68,16 @@ def contenders(directory: Path) -> list[Contender]:
     """All that are there. The peers' handlers are compiled into ``directory``, as the artifacts are."""
     preflight = samples.rest(ORIGINS[0], preflight=True)
     edge = samples.cloudfront("viewer-request", ORIGINS[0], preflight=True)
-    matches = [Contender(EMPTY, _compiled("empty", directory), preflight)]
-    matches.append(Contender(EDGE, ARTIFACTS / "EdgeFunction", edge, "app.viewer_handler"))
-    matches.append(
+    present = [Contender(EMPTY, _compiled("empty", directory), preflight)]
+    present.append(Contender(EDGE, ARTIFACTS / "EdgeFunction", edge, "app.viewer_handler"))
+    present.append(
         Contender(SOURCES, without_bytecode(ARTIFACTS / "EdgeFunction", directory), edge, "app.viewer_handler")
     )
-    matches.append(Contender(GATEWAY, ARTIFACTS / "GatewayFunction", preflight))
-    matches.append(Contender(BOTO3, _compiled("boto3_parameter", directory), preflight))
-    matches.append(Contender(POWERTOOLS, _compiled("powertools_resolver", directory), preflight))
-    matches.append(Contender(STARLETTE, _compiled("starlette_mangum", directory), preflight))
-    return matches
+    present.append(Contender(GATEWAY, ARTIFACTS / "GatewayFunction", preflight))
+    present.append(Contender(BOTO3, _compiled("boto3_parameter", directory), preflight))
+    present.append(Contender(POWERTOOLS, _compiled("powertools_resolver", directory), preflight))
+    present.append(Contender(STARLETTE, _compiled("starlette_mangum", directory), preflight))
+    return present
 
 
 def without_bytecode(artifact: Path, directory: Path) -> Path:

@@ -126,7 +126,7 @@ class Course:
 
     def record(self) -> dict[str, object]:
         """The figures for `--json`."""
-        matches: dict[str, object] = {
+        figures: dict[str, object] = {
             "fleet": self.fleet.name,
             "containers": self.fleet.containers,
             "reads_mean": round(self.mean, 1),
@@ -136,8 +136,8 @@ class Course:
             "none": round(self.none_share, 5),
         }
         if self.fleet.outage:
-            matches |= {"outage_peak": round(self.outage_peak, 2), "recovery_seconds": self.recovery}
-        return matches
+            figures |= {"outage_peak": round(self.outage_peak, 2), "recovery_seconds": self.recovery}
+        return figures
 
 
 def simulate(fleet: Fleet) -> Course:
@@ -206,7 +206,7 @@ OUTAGE = (600, 1200)
 
 def fleets(most: int = 100_000) -> list[Fleet]:
     """The fleets of the report, none larger than ``most``."""
-    matches = [
+    all_fleets = [
         Fleet("deployed within ten seconds", 1_000),
         Fleet("deployed within ten seconds", 10_000),
         Fleet("deployed within ten seconds", 100_000, seconds=900),
@@ -221,7 +221,7 @@ def fleets(most: int = 100_000) -> list[Fleet]:
         Fleet("Parameter Store out for ten minutes", 100_000, outage=OUTAGE),
         Fleet("out for ten minutes, 40 reads a second", 1_000, reads=40, outage=OUTAGE),
     ]
-    return [fleet for fleet in matches if fleet.containers <= most]
+    return [fleet for fleet in all_fleets if fleet.containers <= most]
 
 
 def first_shape(refresh: float | None, failures: int, draw: float) -> float:

@@ -55,7 +55,7 @@ def peak_kilobytes(contender: Contender, variables: Mapping[str, str]) -> int:
 
 def peaks(chosen: list[Contender], directory: Path, counts: tuple[int, ...] = (1, 100_000)) -> dict[str, int]:
     """Kilobytes of each contender with one origin, and of the edge with each further count."""
-    matches = {}
+    kilobytes = {}
     for count in counts:
         one = samples.exact_origins(1)[0]
         parameters = {PARAMETER: one, LIST: one} if count == 1 else list_parameters(count)
@@ -65,8 +65,8 @@ def peaks(chosen: list[Contender], directory: Path, counts: tuple[int, ...] = (1
             variables = environment(store, tls=False)
             for contender in chosen if count == 1 else chosen[1:2]:
                 name = contender.name if count == 1 else f"{contender.name}, {count:,} origins"
-                matches[name] = peak_kilobytes(contender, variables)
-    return matches
+                kilobytes[name] = peak_kilobytes(contender, variables)
+    return kilobytes
 
 
 def zip_bytes(directory: Path) -> int:

@@ -46,13 +46,13 @@ def documents(count: int) -> dict[str, str]:
 
 def reading(counts: tuple[int, ...] = COUNTS, seconds: float = 1.0) -> dict[str, dict[int, float]]:
     """Seconds to parse and compile, by form and number of origins."""
-    matches: dict[str, dict[int, float]] = {}
+    times: dict[str, dict[int, float]] = {}
     for count in counts:
         for form, text in documents(count).items():
             once = least(lambda text=text: load_policy(text), 1)  # type: ignore[misc]
             runs = max(4, min(50, int(seconds / once)))
-            matches.setdefault(form, {})[count] = least(lambda text=text: load_policy(text), runs)  # type: ignore[misc]
-    return matches
+            times.setdefault(form, {})[count] = least(lambda text=text: load_policy(text), runs)  # type: ignore[misc]
+    return times
 
 
 def value_bombs() -> dict[tuple[str, str], bombs.ReadingCost]:
@@ -101,11 +101,11 @@ def _copy(text: str) -> str:
 def hostility(lengths: tuple[int, ...] = LENGTHS, runs: int = 20) -> dict[str, dict[int, float]]:
     """Seconds to refuse, by kind and length."""
     policy = load_policy(samples.policy(samples.exact_origins(100) + samples.wildcard_origins(100)))
-    matches: dict[str, dict[int, float]] = {}
+    times: dict[str, dict[int, float]] = {}
     for length in lengths:
         for kind, make in hostile(length).items():
-            matches.setdefault(kind, {})[length] = _refusing(policy, [make() for _ in range(runs)])
-    return matches
+            times.setdefault(kind, {})[length] = _refusing(policy, [make() for _ in range(runs)])
+    return times
 
 
 def _refusing(policy: Policy, requests: list[Request]) -> float:

@@ -21,9 +21,9 @@ def function_of(runtime: LambdaRuntime) -> int:
 
 def peak_of(process: int) -> int:
     """The most memory that a process has had in use so far, in kB (VmHWM)."""
-    matches = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
-    assert matches is not None
-    return int(matches[1])
+    match = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+    assert match is not None
+    return int(match[1])
 
 
 def processor_milliseconds(process: int) -> float:

@@ -284,19 +284,19 @@ class Row:
 
 def tasks_for(origins: list[str], size: str, outcomes: Sequence[str]) -> list[tuple[str, str, list[dict[str, Any]]]]:
     """Front, outcome and events of every task over one list."""
-    created = []
+    tasks = []
     for front in (*EDGE_FRONTS, *API_FRONTS):
         for outcome in outcomes:
             named: Sequence[str | None] = samples.spread(origins) if outcome == ALLOWED else samples.strangers()
-            created.append((front, outcome, [event(front, origin) for origin in named]))
-    return created
+            tasks.append((front, outcome, [event(front, origin) for origin in named]))
+    return tasks
 
 
 def rows(sizes: Sequence[int] = EXACT, peer_sizes: Sequence[int] = PEER_SIZES, peers: Sequence[str] = ()) -> list[Row]:
     """All rows, not yet measured. ``peers`` names those that are installed."""
     lists = [(label(count), samples.exact_origins(count)) for count in sizes]
     lists.append((WILDCARDS, samples.wildcard_origins(10_000)))
-    matches: list[Row] = []
+    all_rows: list[Row] = []
     yards: dict[tuple[str, str], Task] = {}
     for size, origins in lists:
         contenders = {EDGECORS: edgecors_handlers(origins)}
@@ -309,10 +309,10 @@ def rows(sizes: Sequence[int] = EXACT, peer_sizes: Sequence[int] = PEER_SIZES, p
                 yard = yards[front, outcome] = Task(YARDSTICK, yardsticks(samples.spread(origins))[front], events)
             for name, handlers in contenders.items():
                 if front in handlers:
-                    matches.append(Row(front, name, size, outcome, Task(name, handlers[front], events), yard))
+                    all_rows.append(Row(front, name, size, outcome, Task(name, handlers[front], events), yard))
         if size in (label(10_000), WILDCARDS):
-            matches += _anew(size, origins, yards)
-    return matches + _passing(yards)
+            all_rows += _anew(size, origins, yards)
+    return all_rows + _passing(yards)
 
 
 class _NoMemory:
@@ -334,7 +334,7 @@ def forgetful_handlers(origins: list[str]) -> dict[str, Handler]:
 def memory_rows() -> list[Row]:
     """With and without the decision memory: origins that come again and again, and so many that none does."""
     lists = {label(10_000): samples.exact_origins(10_000), WILDCARDS: samples.wildcard_origins(10_000)}
-    matches = []
+    all_rows = []
     for size, origins in lists.items():
         yards = yardsticks(samples.spread(origins))
         for outcome, most in ((ALLOWED, samples.SPREAD), (ANEW, 8 * MAX_DECISIONS)):
@@ -345,8 +345,8 @@ def memory_rows() -> list[Row]:
                 yard = Task(YARDSTICK, yards[front], [event(front, origin) for origin in samples.spread(origins)])
                 events = [event(front, origin) for origin in named]
                 for name, each in handlers.items():
-                    matches.append(Row(front, name, size, outcome, Task(name, each[front], events), yard))
-    return matches
+                    all_rows.append(Row(front, name, size, outcome, Task(name, each[front], events), yard))
+    return all_rows
 
 
 def _anew(size: str, origins: list[str], yards: dict[tuple[str, str], Task]) -> list[Row]:
@@ -383,15 +383,15 @@ def _passing(yards: dict[tuple[str, str], Task]) -> list[Row]:
     ]
 
 
-def measure(matches: Sequence[Row], rounds: int) -> None:
+def measure(rows: Sequence[Row], rounds: int) -> None:
     """Run all tasks in turn, the yardsticks among them."""
-    tasks = dict.fromkeys([row.yardstick for row in matches] + [row.task for row in matches])
+    tasks = dict.fromkeys([row.yardstick for row in rows] + [row.task for row in rows])
     run(list(tasks), rounds)
 
 
-def check(matches: Sequence[Row]) -> None:
+def check(rows: Sequence[Row]) -> None:
     """See to it that every contender really answers what its row says. Raises AssertionError."""
-    for row in matches:
+    for row in rows:
         if row.outcome == NO_ORIGIN:
             continue
         answer = row.task.handler(row.task.events(1)[0], None)

@@ -85,8 +85,8 @@ def answer(parameters: Mapping[str, str], target: str, request: Mapping[str, Any
         if name not in parameters:
             return 400, {"__type": "ParameterNotFound"}
         return 200, {"Parameter": _parameter(parameters, name)}
-    matches = [_parameter(parameters, name) for name in request["Names"] if name in parameters]
-    return 200, {"Parameters": matches, "InvalidParameters": []}
+    existing = [_parameter(parameters, name) for name in request["Names"] if name in parameters]
+    return 200, {"Parameters": existing, "InvalidParameters": []}
 
 
 def _parameter(parameters: Mapping[str, str], name: str) -> dict[str, Any]:

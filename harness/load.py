@@ -228,13 +228,13 @@ def local_edge(store: str) -> Iterator[tuple[int, Callable[[], Ask]]]:
 
 
 def _port(process: subprocess.Popen[str]) -> int:
-    said = ""
+    output = ""
     assert process.stdout is not None
     for line in process.stdout:
-        said += line
+        output += line
         if match := re.search(r"http://(?:localhost|127\.0\.0\.1):(\d+)", line):
             return int(match[1])
-    raise RuntimeError(f"the local edge did not start:\n{said}")
+    raise RuntimeError(f"the local edge did not start:\n{output}")
 
 
 def _drain(process: subprocess.Popen[str]) -> None:

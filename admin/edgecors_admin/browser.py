@@ -38,15 +38,15 @@ def unsafe_names(headers: Mapping[str, str | None]) -> list[str]:
 
     A value of None is unknown; it counts as unsafe, except for headers of which nearly every value is safe.
     """
-    matches = []
+    unsafe = []
     for received, value in headers.items():
         name = received.lower()
         safe = name in _SAFE_NAMES and (value is None or len(value) <= 128)
         if name == "content-type" and value is not None:
             safe = value.partition(";")[0].strip().lower() in _SAFE_TYPES
         if not safe:
-            matches.append(name)
-    return sorted(set(matches))
+            unsafe.append(name)
+    return sorted(set(unsafe))
 
 
 def needs_preflight(method: str, unsafe: Iterable[str]) -> bool:
@@ -112,12 +112,12 @@ def _values(headers: Headers, name: str) -> list[str]:
 
 def _extracted(headers: Headers, name: str) -> list[str] | None:
     """https://fetch.spec.whatwg.org/#extract-header-list-values: None for a value that is not a list of tokens."""
-    matches = []
+    items = []
     for value in _values(headers, name):
         for part in value.split(","):
             item = part.strip(" \t")
             if item and not is_token(item):
                 return None
             if item:
-                matches.append(item)
-    return matches
+                items.append(item)
+    return items

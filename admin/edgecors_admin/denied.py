@@ -67,10 +67,10 @@ class DeniedReport:
 
 def seconds_of(text: str) -> int:
     """The seconds of ``90m``, ``1h``, ``2d``, ``1w``. Raises `UsageError`."""
-    matches = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", text.strip())
-    if matches is None:
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", text.strip())
+    if match is None:
         raise UsageError(f"{text!r} is not a valid time. Write 30m, 1h, 2d or 1w.")
-    return int(matches[1]) * _UNITS[matches[2]]
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def query(site: str) -> str:
@@ -141,16 +141,16 @@ def _run(client: CloudWatchLogsClient, groups: list[str], text: str, start: int,
 
 
 def _merged(answers: Iterable[tuple[str, list[dict[str, str]]]]) -> tuple[Refused, ...]:
-    matches: dict[tuple[str, str, str], Refused] = {}
+    merged: dict[tuple[str, str, str], Refused] = {}
     for region, rows in answers:
         for row in rows:
             origin, reason, rule = (row.get(name, "") for name in ("origin", "reason", "rule"))
             number = int(float(rule)) if rule.replace(".", "", 1).isdigit() else None
-            refused = matches.setdefault((origin, reason, rule), Refused(origin, reason, number))
+            refused = merged.setdefault((origin, reason, rule), Refused(origin, reason, number))
             refused.lines += int(float(row.get("log_lines") or 0))
             if (row.get("last_seen") or "") >= refused.last:
                 refused.last = row.get("last_seen") or ""
                 refused.request_method = row.get("last_method") or ""
                 refused.request_headers = row.get("last_headers") or ""
             refused.regions.append(region)
-    return tuple(sorted(matches.values(), key=lambda refused: (-refused.lines, refused.origin)))
+    return tuple(sorted(merged.values(), key=lambda refused: (-refused.lines, refused.origin)))

@@ -64,12 +64,12 @@ class Case:
     @property
     def headers(self) -> dict[str, str]:
         """What is sent with it."""
-        matches = {
+        headers = {
             "Origin": self.origin,
             "Access-Control-Request-Method": self.request_method,
             "Access-Control-Request-Headers": self.request_headers,
         }
-        return {name: value for name, value in matches.items() if value is not None}
+        return {name: value for name, value in headers.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
             "The policy is in shadow mode: nothing is answered or changed, so there is nothing to compare."
         )
     asked: list[str] = []
-    matches = []
+    results = []
     for case in cases(rule):
         reply = send(case)
         request = Request(
@@ -150,10 +150,10 @@ def probe(policy: Policy, location: Place, send: Send) -> list[Probed]:
         )
         decision = decide(policy, request)
         compared = tuple(compare(case, decision, reply, asked))
-        matches.append(Probed(case, decision, reply, compared, _verdict(case, reply, decision)))
+        results.append(Probed(case, decision, reply, compared, _verdict(case, reply, decision)))
         if case.origin is not None:
             asked.append(case.origin)
-    return matches
+    return results
 
 
 def cases(rule: Rule) -> list[Case]:

@@ -259,9 +259,9 @@ class CloudFront:
             )
         if encoding:
             headers.append(("Accept-Encoding", encoding))
-        remaining = set(select_cookies(behavior.key_cookies, viewer.headers))
-        remaining |= set(select_cookies(behavior.forward_cookies, viewer.headers))
-        cookies = [pair for pair in select_cookies(EVERYTHING, viewer.headers) if pair in remaining]
+        selected = set(select_cookies(behavior.key_cookies, viewer.headers))
+        selected |= set(select_cookies(behavior.forward_cookies, viewer.headers))
+        cookies = [pair for pair in select_cookies(EVERYTHING, viewer.headers) if pair in selected]
         if cookies:
             headers.append(("Cookie", "; ".join(cookies)))
         if viewer.body or value(viewer.headers, "content-length") is not None:
@@ -313,11 +313,11 @@ class CloudFront:
         if not self._behavior.cookies_reach_origin:
             headers = without(headers, {"set-cookie"})
         vary = list(tokens(value(headers, "vary")))
-        remaining = [name for name in vary if self._may_vary(name.lower())]
-        if len(remaining) == len(vary):
+        forwarded = [name for name in vary if self._may_vary(name.lower())]
+        if len(forwarded) == len(vary):
             return headers
         rest = without(headers, {"vary"})
-        return (*rest, ("Vary", ", ".join(remaining))) if remaining else rest
+        return (*rest, ("Vary", ", ".join(forwarded))) if forwarded else rest
 
     def _may_vary(self, name: str) -> bool:
         return name in ("*", "accept-encoding", "cookie") or self._behavior.header_reaches_origin(name)

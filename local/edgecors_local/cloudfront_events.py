@@ -92,7 +92,7 @@ def make_event(
 
 def request_object(request: HttpRequest, origin: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """``request`` of an event; ``origin`` is there in origin events only."""
-    created: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "clientIp": request.client,
         "headers": headers_object(request.headers),
         "method": request.method,
@@ -100,8 +100,8 @@ def request_object(request: HttpRequest, origin: Mapping[str, Any] | None = None
         "uri": request.path,
     }
     if origin is not None:
-        created["origin"] = origin
-    return created
+        fields["origin"] = origin
+    return fields
 
 
 def response_object(response: HttpResponse) -> dict[str, Any]:
@@ -115,11 +115,11 @@ def response_object(response: HttpResponse) -> dict[str, Any]:
 
 def headers_object(headers: Headers) -> dict[str, list[dict[str, str]]]:
     """Lower-case names, each with all its values; what functions may not see is left out."""
-    created: dict[str, list[dict[str, str]]] = {}
+    fields: dict[str, list[dict[str, str]]] = {}
     for name, text in headers:
         if not hidden(name.lower()):
-            created.setdefault(name.lower(), []).append({"key": name, "value": bytes_as_text(text)})
-    return created
+            fields.setdefault(name.lower(), []).append({"key": name, "value": bytes_as_text(text)})
+    return fields
 
 
 def changed_request(request: HttpRequest, result: Mapping[str, Any]) -> HttpRequest:
@@ -179,10 +179,10 @@ def _body(result: Mapping[str, Any]) -> bytes:
 
 def _read_headers(headers: Any, before: Iterable[tuple[str, str]]) -> Headers:
     """The function's headers, and those of ``before`` that it did not see."""
-    created = [item for item in before if hidden(item[0].lower())]
+    pairs = [item for item in before if hidden(item[0].lower())]
     try:
         for name, items in headers.items():
-            created += [(str(item.get("key") or train_case(name)), text_as_bytes(str(item["value"]))) for item in items]
+            pairs += [(str(item.get("key") or train_case(name)), text_as_bytes(str(item["value"]))) for item in items]
     except (AttributeError, KeyError, TypeError):
         raise ValueError("headers are not lists of objects with a value") from None
-    return tuple(created)
+    return tuple(pairs)

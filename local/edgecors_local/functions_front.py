@@ -127,11 +127,11 @@ def lambda_result(cf: Mapping[str, Any], result: Any) -> Any:
         headers[name] = [{"key": name, "value": value} for value in values]
     if not is_response:
         return {**cf["request"], "uri": result["uri"], "headers": headers}
-    created = {"status": str(result["statusCode"]), "statusDescription": result.get("statusDescription", "")}
+    response = {"status": str(result["statusCode"]), "statusDescription": result.get("statusDescription", "")}
     body = result.get("body")
     if body is not None and cf.get("response") is None:
-        created["body"] = body["data"] if isinstance(body, Mapping) else body
-    return {**created, "headers": headers}
+        response["body"] = body["data"] if isinstance(body, Mapping) else body
+    return {**response, "headers": headers}
 
 
 def _headers(headers: Mapping[str, Any]) -> dict[str, Any]:

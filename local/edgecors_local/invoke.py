@@ -57,9 +57,9 @@ class Containers:
         """Hands the event to one of them."""
         async with self._places:
             if not self._free:
-                created = self._make()
-                self._all.append(created)
-                self._free.append(created)
+                new = self._make()
+                self._all.append(new)
+                self._free.append(new)
             container = self._free.pop()
             try:
                 return await container(event)

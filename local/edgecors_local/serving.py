@@ -77,18 +77,18 @@ def _how(option: str) -> str:
 
 def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     # With the protocol named, asyncio sets TCP_NODELAY on accepted connections; else answers wait 40 ms for an ACK.
-    created = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # A port that was ours a moment ago is free again at once; on Windows the option means something else.
         if hasattr(socket, "SO_REUSEPORT"):
-            created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        created.bind((host, port))
-        created.listen(socket.SOMAXCONN)
-        created.setblocking(False)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(socket.SOMAXCONN)
+        listener.setblocking(False)
     except BaseException:
-        created.close()
+        listener.close()
         raise
-    return created
+    return listener
 
 
 class AppServer:

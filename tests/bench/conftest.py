@@ -19,5 +19,5 @@ def figures() -> dict[str, Any]:
     """
     command = [sys.executable, "-m", "bench", "--quick", "--only", "request", "--only", "policies", "--json", "-"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    matches: dict[str, Any] = json.loads(done.stdout)
-    return matches
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result

@@ -18,10 +18,10 @@ def read(name: str) -> str:
 
 def section(text: str, title: str) -> str:
     """What stands below a heading, up to the next heading of its level or a higher one."""
-    matches = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
-    assert matches, f"no section {title!r}"
-    end = re.search(rf"^#{{1,{len(matches[1])}}} ", text[matches.end() :], re.MULTILINE)
-    return text[matches.end() : matches.end() + end.start() if end else len(text)]
+    heading = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
+    assert heading, f"no section {title!r}"
+    end = re.search(rf"^#{{1,{len(heading[1])}}} ", text[heading.end() :], re.MULTILINE)
+    return text[heading.end() : heading.end() + end.start() if end else len(text)]
 
 
 def table(text: str) -> list[list[str]]:
@@ -41,9 +41,9 @@ def table(text: str) -> list[list[str]]:
 def by_first(text: str) -> dict[str, list[str]]:
     """The first table's other cells by the code span that its first cell is. No first cell stands twice."""
     rows = table(text)
-    matches = {only_span(row[0]): row[1:] for row in rows}
-    assert len(matches) == len(rows)
-    return matches
+    cells = {only_span(row[0]): row[1:] for row in rows}
+    assert len(cells) == len(rows)
+    return cells
 
 
 def spans(cell: str) -> list[str]:
@@ -53,9 +53,9 @@ def spans(cell: str) -> list[str]:
 
 def only_span(cell: str) -> str:
     """The text of a cell that is one code span and nothing else."""
-    matches = re.fullmatch(r"`([^`]*)`", cell)
-    assert matches, cell
-    return matches[1]
+    match = re.fullmatch(r"`([^`]*)`", cell)
+    assert match, cell
+    return match[1]
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -135,9 +135,9 @@ def test_metrics_of_the_data_path() -> None:
     # The store puts its own together before it writes them.
     for name, unit in re.findall(r'"(\w+)": \(\w+, "(\w+)"\)', (ROOT / DATA_PATH[0] / "store.py").read_text()):
         written[name] = unit
-    said = by_first(section(TEXT, "Metrics"))
-    assert {name: cells[0] for name, cells in said.items()} == written
-    for name, cells in said.items():
+    documented = by_first(section(TEXT, "Metrics"))
+    assert {name: cells[0] for name, cells in documented.items()} == written
+    for name, cells in documented.items():
         dimensions = {"Decisions": ["site", "reason"], "UpstreamErrors": ["site", "status"]}.get(name, ["site"])
         assert spans(cells[1]) == dimensions
 
@@ -170,9 +170,11 @@ def test_log_lines_of_the_guard() -> None:
     for call in calls("functions/guard"):
         if method(call) in ("info", "warning", "error") and (words := constants(call.args[:1])):
             written[words[0]] = method(call).upper()
-    said = {message: cells[0] for message, cells in by_first(about("Log lines").partition("The guard's:")[2]).items()}
-    assert said.pop("findings") == "ERROR, WARNING or INFO"  # its level is that of what was found
-    assert said == written
+    documented = {
+        message: cells[0] for message, cells in by_first(about("Log lines").partition("The guard's:")[2]).items()
+    }
+    assert documented.pop("findings") == "ERROR, WARNING or INFO"  # its level is that of what was found
+    assert documented == written
 
 
 # ---------------------------------------------------------------------------------------------------------- commands
@@ -180,8 +182,8 @@ def test_log_lines_of_the_guard() -> None:
 
 def commands() -> list[str]:
     lines = [line for block in blocks(TEXT.replace("\n   ", "\n"), "sh") for line in block.splitlines()]
-    matches = [line.partition(" #")[0].strip() for line in lines] + re.findall(r"`(edgecors [a-z][^`]*)`", TEXT)
-    return sorted({line for line in matches if line.startswith("edgecors ")})
+    candidates = [line.partition(" #")[0].strip() for line in lines] + re.findall(r"`(edgecors [a-z][^`]*)`", TEXT)
+    return sorted({line for line in candidates if line.startswith("edgecors ")})
 
 
 def test_there_are_commands() -> None:

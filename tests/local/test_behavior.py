@@ -56,8 +56,8 @@ def test_deployed_behavior_equals_the_template_s(setup: str) -> None:
 
 def test_a_header_taken_out_of_the_key_still_reaches_the_origin() -> None:
     keyed = Behavior(key_headers=KeySelection.only("origin", "x-a"), forward_headers=KeySelection.only("x-b"))
-    fault = keyed.unkeyed(["Origin"])
-    assert fault.key_headers == KeySelection.only("x-a")
-    assert fault.forward_headers == KeySelection.only("x-b", "origin")
+    unkeyed = keyed.unkeyed(["Origin"])
+    assert unkeyed.key_headers == KeySelection.only("x-a")
+    assert unkeyed.forward_headers == KeySelection.only("x-b", "origin")
     assert keyed.unkeyed([]) == keyed
     assert not Behavior(key_headers=EVERYTHING).unkeyed(["Origin"]).key_headers.takes("origin")

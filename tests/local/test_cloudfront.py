@@ -571,12 +571,12 @@ def test_age_grows_and_an_expired_response_is_fetched_anew() -> None:
     world = RecordedDistribution(answer=HttpResponse(200, (("Cache-Control", "max-age=30"),), b"1"))
 
     async def story() -> list[Exchange]:
-        created = [await world.front.handle(GET)]
+        exchanges = [await world.front.handle(GET)]
         world.answer = HttpResponse(200, (), b"2")
         for now in (1012.0, 1030.0):
             world.now = now
-            created.append(await world.front.handle(GET))
-        return created
+            exchanges.append(await world.front.handle(GET))
+        return exchanges
 
     exchanges = asyncio.run(story())
     assert [exchange.response.body for exchange in exchanges] == [b"1", b"1", b"2"]

@@ -23,14 +23,14 @@ RESPONSE = HttpResponse(200, (("Content-Type", "text/plain"), ("Set-Cookie", "x=
 
 
 def record(response: HttpResponse | None = None) -> dict[str, Any]:
-    created = make_event(
+    event = make_event(
         EmulatedDistribution("E1"),
         "viewer-response" if response else "viewer-request",
         "id",
         request_object(REQUEST),
         response_object(response) if response else None,
     )
-    cf: dict[str, Any] = created["Records"][0]["cf"]
+    cf: dict[str, Any] = event["Records"][0]["cf"]
     return cf
 
 

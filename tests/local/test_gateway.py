@@ -60,11 +60,11 @@ def shape(thing: Any, *open_ended: str) -> Any:
 def test_an_event_has_the_fields_of_the_project_s_samples(source: str) -> None:
     sample = json.loads((EVENTS / source / "get-allowed.json").read_text())
     request = HttpRequest("GET", "/api/orders", "a=1", (("host", "h"), ("cookie", "a=1"), ("user-agent", "t")))
-    created = shape(event_of(FORMS[source], request))
+    actual = shape(event_of(FORMS[source], request))
     wanted = shape(sample)
     # The id of an API's deployment says nothing here.
     wanted["requestContext"].pop("deploymentId", None)
-    assert created == wanted
+    assert actual == wanted
 
 
 @pytest.mark.parametrize("source", FORMS)
@@ -116,9 +116,9 @@ def test_what_the_events_differ_in() -> None:
 def test_bytes_that_are_no_text_travel_as_base64(source: str) -> None:
     for kind in ("application/octet-stream", "text/plain"):
         request = HttpRequest("PUT", "/a", headers=(("content-type", kind),), body=b"\xff\x00")
-        matches = parse_event(event_of(FORMS[source], request))
-        assert matches is not None
-        assert (matches.event["isBase64Encoded"], read_message(matches).read_body()) == (True, b"\xff\x00")
+        adapter = parse_event(event_of(FORMS[source], request))
+        assert adapter is not None
+        assert (adapter.event["isBase64Encoded"], read_message(adapter).read_body()) == (True, b"\xff\x00")
 
 
 def test_a_load_balancer_takes_compressed_text_for_binary() -> None:

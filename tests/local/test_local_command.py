@@ -83,9 +83,9 @@ def test_arguments_that_can_t_be_meant_are_told(arguments: list[str], sentence: 
 
 
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    matches = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name in ("moto", "uvicorn") else matches(name)
+        importlib.util, "find_spec", lambda name: None if name in ("moto", "uvicorn") else find_spec(name)
     )
     result = command()
     assert result.exit_code == 2

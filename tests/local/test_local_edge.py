@@ -38,17 +38,17 @@ class ReceivedResponse:
     @property
     def cors(self) -> dict[str, str]:
         """The CORS headers; each must be there once."""
-        matches = {name: values for name, values in self.headers.items() if name.startswith("access-control-")}
-        assert all(len(values) == 1 for values in matches.values()), matches
-        return {name: values[0] for name, values in matches.items()}
+        headers = {name: values for name, values in self.headers.items() if name.startswith("access-control-")}
+        assert all(len(values) == 1 for values in headers.values()), headers
+        return {name: values[0] for name, values in headers.items()}
 
 
 class RunningEdge:
     """A running local edge, and what it printed."""
 
-    def __init__(self, running: Running, said: list[str]) -> None:
+    def __init__(self, running: Running, printed: list[str]) -> None:
         self.running = running
-        self.said = said
+        self.printed = printed
 
     async def ask(self, method: str, target: str, origin: str | None = None, **headers: str) -> ReceivedResponse:
         return await asyncio.to_thread(self._ask, method, target, origin, headers)
@@ -76,14 +76,14 @@ class RunningEdge:
 
 def with_edge(story: Callable[[RunningEdge], Coroutine[Any, Any, None]], plan: LocalPlan | None = None) -> list[str]:
     """Runs a story against a local edge on a free port; returns what was printed."""
-    said: list[str] = []
+    printed: list[str] = []
 
     async def run() -> None:
-        async with local_edge(plan or LocalPlan(port=0, page_port=0), said.append) as running:
-            await story(RunningEdge(running, said))
+        async with local_edge(plan or LocalPlan(port=0, page_port=0), printed.append) as running:
+            await story(RunningEdge(running, printed))
 
     asyncio.run(run())
-    return said
+    return printed
 
 
 def test_the_demonstration_in_the_viewer_set_up() -> None:
@@ -178,8 +178,8 @@ def test_what_the_upstream_sends_and_gets(front: str) -> None:
         assert (echoed["method"], echoed["path"], echoed["query"]) == ("PUT", "/api/echo/a/../b%20c", "x=%2f")
         assert ["x-demo", "1"] in echoed["headers"]
 
-    said = with_edge(story, LocalPlan(front=front, port=0, page_port=0))
-    assert not [line for line in said if "!" in line], "no rule of the edge is broken"
+    printed = with_edge(story, LocalPlan(front=front, port=0, page_port=0))
+    assert not [line for line in printed if "!" in line], "no rule of the edge is broken"
 
 
 def test_a_change_in_the_store_counts_within_the_refresh_time() -> None:
@@ -210,10 +210,10 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
         policy.write_text('{"rules": [{"allow_orgins": []}]}')
 
         async def reported() -> bool:
-            return any("The previous policy stays in use." in line for line in edge.said)
+            return any("The previous policy stays in use." in line for line in edge.printed)
 
         await edge.until(reported, "the invalid file is reported")
-        assert any("allow_orgins" in line for line in edge.said)
+        assert any("allow_orgins" in line for line in edge.printed)
         assert (await edge.preflight("/api/echo", ALLOWED)).status == 204
         policy.write_text(document(REFUSED))
 
@@ -232,8 +232,8 @@ def test_an_upstream_that_is_not_there_is_a_502_with_a_sentence() -> None:
         assert reply.status == 502
         assert b"can't be reached" in reply.body
 
-    said = with_edge(story, LocalPlan(port=0, page_port=0, upstream=f"http://127.0.0.1:{free_port()}"))
-    assert any("    ! http://127.0.0.1:" in line and "can't be reached" in line for line in said)
+    printed = with_edge(story, LocalPlan(port=0, page_port=0, upstream=f"http://127.0.0.1:{free_port()}"))
+    assert any("    ! http://127.0.0.1:" in line and "can't be reached" in line for line in printed)
 
 
 def test_the_environment_is_as_before_when_it_has_ended() -> None:
@@ -295,9 +295,9 @@ def test_the_gateway_behind_each_of_its_fronts(front: str) -> None:
         head = await edge.ask("HEAD", "/api/echo", ALLOWED)
         assert (head.status, head.body) == (200, b"")
 
-    said = with_edge(story, LocalPlan(front=front, port=0, page_port=0))
-    assert not [line for line in said if line.lstrip().startswith("!") or "error:" in line]
-    assert any(line.startswith(f"{front}  OPTIONS /api/echo  |  204  |  handler  |  allowed") for line in said)
+    printed = with_edge(story, LocalPlan(front=front, port=0, page_port=0))
+    assert not [line for line in printed if line.lstrip().startswith("!") or "error:" in line]
+    assert any(line.startswith(f"{front}  OPTIONS /api/echo  |  204  |  handler  |  allowed") for line in printed)
 
 
 def test_an_http_api_s_stage_stays_out_of_the_way() -> None:

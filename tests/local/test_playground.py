@@ -43,8 +43,8 @@ def seen(trials: Trials, method: str, target: str, origin: str | None, *answer: 
 
 
 def verdict(trials: Trials, origin: str, credentials: bool = False) -> tuple[Any, str]:
-    matches = judged(POLICY, trials.of("1", origin), credentials)
-    return matches["expected"], matches["why"]
+    judgement = judged(POLICY, trials.of("1", origin), credentials)
+    return judgement["expected"], judgement["why"]
 
 
 def test_the_policy_is_what_counts_and_not_what_was_sent() -> None:
@@ -76,9 +76,9 @@ def test_a_refused_method_is_named_as_the_reason() -> None:
     trials = Trials()
     seen(trials, "OPTIONS", "/api/a?trial=1", APP, access_control_request_method="PATCHY")
     policy = load_policy(json.dumps({"rules": [{"allow_origins": [APP], "allow_methods": ["GET"]}]}))
-    matches = judged(policy, trials.of("1", APP), False)
-    assert matches["why"] == "method-not-allowed (PATCHY): the method is not allowed for this origin"
-    (exchange,) = matches["exchanges"]
+    judgement = judged(policy, trials.of("1", APP), False)
+    assert judgement["why"] == "method-not-allowed (PATCHY): the method is not allowed for this origin"
+    (exchange,) = judgement["exchanges"]
     assert (exchange["reason"], exchange["cause"], exchange["rule"], exchange["managed"]) == (
         "method-not-allowed",
         "PATCHY",

@@ -32,9 +32,9 @@ def test_a_built_artifact_behind_the_local_edge(front: str) -> None:
         assert (mine.status, mine.cors["access-control-allow-origin"]) == (200, ALLOWED)
         assert (await edge.ask("GET", "/api/own-cors/reflecting", REFUSED)).cors == {}
 
-    said = with_edge(story, LocalPlan(front=front, port=0, page_port=0, runtime=True))
-    assert any(line.startswith("    info: policy loaded (site demo") for line in said)
-    assert not [line for line in said if "Traceback" in line or "LAMBDA_RUNTIME" in line]
+    printed = with_edge(story, LocalPlan(front=front, port=0, page_port=0, runtime=True))
+    assert any(line.startswith("    info: policy loaded (site demo") for line in printed)
+    assert not [line for line in printed if "Traceback" in line or "LAMBDA_RUNTIME" in line]
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def function(tmp_path: Path) -> Path:
 
 @pytest.mark.usefixtures("runtime_emulator")
 def test_a_container_answers_fails_and_ends(function: Path) -> None:
-    said: list[str] = []
+    printed: list[str] = []
 
     async def ask(handler: str, *events: dict[str, Any]) -> list[Any]:
-        container = EmulatedContainer(Tools.locate(), function, handler, {"MINE": "1"}, said.append, seconds=5)
+        container = EmulatedContainer(Tools.locate(), function, handler, {"MINE": "1"}, printed.append, seconds=5)
         try:
             return [await container(event) for event in events]
         finally:
@@ -65,7 +65,7 @@ def test_a_container_answers_fails_and_ends(function: Path) -> None:
     first, second = asyncio.run(ask("app.answer", {"n": 1}, {"n": 2}))
     # Nothing of this process's environment is handed on.
     assert (first.result, second.result["n"]) == ({"n": 1, "own": "1", "home": None}, 2)
-    assert said == ["    info: asked (n 1)", "    info: asked (n 2)"]
+    assert printed == ["    info: asked (n 1)", "    info: asked (n 2)"]
     (failed,) = asyncio.run(ask("app.fail", {"n": 1}))
     assert (failed.result, failed.error) == (None, "ValueError: no")
 

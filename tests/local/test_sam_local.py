@@ -38,12 +38,12 @@ def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_derived_template_every_function_finds_the_store(derived: dict[str, Any]) -> None:
-    matches = functions(derived)
-    assert matches.keys() == {"EdgeFunction", "EdgeOriginFunction", "GatewayFunction", "GuardFunction"}
-    for properties in matches.values():
+    by_name = functions(derived)
+    assert by_name.keys() == {"EdgeFunction", "EdgeOriginFunction", "GatewayFunction", "GuardFunction"}
+    for properties in by_name.values():
         assert properties["Environment"]["Variables"]["AWS_ENDPOINT_URL_SSM"] == ENDPOINT
         assert properties["CodeUri"].startswith("/project/.aws-sam/build/")
-    guard = matches["GuardFunction"]["Environment"]["Variables"]
+    guard = by_name["GuardFunction"]["Environment"]["Variables"]
     assert (guard["AWS_ENDPOINT_URL"], guard["EDGECORS_TOPIC_ARN"]) == (ENDPOINT, TOPIC)
 
 
@@ -54,8 +54,8 @@ def test_derived_template_has_the_architecture_of_the_host(
     machine: str, architecture: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
-    matches = functions(request.getfixturevalue("derived"))
-    assert {tuple(properties["Architectures"]) for properties in matches.values()} == {(architecture,)}
+    by_name = functions(request.getfixturevalue("derived"))
+    assert {tuple(properties["Architectures"]) for properties in by_name.values()} == {(architecture,)}
 
 
 def test_derived_template_has_a_function_for_each_edge_setup(derived: dict[str, Any]) -> None:

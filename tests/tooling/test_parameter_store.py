@@ -11,8 +11,8 @@ NAME = "/edgecors/sites/shop"
 def test_a_parameter_is_written_changed_and_deleted(parameter_store: ParameterStoreServer) -> None:
     parameter_store.put(NAME, "https://one.example", "StringList")
     parameter_store.put(NAME, "https://two.example", "StringList")
-    matches = parameter_store.client.get_parameter(Name=NAME)["Parameter"]
-    assert (matches["Value"], matches["Type"], matches["Version"]) == ("https://two.example", "StringList", 2)
+    parameter = parameter_store.client.get_parameter(Name=NAME)["Parameter"]
+    assert (parameter["Value"], parameter["Type"], parameter["Version"]) == ("https://two.example", "StringList", 2)
     parameter_store.delete(NAME)
     with pytest.raises(ClientError, match="ParameterNotFound"):
         parameter_store.client.get_parameter(Name=NAME)

@@ -206,8 +206,8 @@ def nearest(key: str, known: Iterable[str]) -> str | None:
     for name, known_name in names.items():
         if _stem(name) == _stem(folded(key)):
             return known_name
-    matches = difflib.get_close_matches(folded(key), names, n=1, cutoff=0.75)
-    return names[matches[0]] if matches else None
+    close = difflib.get_close_matches(folded(key), names, n=1, cutoff=0.75)
+    return names[close[0]] if close else None
 
 
 def _stem(name: str) -> str:
