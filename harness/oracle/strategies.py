@@ -11,7 +11,22 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from harness.generate import MUTATIONS
+from harness.generate import (
+    BARE_HOSTS,
+    EXTENSIONS,
+    FETCH_SITES,
+    HEADER_NAMES,
+    HOST_GLOBS,
+    LOOPBACK,
+    METHODS,
+    MUTATIONS,
+    NAMES,
+    ODD_METHODS,
+    PATH_GLOBS,
+    PATHS,
+    PORTS,
+    STARS,
+)
 from harness.oracle.decision import path_matches
 
 Document = dict[str, Any]
@@ -19,46 +34,11 @@ Rule = dict[str, Any]
 Request = dict[str, Any]
 Draw = st.DrawFn
 
-NAMES = ["example.com", "shop.example.com", "a-b.example.org", "xn--bcher-kva.example", "x_y.example.net"]
-BARE_HOSTS = ["app", "example.com.", "10.0.0.7", "[2001:db8::7]", "[::ffff:102:304]"]
-LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
-PORTS = ["", "", "", ":8443", ":3000", ":1", ":65535"]
-HEADER_NAMES = [
-    "x-a",
-    "x-b",
-    "authorization",
-    "content-type",
-    "x-request-id",
-    "etag",
-    "range",
-    "x!#$%&'*+.^_`|~9",
-]
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE", "get", "OPTIONS"]
-PATHS = [
-    "/",
-    "/api/",
-    "/api/v1/items",
-    "/api",
-    "/fonts/a.woff2",
-    "/Api/x",
-    "/x.css",
-    "/~a",
-    "/a//b",
-    "/a/b/c",
-]
-PATH_GLOBS = ["/*", "/api/*", "*.css", "/a?i*", "fonts/*", "/~a", "/api", "*", "/*/b", "/a//b", "?pi/*"]
-HOST_GLOBS = ["*", "*.example.com", "shop.*", "CDN.example.com", "sho?.example.com", "localhost"]
-
 labels = st.from_regex(r"[a-z]([a-z0-9_-]{0,5}[a-z0-9_])?", fullmatch=True)
 # Names below no public suffix of more than one label.
 names = st.one_of(st.sampled_from(NAMES), st.builds("{}.{}".format, labels, st.sampled_from(NAMES)))
-stars = st.sampled_from(["*", "*", "*", "shop-*", "*-app", "a*a", "pr-*-web"])
+stars = st.sampled_from(STARS)
 ports = st.sampled_from([*PORTS, ":*", ":*"])
-EXTENSION_ORIGINS = [
-    "capacitor://localhost",
-    "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
-    "moz-extension://0b1c2d3e-1111-2222-3333-44445555666f",
-]
 
 
 @functools.cache
@@ -72,7 +52,7 @@ def patterns(credentials: bool) -> st.SearchStrategy[str]:
         st.builds(written, schemes, st.builds("{}.{}".format, stars, names), ports),
         st.builds(written, schemes, st.sampled_from(BARE_HOSTS), ports),
         loopback,
-        st.sampled_from(EXTENSION_ORIGINS),
+        st.sampled_from(EXTENSIONS),
     )
     repairable = plain.flatmap(lambda text: st.sampled_from(repairable_forms(text)))
     null = plain if credentials else st.just("null")
@@ -220,7 +200,7 @@ def odd_header_lists(rule: Rule) -> st.SearchStrategy[str | None]:
 
 def fitting_paths(rule: Rule) -> list[str]:
     globs = rule.get("paths", ["/*"])
-    return [path for path in PATHS if path_matches(globs, path)] or PATHS
+    return [path for path in PATHS if path_matches(globs, path)] or list(PATHS)
 
 
 @st.composite
@@ -286,8 +266,6 @@ def hosts(rule: Rule, origin: str | None) -> list[str | None]:
 
 
 METHODS_OF_REQUESTS = ["GET", "HEAD", "POST", "PUT", "OPTIONS", "options"]
-ODD_METHODS = [*METHODS, "PO", "", "TRACE", "connect", "Track", "G T", "GET, PUT", "\u00e4"]
-FETCH_SITES = [None, None, None, None, "same-origin", "none", "same-site", "cross-site", "", "Same-Origin"]
 PLACES = ["nothing", "path", "origin", "origin", "origin", "method", "headers", "headers", "everything"]
 
 

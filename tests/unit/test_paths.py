@@ -9,8 +9,8 @@ from edgecors.paths import MAX_READINGS_LENGTH, Globs, readings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import generate
 from harness.oracle import decision as oracle
-from harness.oracle import strategies
 
 # Paths that every server reads alike, with their one form.
 PLAIN = {
@@ -228,7 +228,7 @@ def test_globs_match_as_the_naive_matcher_does(globs: list[str], text: str) -> N
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from(strategies.PATH_GLOBS), st.sampled_from(strategies.PATHS))
+@given(st.sampled_from(generate.PATH_GLOBS), st.sampled_from(generate.PATHS))
 def test_globs_match_as_the_oracle_s_table_does(glob: str, path: str) -> None:
     assert Globs([glob]).match(path) == oracle.glob_matches(glob, path)
 
