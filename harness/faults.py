@@ -418,7 +418,7 @@ def _behind(
     if took > 1.0 + SLACK:
         yield f"took {took:.2f} s"
     if answer.get("statusCode") not in statuses:
-        yield f"status {answer.get('statusCode')} is none of {statuses}"
+        yield f"status {answer.get('statusCode')} is not one of {statuses}"
     yield from answers.violations(source, answer)
     if answers.values(answer, "access-control-allow-origin") != [APP] or answers.values(
         answer, "access-control-max-age"

@@ -21,6 +21,7 @@ IDIOMS = {
     r"(?<![Tt]here )\bis no (object|string|number|field|trigger|base64)\b": "is not a ...",
     r"\b[Mm]end(s|ed|ing)?\b": "fix",
     r"\b(is|are|was|were|be|being) told\b|\btold (of|apart|beside|with|as)\b": "reported, logged, distinguished",
+    r"_told(_|\b)": "reported, distinguished",
     r"\bhangs? on\b": "depends on",
     r"\bin (nobody|a request|the request|anybody)'s way\b|\bin the way of\b": "in (outside) the request path",
     r"\bas it came\b|\b[Ww]hat came\b|\bas they came\b": "unchanged, as received; the response, the result",

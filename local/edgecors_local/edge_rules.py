@@ -58,7 +58,7 @@ def violations(trigger: str, event: Mapping[str, Any], result: object) -> list[s
     """All the rules that a function's result breaks, a sentence each that names the field or header; empty: none.
 
     ``event`` is what the function was given, and must not be the object that it may have changed meanwhile.
-    Raises ValueError when ``trigger`` is none of the four.
+    Raises ValueError when ``trigger`` is not one of the four.
     """
     if trigger not in TRIGGERS:
         raise ValueError(f"{trigger!r} is not a trigger; there are {', '.join(TRIGGERS)}")

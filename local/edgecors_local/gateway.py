@@ -78,7 +78,7 @@ class Form(Protocol):
 
 
 @dataclass(slots=True)
-class _Passage:
+class _GatewayTrip:
     steps: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
@@ -98,13 +98,13 @@ class Gateway:
 
     async def handle(self, request: HttpRequest) -> Exchange:
         """Answers a viewer's request."""
-        trip = _Passage()
+        trip = _GatewayTrip()
         request = replace(request, headers=end_to_end(request.headers))
         arrival = Arrival(request, self._clock(), str(uuid.uuid4()))
         response = self._form.stamped(await self._answer(trip, arrival), arrival)
         return Exchange(response, trip.steps, trip.decisions, trip.troubles)
 
-    async def _answer(self, trip: _Passage, arrival: Arrival) -> HttpResponse:
+    async def _answer(self, trip: _GatewayTrip, arrival: Arrival) -> HttpResponse:
         size = len(arrival.request.body)
         if size > self._form.max_body:
             return self._failed(trip, 413, f"the body is {size} bytes; {self._form.max_body} are taken")
@@ -126,7 +126,7 @@ class Gateway:
             return self._failed(trip, 502, str(error))
         return replace(response, headers=end_to_end(response.headers))
 
-    def _failed(self, trip: _Passage, status: int, sentence: str) -> HttpResponse:
+    def _failed(self, trip: _GatewayTrip, status: int, sentence: str) -> HttpResponse:
         trip.troubles.append(f"{status}: {sentence}")
         return self._form.failure(status)
 

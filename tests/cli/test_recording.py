@@ -282,7 +282,7 @@ def test_record_site_without_answer_fails(edgecors: Command, tmp_path: Path) -> 
     assert "does not answer" in ran.err
 
 
-def test_record_line_that_is_no_traffic_is_reported(edgecors: Command, tmp_path: Path) -> None:
+def test_record_line_that_is_not_traffic_is_reported(edgecors: Command, tmp_path: Path) -> None:
     (tmp_path / "lines").write_text(f"{APP}\nGET api/x\n", encoding="utf-8")
     ran = edgecors("probe", "http://127.0.0.1:9/", "--record", "x", "--from", str(tmp_path / "lines"))
     assert ran.status == 2
@@ -290,7 +290,7 @@ def test_record_line_that_is_no_traffic_is_reported(edgecors: Command, tmp_path:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "edgecors-recording"}'])
-def test_import_file_that_is_no_recording_is_refused(edgecors: Command, tmp_path: Path, text: str) -> None:
+def test_import_file_that_is_not_a_recording_is_refused(edgecors: Command, tmp_path: Path, text: str) -> None:
     (tmp_path / "r.json").write_text(text, encoding="utf-8")
     ran = edgecors("import", "--from-live", str(tmp_path / "r.json"))
     assert ran.status == 2

@@ -25,7 +25,7 @@ def become(edgecors: Command, monkeypatch: pytest.MonkeyPatch, statement: object
         monkeypatch.setenv(name, value)
 
 
-def test_with_both_statements_the_team_is_told_who_gains_access(
+def test_with_both_statements_the_team_sees_who_gains_access(
     edgecors: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edgecors.put("sites/shop", "@partners")

@@ -181,7 +181,7 @@ def test_patterns(pattern: str, origin: str, covered: bool) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["https://*.*.example", "https://*", "https://a.*.example", "x", "https://*.1"])
-def test_what_is_no_pattern_is_an_error_in_the_test(pattern: str) -> None:
+def test_what_is_not_a_pattern_is_an_error_in_the_test(pattern: str) -> None:
     with pytest.raises(ValueError, match="not a pattern"):
         origins.matches(pattern, "https://a.b.example")
 

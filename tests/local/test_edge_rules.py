@@ -58,7 +58,7 @@ def received(trigger: str) -> Made:
     return returned
 
 
-def matches(trigger: str, result: object) -> list[str]:
+def violations_of(trigger: str, result: object) -> list[str]:
     return violations(trigger, event_of(trigger), result)
 
 
@@ -78,8 +78,8 @@ def preflight_answer() -> Made:
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
-def test_what_was_given_may_be_returned(trigger: str) -> None:
-    assert matches(trigger, received(trigger)) == []
+def test_received_message_may_be_returned(trigger: str) -> None:
+    assert violations_of(trigger, received(trigger)) == []
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
@@ -88,7 +88,7 @@ def test_cors_headers_may_be_set_and_removed(trigger: str) -> None:
     result["headers"].pop("vary", None)
     result["headers"].pop("origin", None)
     result["headers"]["access-control-allow-origin"] = header("https://app.example", key="ACCESS-CONTROL-allow-origin")
-    assert matches(trigger, result) == []
+    assert violations_of(trigger, result) == []
 
 
 @pytest.mark.parametrize("trigger", ["viewer-request", "origin-request"])
@@ -102,7 +102,7 @@ def test_cors_headers_may_be_set_and_removed(trigger: str) -> None:
     ],
 )
 def test_responses_that_a_request_trigger_may_make(trigger: str, result: Made) -> None:
-    assert matches(trigger, result) == []
+    assert violations_of(trigger, result) == []
 
 
 def test_what_else_is_allowed() -> None:
@@ -110,15 +110,15 @@ def test_what_else_is_allowed() -> None:
     request["headers"]["host"] = header("other.example")
     request["origin"] = {"s3": {"domainName": "b.s3.amazonaws.com", "customHeaders": {"x-a": header("1")}}}
     request["body"] = {"action": "replace", "data": "x" * 1024 * 1024, "encoding": "text", "inputTruncated": False}
-    assert matches("origin-request", request) == []
+    assert violations_of("origin-request", request) == []
 
     response = received("origin-response") | {"status": "503", "body": "", "bodyEncoding": "text"}
     response["headers"]["content-length"] = header("0")
-    assert matches("origin-response", response) == []
-    assert matches("origin-response", received("origin-response") | {"status": "304", "body": ""}) == []
+    assert violations_of("origin-response", response) == []
+    assert violations_of("origin-response", received("origin-response") | {"status": "304", "body": ""}) == []
 
 
-def test_what_was_odd_before_is_no_fault_of_the_function() -> None:
+def test_what_was_odd_before_is_not_a_violation_of_the_function() -> None:
     event = event_of("origin-response")
     event["Records"][0]["cf"]["response"]["headers"]["x-cache"] = header("Hello")
     event["Records"][0]["cf"]["response"]["isBase64"] = True
@@ -147,7 +147,7 @@ def test_no_trigger() -> None:
     ],
 )
 def test_no_object_that_cloudfront_knows(trigger: str, result: object, sentence: str) -> None:
-    assert sentence in matches(trigger, result)[0]
+    assert sentence in violations_of(trigger, result)[0]
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
@@ -182,21 +182,21 @@ def test_no_object_that_cloudfront_knows(trigger: str, result: object, sentence:
 def test_headers(trigger: str, name: str, items: object, sentence: str) -> None:
     result = received(trigger)
     result["headers"][name] = items
-    assert any(sentence in line for line in matches(trigger, result)), matches(trigger, result)
+    assert any(sentence in line for line in violations_of(trigger, result)), violations_of(trigger, result)
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_headers_are_an_object(trigger: str) -> None:
-    sentences = matches(trigger, received(trigger) | {"headers": []})
+    sentences = violations_of(trigger, received(trigger) | {"headers": []})
     assert any("headers is list instead of an object" in sentence for sentence in sentences)
 
 
 def test_the_header_limit_is_met_exactly() -> None:
     name = "x-a"
     fitting = {"status": "200", "headers": {name: header("x" * (MAX_HEADERS - len(name)))}}
-    assert matches("origin-request", fitting) == []
+    assert violations_of("origin-request", fitting) == []
     fitting["headers"][name][0]["value"] += "x"  # type: ignore[index]
-    assert len(matches("origin-request", fitting)) == 1
+    assert len(violations_of("origin-request", fitting)) == 1
 
 
 READ_ONLY_CASES = [(trigger, name) for trigger in TRIGGERS for name in sorted(READ_ONLY[trigger])]
@@ -208,10 +208,10 @@ def test_read_only_headers(trigger: str, name: str) -> None:
     result = received(trigger)
     result["headers"][name] = header("something else")
     what = "changed" if was_there else "added"
-    assert matches(trigger, result) == [f"Header {name} is read-only at {trigger}, but was {what}."]
+    assert violations_of(trigger, result) == [f"Header {name} is read-only at {trigger}, but was {what}."]
     del result["headers"][name]
     removed = [f"Header {name} is read-only at {trigger}, but was removed."]
-    assert matches(trigger, result) == (removed if was_there else [])
+    assert violations_of(trigger, result) == (removed if was_there else [])
 
 
 def test_every_kind_of_change_to_a_read_only_header_was_seen() -> None:
@@ -224,7 +224,7 @@ def test_every_kind_of_change_to_a_read_only_header_was_seen() -> None:
 def test_read_only_headers_in_a_generated_response(trigger: str, name: str) -> None:
     result = preflight_answer()
     result["headers"][name] = header("0")
-    assert matches(trigger, result) == [f"Header {name} is read-only at {trigger}, but was added."]
+    assert violations_of(trigger, result) == [f"Header {name} is read-only at {trigger}, but was added."]
 
 
 def changed(**fields: object) -> Callable[[Made], object]:
@@ -269,14 +269,14 @@ BOTH_REQUESTS = [
 def test_requests(trigger: str, change: Callable[[Made], object], sentence: str) -> None:
     result = received(trigger)
     change(result)
-    sentences = matches(trigger, result)
+    sentences = violations_of(trigger, result)
     assert len(sentences) == 1
     assert sentence in sentences[0]
 
 
 def test_the_longest_url_that_is_allowed() -> None:
     result = received("viewer-request") | {"uri": "/" + "a" * 8187, "querystring": "x=1"}
-    assert matches("viewer-request", result) == []
+    assert violations_of("viewer-request", result) == []
 
 
 def test_a_body_is_replaced_only_where_it_was_shown() -> None:
@@ -291,14 +291,14 @@ def test_a_body_is_replaced_only_where_it_was_shown() -> None:
 def test_the_size_of_a_viewers_body(size: int) -> None:
     result = received("viewer-request")
     result["body"] |= {"action": "replace", "data": base64.b64encode(bytes(size)).decode()}
-    assert bool(matches("viewer-request", result)) is (size > 40 * 1024)
+    assert bool(violations_of("viewer-request", result)) is (size > 40 * 1024)
 
 
 def test_the_viewers_country_is_not_added_at_viewer_request() -> None:
     for trigger, expected in (("viewer-request", 1), ("origin-request", 0)):
         result = received(trigger)
         result["headers"]["cloudfront-viewer-country"] = header("DE")
-        assert len(matches(trigger, result)) == expected
+        assert len(violations_of(trigger, result)) == expected
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_the_viewers_country_is_not_added_at_viewer_request() -> None:
     ],
 )
 def test_the_origin_of_a_request(origin: object, sentence: str) -> None:
-    sentences = matches("origin-request", received("origin-request") | {"origin": origin})
+    sentences = violations_of("origin-request", received("origin-request") | {"origin": origin})
     assert len(sentences) == 1
     assert sentence in sentences[0]
 
@@ -355,7 +355,7 @@ RESPONSES = [
 @pytest.mark.parametrize(("fields", "sentence"), RESPONSES)
 def test_responses(trigger: str, fields: Made, sentence: str) -> None:
     base = received(trigger) if trigger == "origin-response" else {"status": "200"}
-    sentences = matches(trigger, base | fields)
+    sentences = violations_of(trigger, base | fields)
     assert len(sentences) == 1
     assert sentence in sentences[0]
 
@@ -363,9 +363,9 @@ def test_responses(trigger: str, fields: Made, sentence: str) -> None:
 @pytest.mark.parametrize(("trigger", "limit"), [("viewer-request", 40 * 1024), ("origin-request", 1024 * 1024)])
 def test_the_size_of_a_generated_response_counts_its_headers(trigger: str, limit: int) -> None:
     result: Made = {"status": "200", "headers": {"x-a": header("123")}, "body": "x" * (limit - 6)}
-    assert matches(trigger, result) == []
+    assert violations_of(trigger, result) == []
     result["body"] += "x"
-    assert matches(trigger, result) == [
+    assert violations_of(trigger, result) == [
         f"response.body is {limit - 5} bytes with 6 bytes of headers; at {trigger} {limit} are allowed."
     ]
 
@@ -373,7 +373,7 @@ def test_the_size_of_a_generated_response_counts_its_headers(trigger: str, limit
 @pytest.mark.parametrize("text", ["", "x"])
 @pytest.mark.parametrize("trigger", ["viewer-request", "origin-request"])
 def test_a_generated_204_has_no_body_at_all(trigger: str, text: str) -> None:
-    assert matches(trigger, preflight_answer() | {"body": text}) == [
+    assert violations_of(trigger, preflight_answer() | {"body": text}) == [
         "response.body has to be left out with status 204."
     ]
 
@@ -390,14 +390,14 @@ def test_a_generated_204_has_no_body_at_all(trigger: str, text: str) -> None:
     ],
 )
 def test_viewer_responses(fields: Made, sentence: str) -> None:
-    sentences = matches("viewer-response", received("viewer-response") | fields)
+    sentences = violations_of("viewer-response", received("viewer-response") | fields)
     assert len(sentences) == 1
     assert sentence in sentences[0]
 
 
-def test_all_violations_are_told_at_once() -> None:
+def test_all_violations_are_reported_at_once() -> None:
     result: Made = {"status": "99", "body": 1, "headers": {"X-A": [], "via": header("1")}, "more": 1}
-    assert matches("viewer-request", result) == [
+    assert violations_of("viewer-request", result) == [
         "response.more is not a field of a response.",
         "response.status is '99' instead of a number from 200 to 599.",
         "Header X-A in response.headers has to be written x-a (only `key` may have capitals).",

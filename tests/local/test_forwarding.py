@@ -107,7 +107,7 @@ def test_nobody_there_is_a_502_and_silence_a_504() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "localhost:3000", "ftp://a.example", "http://", "http://a:port", "http://[::1"])
-def test_what_is_no_url_to_forward_to_is_a_sentence(url: str) -> None:
+def test_invalid_upstream_url_is_refused_with_a_sentence(url: str) -> None:
     with pytest.raises(LocalError, match="is not a URL to forward to") as caught:
         Upstream(url)
     assert caught.value.status == 2

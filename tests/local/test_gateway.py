@@ -113,7 +113,7 @@ def test_what_the_events_differ_in() -> None:
 
 
 @pytest.mark.parametrize("source", FORMS)
-def test_bytes_that_are_no_text_travel_as_base64(source: str) -> None:
+def test_bytes_that_are_not_text_travel_as_base64(source: str) -> None:
     for kind in ("application/octet-stream", "text/plain"):
         request = HttpRequest("PUT", "/a", headers=(("content-type", kind),), body=b"\xff\x00")
         adapter = parse_event(event_of(FORMS[source], request))
@@ -208,7 +208,7 @@ WRONG: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize("source", FORMS)
 @pytest.mark.parametrize(("result", "sentence"), WRONG)
-def test_a_wrong_shape_is_a_502_with_the_reason_printed(source: str, result: Any, sentence: str) -> None:
+def test_an_invalid_response_is_a_502_with_the_reason_printed(source: str, result: Any, sentence: str) -> None:
     exchange = answered(source, result)
     assert exchange.response.status == 502
     assert len(exchange.troubles) == 1

@@ -80,7 +80,7 @@ class RaisingFront:
         pass
 
 
-def test_a_mistake_of_the_local_edge_itself_is_a_500_and_told() -> None:
+def test_a_mistake_of_the_local_edge_itself_is_a_500_and_printed() -> None:
     from edgecors_local.edge_app import EdgeApp, line
 
     reported: list[str] = []

@@ -36,7 +36,7 @@ def command(*arguments: str) -> Result:
         (None, ["can't be read: No such file or directory."]),
     ],
 )
-def test_a_policy_that_can_t_be_used_is_told_with_all_its_errors(
+def test_a_policy_that_can_t_be_used_is_reported_with_all_its_errors(
     tmp_path: Path, text: str | None, sentences: list[str]
 ) -> None:
     policy = tmp_path / "policy.json"
@@ -75,7 +75,7 @@ def test_a_busy_port_is_named_with_the_option() -> None:
         (["--front", "alb", "--upstream", "http://h/a?b"], "it must end with the path, without query and fragment"),
     ],
 )
-def test_arguments_that_can_t_be_meant_are_told(arguments: list[str], sentence: str) -> None:
+def test_invalid_arguments_are_refused_with_a_sentence(arguments: list[str], sentence: str) -> None:
     result = command("--port", "0", *arguments)
     assert result.exit_code == 2
     assert sentence in result.stderr

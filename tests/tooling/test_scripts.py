@@ -51,7 +51,7 @@ def imitate(environment: dict[str, str], name: str, script: str) -> None:
     program.chmod(0o755)
 
 
-def test_without_python_the_remedy_is_told(bare: dict[str, str]) -> None:
+def test_without_python_the_remedy_is_printed(bare: dict[str, str]) -> None:
     done = run(FIND, environment=bare)
     assert (done.returncode, done.stdout) == (1, "")
     assert "Python 3.11 or later" in done.stderr

@@ -391,7 +391,7 @@ def test_without_block_nothing_is_held_back(origin: str, shown: dict[str, Any], 
 # Without a policy, outside of it, and in shadow
 
 
-def test_without_a_policy_a_preflight_is_told_to_come_again() -> None:
+def test_without_a_policy_a_preflight_gets_retry_after() -> None:
     answer(None, preflight(), "policy-unavailable", 503, NO_STORE | {"Retry-After": "1"}, ON_PREFLIGHT)
 
 

@@ -48,7 +48,7 @@ def test_preflights_of_two_origins_share_what_they_ask_for() -> None:
     assert first.headers[1:] == second.headers[1:]
 
 
-def test_preflights_that_differ_in_anything_are_told_apart() -> None:
+def test_preflights_that_differ_in_anything_are_distinguished() -> None:
     memory = new_memory({"allow_headers": ["x-a"], "allow_methods": ["PUT"], "allow_private_network": True})
     for _ in range(2):
         assert preflight(memory, None).reason == "allowed"
@@ -67,12 +67,12 @@ def test_preflights_that_differ_in_anything_are_told_apart() -> None:
     assert len(memory.decisions) == 8
 
 
-def test_preflight_and_request_of_one_origin_are_told_apart() -> None:
+def test_preflight_and_request_of_one_origin_are_distinguished() -> None:
     memory = new_memory()
     assert [preflight(memory).status, actual(memory).status, preflight(memory).status] == [204, None, 204]
 
 
-def test_decisions_of_two_rules_are_told_apart() -> None:
+def test_decisions_of_two_rules_are_distinguished() -> None:
     inner = {"paths": ["/in"], "allow_origins": ["https://*.example.com"]}
     outer = {"allow_origins": ["https://*.example.net"]}
     before, after = new_memory(inner, outer), new_memory(outer, inner)
@@ -84,7 +84,7 @@ def test_decisions_of_two_rules_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("on_refused", ["omit", "block"])
-def test_same_origin_requests_are_told_apart_from_cross_origin_ones(on_refused: str) -> None:
+def test_same_origin_requests_are_distinguished_from_cross_origin_ones(on_refused: str) -> None:
     memory = new_memory({"on_refused": on_refused})
     blocked = 403 if on_refused == "block" else None
     own = {"host": "evil.example", "scheme": "https"}
@@ -181,7 +181,7 @@ def test_keys_of_at_most_1024_characters_are_remembered() -> None:
         assert len(memory.preflights) == len(memory.decisions) == count
 
 
-def test_grants_of_one_rule_are_told_apart() -> None:
+def test_grants_of_one_rule_are_distinguished() -> None:
     grants = [{"allow_origins": [APP], "allow_methods": ["PUT"]}, {"allow_origins": "*", "allow_methods": ["GET"]}]
     memory = DecisionMemory(load_policy(json.dumps({"rules": [{"grants": grants}]})))
     for _ in range(2):

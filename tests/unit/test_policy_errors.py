@@ -377,7 +377,7 @@ def test_a_message_shows_the_value_on_one_line_and_not_endless(value: Any, shown
     ("field", "location"),
     [("x" * 80, "x" * 80), ("x" * 81, '"' + "x" * 76 + "..."), ("\u00e4", '"\\u00e4"'), ("1", '"1"'), ("", '""')],
 )
-def test_a_field_that_is_no_plain_name_is_quoted_in_its_place(field: str, location: str) -> None:
+def test_a_field_that_is_not_a_plain_name_is_quoted_in_its_place(field: str, location: str) -> None:
     assert errors_of(document({}, **{field: 1}))[0] == [("error", "unknown-field", location)]
 
 
@@ -455,7 +455,7 @@ TOLERATED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("fields", TOLERATED)
-def test_what_is_tolerated_is_no_error(fields: dict[str, Any]) -> None:
+def test_what_is_tolerated_is_not_an_error(fields: dict[str, Any]) -> None:
     policy = load_policy(rule(allow_credentials=True, **fields))
     assert set(policy.rules[0].grants[0].allow_origins or ()) == set(fields["allow_origins"])
 

@@ -602,7 +602,7 @@ def test_policy_of_three_refresh_times_is_an_alarm_once_in_a_refresh_time(
     assert bench.counted("PolicyOverdue") == [1, 1]
 
 
-def test_policy_read_again_after_a_long_freeze_is_no_alarm(region: FakeRegion, bench: StoreBench) -> None:
+def test_policy_read_again_after_a_long_freeze_raises_no_alarm(region: FakeRegion, bench: StoreBench) -> None:
     bench.get()
     bench.get(after=86_400)
     assert bench.counted("PolicyOverdue") == []
@@ -673,7 +673,7 @@ def test_alias_near_is_not_looked_up_at_home() -> None:
     assert bench.origins(after=60) == [A]
 
 
-def test_alias_that_must_not_be_read_is_no_alias(region: FakeRegion, bench: StoreBench) -> None:
+def test_alias_that_must_not_be_read_is_ignored(region: FakeRegion, bench: StoreBench) -> None:
     """A role of an earlier version may read sites and lists only."""
     region.values |= {f"sites/{SITE}": using("x"), "lists/x": A}
     region.failing[ALIAS] = ReadError("AccessDeniedException", "no")

@@ -112,7 +112,7 @@ def test_unreadable_response_headers_are_unchanged() -> None:
 
 @pytest.mark.parametrize("missing", ["headers", "status", "statusDescription"])
 @pytest.mark.parametrize("setup", SETUPS)
-def test_response_without_a_part_is_no_error(setup: str, missing: str) -> None:
+def test_response_without_a_part_is_not_an_error(setup: str, missing: str) -> None:
     handlers = Handlers(POLICY, checked=False)
     original = event(ORIGIN_RESPONSE, origin=APP)
     del original["Records"][0]["cf"]["response"][missing]
@@ -124,7 +124,7 @@ def test_response_without_a_part_is_no_error(setup: str, missing: str) -> None:
 
 @pytest.mark.parametrize("missing", ["headers", "method", "uri", "clientIp", "querystring"])
 @pytest.mark.parametrize("trigger", [VIEWER_REQUEST, VIEWER_RESPONSE])
-def test_request_without_a_part_is_no_error(trigger: str, missing: str) -> None:
+def test_request_without_a_part_is_not_an_error(trigger: str, missing: str) -> None:
     handlers = Handlers(POLICY, checked=False)
     original = event(trigger, origin=APP)
     del original["Records"][0]["cf"]["request"][missing]
@@ -133,7 +133,7 @@ def test_request_without_a_part_is_no_error(trigger: str, missing: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["", "abc", "²00", None, 404, "404", "4 04", "-404"])
-def test_invalid_status_is_no_error(status: Any) -> None:
+def test_invalid_status_is_not_an_error(status: Any) -> None:
     handlers = Handlers(POLICY, checked=False)
     original = event(ORIGIN_RESPONSE, origin=APP)
     original["Records"][0]["cf"]["response"]["status"] = status

@@ -37,7 +37,7 @@ def test_sam_sample_names_are_complete() -> None:
 
 
 @pytest.mark.parametrize("name", CLOUDFRONT_SAMPLES)
-def test_sam_sample_is_no_error(name: str) -> None:
+def test_sam_sample_is_not_an_error(name: str) -> None:
     event = json.loads(sam(name))
     assert trigger_of(event) in TRIGGERS
     for policy in POLICIES.values():
