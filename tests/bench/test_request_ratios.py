@@ -1,6 +1,6 @@
 """What a request costs beside a yardstick, the length of the list, and a peer: ratios of processor time in one run.
 
-Limits are twice the goals: what else runs on the machine slows the library more than the yardstick, which is shorter and
+Limits are twice the goals: what else runs on the machine slows the library more than the yardstick, which is short and
 stays in the processor's cache. `make bench` holds the goals themselves.
 """
 
