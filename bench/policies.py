@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from edgecors.decision import Request, decide
 from edgecors.document import load_policy
@@ -58,13 +56,11 @@ def reading(counts: tuple[int, ...] = COUNTS, seconds: float = 1.0) -> dict[str,
 def value_bombs() -> dict[tuple[str, str], bombs.ReadingCost]:
     """The cost of the bombs harness's values, by name and reader: as much of each as edgecors reads, packed.
 
-    Each is read in a process of its own, as many at once as there are processors.
+    Each is read in a process of its own, one after the other: two at once slow each other down.
     """
     values = bombs.OTHERS | {name: bombs.readable(family) for name, family in bombs.FAMILIES.items()}
     places = [(name, reader) for name in values for reader in ("list", "site")]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        costs = pool.map(lambda place: bombs.measure(place[1], values[place[0]]), places)
-        return dict(zip(places, costs, strict=True))
+    return {(name, reader): bombs.measure(reader, values[name]) for name, reader in places}
 
 
 def hostile(length: int) -> dict[str, Callable[[], Request]]:
