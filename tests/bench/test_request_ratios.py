@@ -1,7 +1,6 @@
 """What a request costs beside a yardstick, the length of the list, and a peer: ratios of processor time in one run.
 
-Limits are twice the goals: what else runs on the machine slows the library more than the yardstick, which is short and
-stays in the processor's cache. `make bench` holds the goals themselves.
+Limits are the goals with slack for what else runs on the machine; `make bench` holds the goals themselves.
 """
 
 from typing import Any
@@ -36,7 +35,7 @@ def times(row: dict[str, Any], base: dict[str, Any]) -> float:
 
 
 def test_a_request_stays_near_the_yardstick(rows: Rows) -> None:
-    limits = dict.fromkeys(request.EDGE_FRONTS, 8) | dict.fromkeys(request.API_FRONTS, 12)
+    limits = dict.fromkeys(request.EDGE_FRONTS, 6) | dict.fromkeys(request.API_FRONTS, 9)
     judged = {key: row for key, row in own(rows).items() if key[3] != request.ANEW}
     slow = {key: yardsticks(row) for key, row in judged.items() if yardsticks(row) > limits[key[0]]}
     assert len(judged) == 6 * 4 * 2 + 2
