@@ -299,3 +299,22 @@ def test_entry_longer_than_any_origin_is_refused_and_never_matches() -> None:
 
 def test_entry_with_two_trailing_slashes_has_a_path() -> None:
     assert [finding.code for finding in parse_pattern("https://a.example//")[1]] == ["origin-has-path"]
+
+
+EXTENSIONS = ("chrome-extension", "moz-extension", "safari-web-extension")
+
+
+@pytest.mark.parametrize("scheme", EXTENSIONS)
+def test_wildcard_over_extensions_matches_every_extension_of_its_scheme_alone(scheme: str) -> None:
+    policy = load_policy(f"{scheme}://*")
+    origins = (*(f"{name}://0b1c2d3e" for name in EXTENSIONS), f"x{scheme}://0b1c2d3e", f"{scheme}://")
+    reasons = {origin: decide(policy, Request("GET", "/", origin=origin)).reason for origin in origins}
+    allowed = [origin for origin, reason in reasons.items() if reason == "allowed"]
+    assert allowed == [f"{scheme}://0b1c2d3e"]
+
+
+@pytest.mark.parametrize("scheme", ["app", "capacitor", "https"])
+def test_wildcard_over_every_host_of_another_scheme_is_refused(scheme: str) -> None:
+    pattern, findings = parse_pattern(f"{scheme}://*")
+    assert pattern is None
+    assert [finding.code for finding in findings] == ["origin-bad-wildcard"]
