@@ -195,6 +195,22 @@ PIECES = (
 """Parts of paths that servers read in different ways."""
 
 
+READINGS = (
+    ("/b%C3%BCro", "/b\u00fcro"),
+    ("/a%26b", "/a&b"),
+    ("/%ED%80%80", "/\ud000"),
+    ("/x%C1%81", "/xA"),
+    ("/a\0b", "/ab"),
+    ("/a%uDCE4b", "/a\u00e4b"),
+    ("/a%%32Fb", "/a%252Fb"),
+    ("/a%23b", "/a23b"),
+    ("/zbxc", "/*a?c*"),
+    # One form more than there may be.
+    ("//%C0%AF%3F", "/zzz"),
+)
+"""Paths, each with a glob that one of its readings falls under, or nearly does."""
+
+
 class Boundary(NamedTuple):
     """A policy with requests.
 
@@ -218,6 +234,7 @@ def boundaries() -> Iterator[Boundary]:
     yield from _requested()
     yield from _quoted()
     yield from _globs()
+    yield from _readings()
     yield from _candidates()
     yield from _grants()
     yield from _buckets()
@@ -389,6 +406,14 @@ def _globs() -> Iterator[Boundary]:
     requests = [preflight(host=host, path=path) for host in HOST_HEADERS for path in ("/a", "/b", "x", "/%2Fa", "/a;")]
     yield Boundary(_document([both]), requests)
     yield Boundary(_document([both, _rule([ALLOWED], hosts=["a.example.com"], max_age=2)]), requests)
+
+
+def _readings() -> Iterator[Boundary]:
+    """Paths of which one reading may fall under a rule for another origin."""
+    for path, glob in READINGS:
+        for first, second in ((ALLOWED, "https://b.example"), ("https://b.example", ALLOWED)):
+            rules = [_rule([first], paths=[glob]), _rule([second])]
+            yield Boundary(_document(rules), [actual(path=path), preflight(path=path)])
 
 
 def _candidates() -> Iterator[Boundary]:

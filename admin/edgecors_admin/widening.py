@@ -15,7 +15,7 @@ from edgecors_admin.loading import load
 def widened(old: str | None, new: str | None) -> list[Finding]:
     """Each rule of the new value that allows every origin (``*``) where the old value did not.
 
-    The lists' values are not needed: a list cannot contain ``*``. A value that is None or rejected allows nobody. Where
+    The lists' values are not needed: a list cannot contain ``*``. A missing or rejected value allows nobody. Where
     it is unknown whether the old rules were as open, this assumes that they were not.
     """
     before, after = _policy(old), _policy(new)
