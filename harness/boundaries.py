@@ -205,6 +205,8 @@ READINGS = (
     ("/a%%32Fb", "/a%252Fb"),
     ("/a%23b", "/a23b"),
     ("/zbxc", "/*a?c*"),
+    ("/x%E0%81%81", "/xA"),
+    ("/%C3%BC%E4", "/\u00c3\u00bc\u00e4"),
     # One form more than there may be.
     ("//%C0%AF%3F", "/zzz"),
 )
