@@ -21,6 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SLOW_FIRST = ("sam_local", "template", "browser", "harness", "bench", "functions", "cli")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many tests wait for a browser, a container or a process of their own."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Starts the directories with the longest files first: else one worker would end alone with one of them."""
 

@@ -7,6 +7,9 @@ from http.server import HTTPServer
 from types import TracebackType
 from typing import Self
 
+POLL_SECONDS = 0.01
+"""Seconds after which the thread sees that it has to end."""
+
 
 class ThreadedServer:
     """Runs a server in a thread while a ``with`` block lasts.
@@ -18,7 +21,7 @@ class ThreadedServer:
 
     def __init__(self, server: HTTPServer) -> None:
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
         self.port = server.server_port
         self.url = f"http://127.0.0.1:{server.server_port}"
 

@@ -6,7 +6,6 @@ import copy
 import json
 import re
 import shlex
-import subprocess
 import tomllib
 from collections.abc import Callable
 from typing import Any
@@ -669,14 +668,6 @@ def test_dashboard_shows_each_metric_once_a_region(
             for name in re.findall(r'"([A-Z][A-Za-z]+)"', row["expression"].partition(" site=")[0]):
                 dimensions.setdefault(name, set()).update(schema[1].split(","))
     assert dimensions == checks.METRICS
-
-
-@pytest.mark.usefixtures("with_sam")
-def test_sam_validate_with_lint() -> None:
-    command = [str(sam.BIN / "sam"), "validate", "--lint", "--template", str(ROOT / "template.yaml")]
-    done = subprocess.run(command, cwd=ROOT, env=sam.environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "is a valid SAM Template" in done.stdout
 
 
 @pytest.mark.usefixtures("with_sam")

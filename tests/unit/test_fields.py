@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from edgecors.document import load_policy
+from edgecors.document import PolicyError, load_policy
 
 from tests.unit.cases import document, policy
 
@@ -44,3 +44,10 @@ def test_allow_headers_with_a_name_that_no_page_can_send_ignores_it_with_a_warni
 @pytest.mark.parametrize("name", ALLOWED_REQUEST_HEADERS)
 def test_allow_headers_with_a_name_that_only_begins_alike_keeps_it(name: str) -> None:
     assert policy(allow_headers=[name]).rules[0].grants[0].allow_headers == frozenset([name.lower()])
+
+
+def test_schema_is_ignored_and_has_to_be_a_string() -> None:
+    text = '{"$schema": %s, "rules": [{"allow_origins": ["https://a.example"]}]}'
+    assert load_policy(text % '"./policy.schema.json"').findings == ()
+    with pytest.raises(PolicyError, match=r"^\$schema: 1 is not a string \(wrong-type\)\. Write a string\.$"):
+        load_policy(text % "1")

@@ -103,6 +103,9 @@ class Spy:
     def _serve(self, sock: socket.socket, connection: int) -> None:
         try:
             with self._context.wrap_socket(sock, server_side=True) if self._context else sock as stream:
+                # A wrapped socket takes the connection over.
+                if stream is not sock:
+                    self._open.append(stream)
                 rest = b""
                 while True:
                     rest = self._exchange(stream, rest, connection)
