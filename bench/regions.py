@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from edgecors.store import HOME_REGION, PolicyStore
+from edgecors.aws.parameters import HOME_REGION
+from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 
 from harness.latency_cases import APP, CONNECTIONS, HANDSHAKE_CPU, REVOKED, SITE, policy

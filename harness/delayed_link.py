@@ -30,7 +30,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from edgecors.store import DEADLINE_COLD, OVERDUE, WAIT, store_from_environment
+from edgecors.aws.parameters import connect, readers_from_environment
+from edgecors.store import DEADLINE_COLD, DEADLINE_WARM, OVERDUE, WAIT, store_from_environment
 from edgecors.telemetry import Telemetry
 
 from harness import peers
@@ -258,7 +259,9 @@ class StoppedContainer:
 def serve_container(site: str) -> None:
     """The process's side."""
     lines: list[str] = []
-    store = store_from_environment(Telemetry(lines.append), connect=True)
+    readers = readers_from_environment()
+    connect(readers, DEADLINE_WARM)
+    store = store_from_environment(Telemetry(lines.append), readers=readers)
     print("{}", flush=True)
     for _ in sys.stdin:
         started, cpu = time.monotonic(), time.process_time()

@@ -33,7 +33,7 @@ CASES = 3000
 BEST = {
     "origin": ("origin", "patterns"),
     "allowlist": ("policy", "policy_errors"),
-    "document": ("policy", "policy_errors", "grants"),
+    "document": ("document", "policy", "policy_errors", "grants"),
     "fields": ("fields", "policy", "policy_errors"),
     "paths": ("paths", "candidates"),
     "decision": ("decision", "candidates", "grants", "request_headers"),

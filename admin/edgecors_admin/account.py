@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from edgecors.store import HOME_REGION
+from edgecors.aws.parameters import HOME_REGION
 
 from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
 from edgecors_admin.urls import is_http_url

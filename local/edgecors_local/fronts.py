@@ -98,10 +98,11 @@ def plan_for(plan: LocalPlan, name: str) -> LocalPlan:
 
 def policy_reader(source: Source, stack: AsyncExitStack) -> Callable[[], Policy | None]:
     """A reader of the policy beside the handler's: no log line and no metric comes from it. It may block."""
-    from edgecors.store import HOME_REGION, store_from_environment
+    from edgecors.aws.parameters import HOME_REGION, readers_from_environment
+    from edgecors.store import store_from_environment
     from edgecors.telemetry import Telemetry
 
-    store = store_from_environment(Telemetry(lambda line: None), home=HOME_REGION)
+    store = store_from_environment(Telemetry(lambda line: None), readers=readers_from_environment(home=HOME_REGION))
     stack.callback(store.reset_after_restore)
     return functools.partial(store.get, source.site)
 

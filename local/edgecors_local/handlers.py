@@ -26,11 +26,12 @@ def edge_handler(setup: str, say: Say, ended: AsyncExitStack) -> Handler:
 
     ``ended`` gets what closes its connections.
     """
+    from edgecors.aws.parameters import HOME_REGION, readers_from_environment
     from edgecors.edge import Edge
-    from edgecors.store import HOME_REGION, store_from_environment
+    from edgecors.store import store_from_environment
 
     telemetry = _telemetry(say)
-    store = store_from_environment(telemetry, home=HOME_REGION)
+    store = store_from_environment(telemetry, readers=readers_from_environment(home=HOME_REGION))
     ended.callback(store.reset_after_restore)
     edge = Edge(store, telemetry)
     return edge.viewer if setup == "viewer" else edge.origin

@@ -1,7 +1,7 @@
 """A revocation on its way to 13 Regions, simulated with the store's own code."""
 
 import pytest
-from edgecors.store import HOME_REGION
+from edgecors.aws.parameters import HOME_REGION
 from edgecors_admin.regions import EDGE_REGIONS
 
 from bench import fleet, regions

@@ -19,8 +19,9 @@ from shutil import which
 from typing import Any
 
 import pytest
+from edgecors.aws.parameters import HOME_REGION, readers_from_environment
 from edgecors.edge import Edge
-from edgecors.store import HOME_REGION, PolicyStore, store_from_environment
+from edgecors.store import PolicyStore, store_from_environment
 from edgecors.telemetry import Telemetry
 from edgecors_local.plan import LocalPlan
 from edgecors_local.server import local_edge
@@ -97,7 +98,7 @@ def running_edge(site: str, lines: list[str]) -> Iterator[tuple[str, PolicyStore
     async def run() -> None:
         telemetry = Telemetry(lines.append)
         plan = LocalPlan(port=0, page_port=0, upstream=site, site="shop")
-        store = store_from_environment(telemetry, home=HOME_REGION)
+        store = store_from_environment(telemetry, readers=readers_from_environment(home=HOME_REGION))
         async with local_edge(plan, lambda _: None, Edge(store, telemetry).viewer) as running:
             result.extend((running.url, store))
             ready.set()

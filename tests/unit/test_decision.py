@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from edgecors.decision import (
     REASONS,
+    Decision,
     Request,
     candidates,
     decide,
@@ -492,6 +493,23 @@ def test_both_halves_can_be_asked_alone() -> None:
 def test_a_decision_shows_what_it_says() -> None:
     shown = repr(decide(policy(), preflight(EVIL)))
     assert shown.startswith("Decision('origin-not-allowed', status=403, headers=(('Cache-Control', 'no-store'),)")
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"managed": False},
+        {"status": 403},
+        {"headers": (("X-A", "1"),)},
+        {"vary": ("Origin",)},
+        {"remove": ("timing-allow-origin",)},
+        {"body": "text"},
+    ],
+    ids=lambda difference: next(iter(difference)),
+)
+def test_decisions_that_differ_in_what_they_do_have_another_answer(difference: dict[str, Any]) -> None:
+    assert Decision("allowed").has_same_answer(Decision("not-cors", entry="x", cause="y"))
+    assert not Decision("allowed").has_same_answer(Decision("allowed", **difference))
 
 
 def test_every_reason_is_documented_and_can_come_up() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from edgecors.aws import ReadError
-from edgecors.aws.parameters import Parameter, ParameterReader
+from edgecors.aws.parameters import Parameter, connect, readers_from_environment
 from edgecors.policy import Policy
 from edgecors.store import (
     ABSENT_SECONDS,
@@ -1129,9 +1129,8 @@ def test_threads_without_policy_wait_for_one_read(
         ({}, None, ["us-east-1"]),
     ],
 )
-def test_store_from_environment_regions(environ: Mapping[str, str], home: str | None, regions: list[str]) -> None:
-    store = store_from_environment(Telemetry(lambda line: None), environ, home=home)
-    assert [region.region for region in store._regions] == regions
+def test_readers_from_environment_regions(environ: Mapping[str, str], home: str | None, regions: list[str]) -> None:
+    assert [reader.region for reader in readers_from_environment(environ, home=home)] == regions
 
 
 def test_store_from_environment_invalid_endpoint_raises() -> None:
@@ -1144,7 +1143,8 @@ def test_store_from_environment_reads_home_region(parameter_store: ParameterStor
     environ = {**parameter_store.environment("eu-west-1"), "EDGECORS_ROOT": root}
     lines: list[dict[str, Any]] = []
     clock = Clock()
-    store = store_from_environment(Telemetry(lambda line: lines.append(json.loads(line))), environ, home="us-east-1")
+    readers = readers_from_environment(environ, home="us-east-1")
+    store = store_from_environment(Telemetry(lambda line: lines.append(json.loads(line))), environ, readers=readers)
     store._clock = clock
     parameter_store.put(f"{root}/sites/{SITE}", "@x", region="us-east-1")
     parameter_store.put(f"{root}/lists/x", A, "StringList", region="us-east-1")
@@ -1166,30 +1166,27 @@ def test_get_invalid_site_name_gives_none_without_call(bench: StoreBench, region
     assert region.take_calls() == []
 
 
-def test_store_from_environment_connect_opens_connection() -> None:
+def test_connect_waits_for_the_first_region_and_begins_the_other() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(5)
         environ = {"AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{server.getsockname()[1]}", "AWS_REGION": "eu-west-1"}
-        store = store_from_environment(Telemetry(lambda line: None), environ, home="us-east-1", connect=True)
+        readers = readers_from_environment(environ, home="us-east-1")
+        connect(readers, 5)
+        first, other = (reader._connection for reader in readers)
+        assert first._socket is not None
+        assert (other._socket or other._connecting) is not None
         server.accept()[0].close()
-        store.reset_after_restore()
-
-
-def test_store_from_environment_connect_begins_connection_to_home_region() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(5)
-        environ = {"AWS_ENDPOINT_URL_SSM": f"http://127.0.0.1:{server.getsockname()[1]}", "AWS_REGION": "eu-west-1"}
-        store = store_from_environment(Telemetry(lambda line: None), environ, home="us-east-1", connect=True)
-        connections = [reader._connection for reader in store._regions if isinstance(reader, ParameterReader)]
-        assert [(each._socket or each._connecting) is not None for each in connections] == [True, True]
-        store.reset_after_restore()
+        for reader in readers:
+            reader.close()
 
 
 def test_store_from_environment_unreachable_store_does_not_raise() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
     environ = {"AWS_ENDPOINT_URL_SSM": endpoint, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    assert store_from_environment(Telemetry(lambda line: None), environ, connect=True).get(SITE) is None
+    readers = readers_from_environment(environ)
+    connect(readers, 5)
+    assert store_from_environment(Telemetry(lambda line: None), environ, readers=readers).get(SITE) is None
 
 
 def test_get_with_a_clock_that_runs_backwards_ends_after_three_reads() -> None:

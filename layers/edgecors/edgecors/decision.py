@@ -266,11 +266,11 @@ def _bare_host(host: str | None) -> str | None:
     if not host or "," in host or " " in host:
         return None
     name = host.lower()
-    if not name.endswith("]"):
-        head, colon, port = name.rpartition(":")
-        # RFC 3986, section 3.2.3: the port after the colon may be empty.
-        if colon and (not port or (port.isascii() and port.isdigit())):
-            name = head
+    # RFC 3986, section 3.2.3: the port after the colon may be empty. After the last colon of an IPv6 address without
+    # a port stands its bracket.
+    head, colon, port = name.rpartition(":")
+    if colon and (not port or (port.isascii() and port.isdigit())):
+        name = head
     return name.removesuffix(".") or None
 
 

@@ -7,15 +7,13 @@ serving. A missing parameter is not a failure: nobody is allowed.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
 
 from .allowlist import is_name, read_list
 from .aws import ReadError
-from .aws.credentials import CredentialSource
-from .aws.parameters import MAX_NAMES, Parameter, ParameterReader
+from .aws.parameters import MAX_NAMES, Parameter, readers_from_environment
 from .document import PolicyError, load_policy, read_document
 
 TYPE_CHECKING = False
@@ -93,7 +91,6 @@ MAX_SITES = 64
 """Sites in one container. One edge function may serve many distributions."""
 ABSENT_SECONDS = 3600.0
 """How long a Region that has no such parameter is not asked for it again, where there is another to ask."""
-HOME_REGION = "us-east-1"
 MAX_ERROR = 2000
 """Characters of an error in the log."""
 MAX_FINDING = 300
@@ -535,28 +532,20 @@ def _texts(findings: Iterable[Finding], secret: bool) -> list[str]:
 
 
 def store_from_environment(
-    telemetry: Telemetry, environ: Mapping[str, str] = os.environ, *, home: str | None = None, connect: bool = False
+    telemetry: Telemetry,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    readers: Iterable[RegionReader] = (),
 ) -> PolicyStore:
-    """The store of a Lambda function: the executing Region's, and the home Region's behind it where one is named.
+    """The store of a Lambda function.
 
     Args:
         telemetry: where failures and loaded policies are logged.
         environ: variables with the Region, the credentials, the endpoint and EDGECORS_ROOT.
-        home: the Region that is asked for what the executing one does not have.
-        connect: open the connections at once. While a function starts it has a whole core for the handshake, whatever
-            its size. Only the first Region's is waited for; if that fails, the first read tries again and logs why.
-            The home Region's is begun, so that a Region without a copy costs one round trip less.
+        readers: of the Regions to ask, in order (default: of the executing Region only).
 
     Raises:
         ValueError: AWS_ENDPOINT_URL_SSM or AWS_ENDPOINT_URL is not a URL.
     """
-    here = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or HOME_REGION
-    credentials = CredentialSource(environ)
-    names = dict.fromkeys((here, home or here))
-    readers = [ParameterReader(name, environ=environ, credentials=credentials) for name in names]
-    if connect:
-        # The far connection is only begun: which Regions have a copy is not known before the first request.
-        for reader in readers:
-            with contextlib.suppress(OSError):
-                reader.open(time.monotonic() + DEADLINE_WARM if reader is readers[0] else 0.0)
-    return PolicyStore(readers, telemetry, root=environ.get("EDGECORS_ROOT") or DEFAULT_ROOT)
+    root = environ.get("EDGECORS_ROOT") or DEFAULT_ROOT
+    return PolicyStore(readers or readers_from_environment(environ), telemetry, root=root)

@@ -299,6 +299,9 @@ class HttpConnection:
             try:
                 sock.setblocking(False)
                 code = sock.connect_ex(address)
+                if endpoint.secure:
+                    # While the connection is being made: loading TLS takes as long as a round trip to a near Region.
+                    self._prepare_tls()
                 if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
                     while not _wait_for(sock, True, 0):
                         yield partial(_wait_for, sock, True)
@@ -322,12 +325,14 @@ class HttpConnection:
                 return sock
         raise failure
 
-    def _wrap(self, sock: socket.socket) -> ssl.SSLSocket:
+    def _prepare_tls(self) -> ssl.SSLContext:
         if self._context is None:
             self._context = _tls_context(self._small_roots, self._ca_bundle)
-        return self._context.wrap_socket(
-            sock, server_hostname=self._endpoint.host.encode(), do_handshake_on_connect=False
-        )
+        return self._context
+
+    def _wrap(self, sock: socket.socket) -> ssl.SSLSocket:
+        name = self._endpoint.host.encode()
+        return self._prepare_tls().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
 
     def _untrusted(self, error: OSError) -> bool:
         """Whether to try again with the system's roots: our few are a shortcut and must never be a dead end."""

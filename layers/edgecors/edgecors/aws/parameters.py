@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_NAMES = 10
 """Names in one GetParameters call."""
+HOME_REGION = "us-east-1"
+"""The Region of CloudFront's own resources, where everybody's policy is. The others may have copies."""
 
 _DNS_SUFFIXES = {
     # Prefix of the Region's name: suffix of its endpoints, suffix of its dual-stack endpoints.
@@ -151,6 +154,38 @@ class ParameterReader:
         self._signed_with = self._access_key
         signed = sign(self._access_key, self.region, endpoint.netloc, endpoint.path, headers, self._body, now)
         return message(endpoint, "POST", signed, self._body)
+
+
+def readers_from_environment(
+    environ: Mapping[str, str] = os.environ, *, home: str | None = None
+) -> tuple[ParameterReader, ...]:
+    """The readers of a Lambda function.
+
+    Args:
+        environ: variables with the Region, the credentials and the endpoint.
+        home: the Region that is asked for what the executing one does not have.
+
+    Raises:
+        ValueError: AWS_ENDPOINT_URL_SSM or AWS_ENDPOINT_URL is not a URL.
+    """
+    here = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or HOME_REGION
+    credentials = CredentialSource(environ)
+    names = dict.fromkeys((here, home or here))
+    return tuple(ParameterReader(name, environ=environ, credentials=credentials) for name in names)
+
+
+def connect(readers: Iterable[ParameterReader], seconds: float = 0.0) -> None:
+    """Begin to open the connections, or go on with it, and wait for the first so many seconds.
+
+    While a function starts it has a whole core for the handshake, whatever its size. If a connection fails, the first
+    read tries again and logs why. The others are not waited for: which Regions have a copy is not known before the
+    first request, but a Region without one then costs a round trip less.
+    """
+    deadline = time.monotonic() + seconds
+    for reader in readers:
+        with contextlib.suppress(OSError):
+            reader.open(deadline)
+        deadline = 0.0
 
 
 def _parameters(data: dict[str, Any]) -> dict[str, Parameter]:

@@ -1,0 +1,125 @@
+"""Documents at their limits, and where a message says an error is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from edgecors.document import PolicyError, load_policy
+from edgecors.findings import Finding
+
+ORIGIN = "https://a.example"
+RULES = f'"rules": [{{"allow_origins": ["{ORIGIN}"]}}]}}'
+
+
+def errors(text: str) -> list[Finding]:
+    """The errors of a document; none where it can be used."""
+    try:
+        load_policy(text)
+    except PolicyError as error:
+        return list(error.errors)
+    return []
+
+
+def messages(text: str) -> list[str]:
+    """Location and message of each error."""
+    return [f"{error.location}: {error.message}" for error in errors(text)]
+
+
+def with_rule(**fields: Any) -> str:
+    """A document of one rule."""
+    return json.dumps({"rules": [{"allow_origins": [ORIGIN], **fields}]})
+
+
+def of_marks(count: int) -> str:
+    """A document of so many brackets, braces, commas and colons, and a character that is none of them."""
+    start = '{"$schema": "~'
+    marks = sum(map((start + '", ' + RULES).count, "[{,:"))
+    return f'{start}{"," * (count - marks)}", {RULES}'
+
+
+AT_THE_LIMIT = {
+    "characters": (" " * (4_194_304 - len(ORIGIN)) + ORIGIN, " " * (4_194_305 - len(ORIGIN)) + ORIGIN),
+    "marks": (of_marks(250_000), of_marks(250_001)),
+    "globs": tuple(
+        json.dumps({"rules": [{"allow_origins": "*", "paths": [f"/{n}" for n in range(size)]} for size in sizes]})
+        for sizes in ((1000, 1000), (1000, 1001))
+    ),
+    "question marks": (with_rule(paths=["/" + "?" * 100]), with_rule(paths=["/" + "?" * 101])),
+    "lists": tuple(with_rule(allow_origins=[f"@{number}" for number in range(count)]) for count in (100, 101)),
+}
+
+
+@pytest.mark.parametrize("limit", AT_THE_LIMIT)
+def test_document_at_a_limit_is_read_and_one_beyond_it_is_too_large(limit: str) -> None:
+    within, beyond = AT_THE_LIMIT[limit]
+    assert errors(within) == []
+    assert [error.code for error in errors(beyond)] == ["too-large"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_yaml"),
+    [
+        (f"---\n- {ORIGIN}", True),
+        (f"--\n- {ORIGIN}", False),
+        (f"rules:\n- allow_origins: [{ORIGIN}]", True),
+        (" " * 4090 + f"rules: {ORIGIN}", True),
+        (" " * 4091 + f"rules: {ORIGIN}", False),
+    ],
+)
+def test_yaml_is_recognised_by_its_first_4096_characters(text: str, is_yaml: bool) -> None:
+    assert [error.code for error in errors(text)] == (["yaml-not-json"] if is_yaml else [])
+
+
+NUMBERS = ",".join(map(str, range(10, 50)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{x", 'line 1 column 2: PREFIX Expecting property name enclosed in double quotes in "{x"'),
+        ("[1,\n2 3,\n4,\n5]", "line 2 column 3: PREFIX Expecting ',' delimiter in \"2 3,\""),
+        ("[1 2,\n3,\n4,\n5]", "line 1 column 4: PREFIX Expecting ',' delimiter in \"[1 2,\""),
+        ("[1", "line 1 column 3: PREFIX Expecting ',' delimiter in \"[1\""),
+        (
+            f"[1 {NUMBERS}]",
+            "line 1 column 4: PREFIX Expecting ',' delimiter in \"[1 10,11,12,13,14,15,16,17,18,19,20,21,22,2\"",
+        ),
+        (
+            f"[{NUMBERS} 5]",
+            "line 1 column 122: PREFIX Expecting ',' delimiter in \",37,38,39,40,41,42,43,44,45,46,47,48,49 5]\"",
+        ),
+        ("[" * 200_000, ": the document is nested too deep"),
+        ('{"version": NaN}', ": PREFIX NaN is not a JSON number"),
+    ],
+    ids=[
+        "one line",
+        "second line",
+        "first line",
+        "end",
+        "start of a long line",
+        "end of a long line",
+        "nesting",
+        "constant",
+    ],
+)
+def test_invalid_json_is_shown_where_the_parser_stopped(text: str, message: str) -> None:
+    assert messages(text) == [message.replace("PREFIX", "the document starts like JSON but is not valid JSON:")]
+
+
+def test_unknown_fields_beyond_a_hundred_are_counted() -> None:
+    fields = "".join(f'"x{number}": 0, ' for number in range(150))
+    first, *others = reversed(messages("{" + fields + RULES))
+    assert first == ": 50 more findings of severity 'error' are not listed"
+    assert others[-1] == 'x0: there is no field "x0"'
+    assert len(others) == 100
+
+
+def test_each_unsafe_entry_has_its_own_finding() -> None:
+    text = with_rule(allow_origins=["null", "http://b.example", "moz-extension://*", ORIGIN], allow_credentials=True)
+    assert [(error.code, error.location) for error in errors(text)] == [
+        ("null-with-credentials", "rules[0].allow_origins[0]"),
+        ("insecure-origin", "rules[0].allow_origins[1]"),
+        ("extension-wildcard-with-credentials", "rules[0].allow_origins[2]"),
+    ]
