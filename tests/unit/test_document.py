@@ -33,7 +33,7 @@ def with_rule(**fields: Any) -> str:
 
 
 def of_marks(count: int) -> str:
-    """A document of so many brackets, braces, commas and colons, and a character that is none of them."""
+    """A document of so many brackets, braces, commas and colons, and one character more."""
     start = '{"$schema": "~'
     marks = sum(map((start + '", ' + RULES).count, "[{,:"))
     return f'{start}{"," * (count - marks)}", {RULES}'
