@@ -99,7 +99,7 @@ def compile_code(source: bytes | ast.Module, name: str) -> CodeType:
     return code
 
 
-def with_modules(source: bytes, modules: dict[str, CodeType]) -> ast.Module:
+def with_modules(source: bytes, modules: dict[str, tuple[str, bytes]]) -> ast.Module:
     """The tree of `edge_package.py` with a value for ``MODULES``."""
     tree = ast.parse(source)
     for statement in tree.body:
@@ -123,14 +123,15 @@ def main(directory: str, place: str) -> None:
     package = root / PACKAGE
     start = package / "__init__.py"
     start.unlink()
-    modules: dict[str, CodeType] = {}
+    modules: dict[str, tuple[str, bytes]] = {}
     with zipfile.ZipFile(package / "sources.zip", "w") as archive:
         for path in sorted(package.rglob("*.py")):
             source = Stripper(path.read_bytes()).strip()
             archive.writestr(zipfile.ZipInfo(path.relative_to(package).as_posix(), TIME), source)
             name = path.relative_to(root).as_posix()
             module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-            modules[module] = compile_code(source, f"{place}/{name}")
+            file = f"{place}/{name}"
+            modules[module] = file, marshal.dumps(compile_code(source, file))
             path.unlink()
     for path in package.iterdir():
         if path.is_dir():

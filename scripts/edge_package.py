@@ -15,25 +15,26 @@ from importlib.machinery import ModuleSpec
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import CodeType, ModuleType
+    from types import ModuleType
 
 MODULES = b""
 
 
 class BundledModules:
-    """Finds and loads modules by their full names."""
+    """Finds modules by their full names, each with its file and its bytecode, and loads them one by one: the first ones
+    begin the connection, and the others are read while it is made.
+    """
 
-    def __init__(self, modules: Mapping[str, CodeType]) -> None:
+    def __init__(self, modules: Mapping[str, tuple[str, bytes]]) -> None:
         self._modules = modules
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """The module's spec; its file is the one that the bytecode names."""
-        code = self._modules.get(name)
-        if code is None:
+        """The module's spec."""
+        if name not in self._modules:
             return None
-        is_package = code.co_filename.endswith("__init__.py")
+        file = self._modules[name][0]
         # importlib asks for the methods, not for the base class.
-        spec = ModuleSpec(name, self, origin=code.co_filename, is_package=is_package)  # type: ignore[arg-type]
+        spec = ModuleSpec(name, self, origin=file, is_package=file.endswith("__init__.py"))  # type: ignore[arg-type]
         spec.has_location = True
         return spec
 
@@ -42,7 +43,7 @@ class BundledModules:
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's code."""
-        exec(self._modules[module.__name__], module.__dict__)
+        exec(marshal.loads(self._modules[module.__name__][1]), module.__dict__)
 
     def get_source(self, name: str) -> str | None:
         """The module's source, for tracebacks."""

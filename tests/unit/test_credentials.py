@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from botocore.utils import ContainerMetadataFetcher
 from edgecors.aws import ReadError
-from edgecors.aws.credentials import CredentialSource, container_endpoint
+from edgecors.aws.credentials import AccessKey, CredentialSource, container_endpoint
 from edgecors.aws.parameters import ParameterReader
-from edgecors.aws.sigv4 import AccessKey
 
 from tests.unit.scripted import Peer, Script, ScriptedServer, http
 

@@ -108,6 +108,13 @@ def test_invalid_json_is_shown_where_the_parser_stopped(text: str, message: str)
     assert messages(text) == [message.replace("PREFIX", "the document starts like JSON but is not valid JSON:")]
 
 
+def test_comma_too_many_is_invalid_json() -> None:
+    """Newer versions of Python stop at the comma, older ones behind it."""
+    [error] = errors('{"rules": [],}')
+    assert error.code == "invalid-json"
+    assert error.location in ("line 1 column 13", "line 1 column 14")
+
+
 def test_unknown_fields_beyond_a_hundred_are_counted() -> None:
     fields = "".join(f'"x{number}": 0, ' for number in range(150))
     first, *others = reversed(messages("{" + fields + RULES))

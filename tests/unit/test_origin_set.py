@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
+from edgecors.allowlist import read_list
 from edgecors.origin import OriginIndex, OriginSet, parse_pattern
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -316,3 +318,13 @@ def test_ipv6_address_is_not_a_character_class() -> None:
     assert policy(hosts=["[::1]"]).rules[0].matches("[::1]", "/")
     assert not policy(hosts=["[::1]"]).rules[0].matches(":", "/")
     assert not policy(paths=["/[ab]"]).rules[0].matches(None, "/a")
+
+
+def test_list_takes_no_more_memory_than_its_entries_need() -> None:
+    index = read_list(
+        "partners", " ".join(f"https://{kind}{n}.example" for kind in ("a", "*.b") for n in range(2000))
+    ).index
+    for entries in (index.exact, index.patterns):
+        assert len(entries) == 2000
+        assert sys.getsizeof(entries) == sys.getsizeof(set(entries))
+        assert sys.getsizeof(entries) <= 40 * len(entries)

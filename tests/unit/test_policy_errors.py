@@ -43,7 +43,7 @@ O = f"{R}.allow_origins"  # noqa: E741
 ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     # The document as a whole
     "no JSON": ("{", [("invalid-json", "line 1 column 2")]),
-    "no JSON, a comma too many": ('{"rules": [],}', [("invalid-json", "line 1 column 14")]),
+    "no JSON, a comma missing": ('{"rules": [] "version": 1}', [("invalid-json", "line 1 column 14")]),
     "no JSON, something behind": (rule() + "x", [("invalid-json", "line 1 column 74")]),
     "no JSON, no number": ('{"max_age": NaN}', [("invalid-json", "")]),
     "no JSON, infinite": ('{"max_age": -Infinity}', [("invalid-json", "")]),

@@ -6,8 +6,9 @@ from unittest import mock
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
+from edgecors.aws.credentials import AccessKey
 from edgecors.aws.http1 import Endpoint
-from edgecors.aws.sigv4 import AccessKey, sign
+from edgecors.aws.sigv4 import sign
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -185,6 +185,8 @@ def read_list(name: str, text: str) -> Allowlist:
             allowlist.refuse(entry, location)
         else:
             allowlist.add(entry, location, SKIPPED)
+    # A function keeps up to a hundred lists.
+    allowlist.index.compact()
     return allowlist
 
 

@@ -12,7 +12,10 @@ import threading
 import time
 
 from .allowlist import is_name, read_list
-from .aws import ReadError
+from .aws import (
+    ReadError,
+    sigv4,  # noqa: F401 -- the first read needs it, and should not wait for it
+)
 from .aws.parameters import MAX_NAMES, Parameter, readers_from_environment
 from .document import PolicyError, load_policy, read_document
 

@@ -9,7 +9,6 @@ import time
 
 from . import ReadError
 from .http1 import Endpoint, HttpConnection, message
-from .sigv4 import AccessKey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +22,18 @@ _PATIENCE = 1.0
 _CONTAINER_HOST = "169.254.170.2"
 _LINK_LOCAL = (b"\xa9\xfe\xaa\x02", b"\xa9\xfe\xaa\x17", b"\xfd\x00\x0e\xc2" + b"\0" * 11 + b"\x23")
 """The addresses of the ECS agent (169.254.170.2) and of the EKS agent (169.254.170.23 and fd00:ec2::23)."""
+
+
+class AccessKey:
+    """An AWS access key; ``expires`` in seconds since the epoch (infinite for keys of the environment)."""
+
+    __slots__ = ("access_key", "expires", "secret_key", "token")
+
+    def __init__(self, access_key: str, secret_key: str, token: str = "", expires: float = float("inf")) -> None:
+        self.access_key = access_key
+        self.secret_key = secret_key
+        self.token = token
+        self.expires = expires
 
 
 class CredentialSource:

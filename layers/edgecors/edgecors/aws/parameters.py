@@ -11,9 +11,8 @@ import os
 import time
 
 from . import ReadError
-from .credentials import CredentialSource
+from .credentials import AccessKey, CredentialSource
 from .http1 import Endpoint, HttpConnection, message
-from .sigv4 import AccessKey, sign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,6 +147,8 @@ class ParameterReader:
 
     def _signed_message(self) -> bytes:
         """Signed when the connection can send it: AWS takes no signature older than five minutes."""
+        from .sigv4 import sign  # imported here because the edge connects before it loads OpenSSL's digests
+
         endpoint = self._endpoint
         headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": "AmazonSSM.GetParameters"}
         now = self._wall_clock()

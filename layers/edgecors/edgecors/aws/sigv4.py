@@ -10,17 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-class AccessKey:
-    """An AWS access key; ``expires`` in seconds since the epoch (infinite for keys of the environment)."""
-
-    __slots__ = ("access_key", "expires", "secret_key", "token")
-
-    def __init__(self, access_key: str, secret_key: str, token: str = "", expires: float = float("inf")) -> None:
-        self.access_key = access_key
-        self.secret_key = secret_key
-        self.token = token
-        self.expires = expires
+    from .credentials import AccessKey
 
 
 def sign(
