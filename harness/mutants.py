@@ -26,17 +26,26 @@ from harness.summary import Summary
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "layers" / "edgecors" / "edgecors"
 SURVIVORS = Path(__file__).with_name("survivors.txt")
-TARGETS = ("origin", "allowlist", "document", "fields", "paths", "decision")
+TARGETS = (
+    *("origin", "allowlist", "document", "fields", "paths", "decision"),
+    *("policy", "memory", "packing", "findings", "fetch", "characters"),
+)
 SECONDS = 20
 """The most processor time that one mutant may take; one that loops is noticed too."""
 CASES = 3000
 BEST = {
     "origin": ("origin", "patterns"),
-    "allowlist": ("policy", "policy_errors"),
+    "allowlist": ("allowlist", "policy", "policy_errors"),
     "document": ("document", "policy", "policy_errors", "grants"),
     "fields": ("fields", "policy", "policy_errors"),
     "paths": ("paths", "candidates"),
     "decision": ("decision", "candidates", "grants", "request_headers"),
+    "policy": ("policy", "grants", "decision"),
+    "memory": ("memory", "decision"),
+    "packing": ("packing", "policy"),
+    "findings": ("findings", "policy_errors"),
+    "fetch": ("fields", "decision", "policy_errors"),
+    "characters": ("origin", "request_headers"),
 }
 """Each module's own tests, which run first."""
 # What is not about the engine, starts an interpreter of its own, or needs a server.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 import pytest
-from edgecors.paths import MAX_READINGS_LENGTH, Globs, readings
+from edgecors.paths import Globs, readings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +92,12 @@ AMBIGUOUS = {
     "//a//b": {"//a//b", "/a//b", "/a/b"},
     "/a/b/..;": {"/a/b/..;", "/a/", "/a"},
     "/..;": {"/..;", "/"},
+    "/a?b": {"/a?b", "/a"},
+    "/a#b": {"/a#b", "/a"},
+    "/a\\%41": {"/a%5CA", "/a/A"},
+    "/a;x/.": {"/a;x/", "/a;x", "/a/", "/a"},
+    "//~a": {"//~a", "/~a"},
+    "/%FF": {"/%FF", "/\ufffd", "/\xff"},
 }
 
 
@@ -107,16 +113,17 @@ def test_readings_of_an_ambiguous_path_are_all_that_servers_have(path: str) -> N
     [
         *("a", "*", "http://a/b", "?", "\\", "%2fa", "../a"),
         "/%2F;%5C//%25%3B%00",
-        "/;" + "a" * (MAX_READINGS_LENGTH - 2),
+        "/%2F;x%5C%FF",  # 33 forms
+        "/;" + "a" * 4094,
     ],
 )
 def test_readings_of_a_path_that_may_be_about_anything_are_unknown(path: str) -> None:
     assert readings(path) is None
 
 
-def test_readings_as_long_as_may_be_are_known() -> None:
-    # The forms are the path itself and a slash.
-    assert readings("/;" + "a" * (MAX_READINGS_LENGTH - 3)) is not None
+def test_readings_as_many_or_as_long_as_may_be_are_known() -> None:
+    assert readings("/%2F%25%3B%2F") is not None, "it has 32 forms"
+    assert readings("/;" + "a" * 4093) is not None, "the forms are the path itself and a slash"
 
 
 def test_readings_of_a_long_plain_path_are_one() -> None:
