@@ -3,6 +3,7 @@
 import fcntl
 import functools
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 SLOW_FIRST = ("sam_local", "template", "browser", "harness", "bench", "functions", "cli")
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C end a run and the commands that it starts, even where a script has started it in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:

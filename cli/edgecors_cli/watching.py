@@ -50,9 +50,10 @@ def answer(context: Context, look: Look, watch: bool, interval: int | None, defa
         context.answer(*look())
         return
     screen = _Screen(context, interval or default)
-    screen.show(*look())
-    context.progress.pause(True)
+    first = look()
     try:
+        screen.show(*first)
+        context.progress.pause(True)
         while True:
             time.sleep(screen.seconds)
             try:

@@ -360,6 +360,17 @@ def test_watch_without_a_terminal_prints_each_change_below_the_last(
     assert (ran.out.count(A), ran.out.count(B), ran.out.count("\x1b")) == (1, 1, 0)
 
 
+def test_watch_ctrl_c_while_the_first_result_is_printed_is_no_error(
+    edgecors: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def now() -> str:
+        raise KeyboardInterrupt
+
+    edgecors.put("sites/shop", A)
+    monkeypatch.setattr("edgecors_cli.watching._now", now)
+    assert edgecors("show", "shop", "--watch").status == 0
+
+
 def test_watch_goes_on_after_an_error(edgecors: Command, looks: list[Callable[[], object]]) -> None:
     edgecors.put("sites/shop", A)
     client = edgecors.store.client
