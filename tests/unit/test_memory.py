@@ -205,3 +205,14 @@ def test_memory_by_site_holds_few_sites() -> None:
     for site, policy in policies.items():
         assert memories.of(site, policy).policy is policy
     assert len(memories._memories) <= 64
+
+
+def test_memories_of_64_sites_are_kept_and_one_site_more_empties_them() -> None:
+    memories = MemoryBySite()
+    policy = new_memory().policy
+    first = memories.of("site-0", policy)
+    for number in range(64):
+        memories.of(f"site-{number}", policy)
+    assert memories.of("site-0", policy) is first
+    memories.of("site-64", policy)
+    assert memories.of("site-0", policy) is not first

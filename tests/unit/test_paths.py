@@ -97,7 +97,9 @@ AMBIGUOUS = {
     "/a\\%41": {"/a%5CA", "/a/A"},
     "/a;x/.": {"/a;x/", "/a;x", "/a/", "/a"},
     "//~a": {"//~a", "/~a"},
+    "/a%C1%81": {"/a%C1%81", "/a\ufffd\ufffd", "/a\xc1\x81", "/aA"},
     "/%FF": {"/%FF", "/\ufffd", "/\xff"},
+    "/\ud800\xe9%FF": {"/\ud800\xe9%FF", "/\ud800\xe9\ufffd", "/\xed\xa0\x80\xc3\xa9\xff", "/\ud800\xe9\xff"},
 }
 
 
