@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import edgecors
+import pytest
 from edgecors.findings import ERROR, MAX_FINDINGS, REPAIRED, SKIPPED, WARNING, Finding, Findings
 from edgecors_admin.codes import CODES, LIBRARY_CODES
 
@@ -92,3 +93,23 @@ def test_findings_extended_by_others_keep_the_counts() -> None:
             findings.add(SKIPPED, "code", str(number), "message")
     one.extend(other)
     assert list(one)[-1].message == f"{MAX_FINDINGS + 6} more findings of severity 'skipped' are not listed"
+
+
+def test_remedy_is_optional() -> None:
+    findings = Findings()
+    findings.add(WARNING, "x", "here", "something")
+    assert [str(finding) for finding in findings] == ["here: something (x)."]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "more"), [(100, 0, 0), (50, 50, 0), (50, 51, 1), (0, 101, 1), (150, 0, 50), (150, 100, 150)]
+)
+def test_findings_beyond_a_hundred_are_counted_over_several_collectors(first: int, second: int, more: int) -> None:
+    findings, others = Findings(), Findings()
+    for collector, count in ((others, first), (findings, second)):
+        for number in range(count):
+            collector.add(WARNING, "x", str(number), "something")
+    findings.extend(others)
+    texts = [f"{more} more findings of severity 'warning' are not listed"] if more else []
+    assert [finding.message for finding in findings if finding.code == "more-findings"] == texts
+    assert sum(finding.code == "x" for finding in findings) == min(100, first + second)

@@ -19,6 +19,7 @@ L63 = "a" * 63
 NAME_253 = ".".join([L63, L63, L63, "b" * 61])
 
 ACCEPTED = {
+    "app://!~": ("app", "!~", ""),
     "https://example.com": ("https", "example.com", ""),
     "http://example.com": ("http", "example.com", ""),
     "https://example.com:8443": ("https", "example.com", "8443"),
@@ -71,7 +72,7 @@ REJECTED = [
     *("", "null", "*", "NULL", "https", "https:", "https:/", "https://", "://a", "//a", "a", "a.example", "https:a"),
     *("file://", "file://a", "1a://x", "+a://x", "-a://x", ".a://x", "a b://x", "a_b://x", "\u00e4://x", "A://x"),
     *("https://.", "https://..", "https://.a", "https://a..b", "https://a.."),
-    *("https://a b", "https://a%2eb", "https://a*b", "https://*.a"),
+    *("app://a b", "app://a\x7fb", "app://a\x1fb", "https://a b", "https://a%2eb", "https://a*b", "https://*.a"),
     *("https://1", "https://1.2", "https://1.2.3", "https://1.2.3.4.5", "https://1.2.3.256", "https://1.2.3.04"),
     *(
         "https://1.2.3.4.",
