@@ -101,6 +101,9 @@ FUNCTIONS = {"any": "all", "all": "any", "max": "min", "min": "max"}
 # Their arguments are sentences for people; how they are worded decides nothing.
 SPEAKING = ("refuse", "repaired", "error", "Finding", "_skipped", "_unreadable", "ValueError", "PolicyError", "_shown")
 
+DOCUMENTATION = {"Field": 3, "Objects": 1}
+"""From which argument on a call is about descriptions and examples, which the tests of the documentation read."""
+
 
 class Mutant(NamedTuple):
     """One change. `key` names it without a line number, so that it outlives edits elsewhere."""
@@ -146,6 +149,8 @@ class _Sites(ast.NodeVisitor):
         for number, (field, child) in enumerate(_children(node)):
             if field in ("annotation", "returns", "decorator_list", "type_params") or _is_docstring(node, child):
                 continue
+            if _is_documentation(node, child):
+                continue
             self._path.append(number)
             self._step(child)
             self._path.pop()
@@ -174,6 +179,11 @@ def _children(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 def _is_docstring(parent: ast.AST, child: ast.AST) -> bool:
     return isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant) and isinstance(child.value.value, str)
+
+
+def _is_documentation(parent: ast.AST, child: ast.AST) -> bool:
+    name = parent.func.id if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) else ""
+    return name in DOCUMENTATION and child in parent.args[DOCUMENTATION[name] :]  # type: ignore[attr-defined]
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], Any]]]:

@@ -46,6 +46,8 @@ AT_THE_LIMIT = {
         json.dumps({"rules": [{"allow_origins": "*", "paths": [f"/{n}" for n in range(size)]} for size in sizes]})
         for sizes in ((1000, 1000), (1000, 1001))
     ),
+    "rules": tuple(json.dumps({"rules": [{"allow_origins": "*"}] * count}) for count in (1000, 1001)),
+    "globs of one rule": tuple(with_rule(paths=[f"/{number}" for number in range(count)]) for count in (2000, 2001)),
     "question marks": (with_rule(paths=["/" + "?" * 100]), with_rule(paths=["/" + "?" * 101])),
     "lists": tuple(with_rule(allow_origins=[f"@{number}" for number in range(count)]) for count in (100, 101)),
 }
@@ -108,6 +110,18 @@ def test_invalid_json_is_shown_where_the_parser_stopped(text: str, message: str)
     assert messages(text) == [message.replace("PREFIX", "the document starts like JSON but is not valid JSON:")]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"rules": []}', "rules: the list of rules is empty"),
+        ('{"rules": [{"grants": []}]}', "rules[0].grants: the list of grants is empty"),
+        ('{"rules": 1}', "rules: 1 is not a list of rules"),
+    ],
+)
+def test_missing_objects_are_named(text: str, message: str) -> None:
+    assert messages(text) == [message]
+
+
 def test_comma_too_many_is_invalid_json() -> None:
     """Newer versions of Python stop at the comma, older ones behind it."""
     [error] = errors('{"rules": [],}')
@@ -130,3 +144,41 @@ def test_each_unsafe_entry_has_its_own_finding() -> None:
         ("insecure-origin", "rules[0].allow_origins[1]"),
         ("extension-wildcard-with-credentials", "rules[0].allow_origins[2]"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        (
+            "allow_credentials",
+            1,
+            "rules[0].allow_credentials: 1 is not true or false (wrong-type). Write true or false.",
+        ),
+        (
+            "on_refused",
+            "deny",
+            'rules[0].on_refused: "deny" is not a value of on_refused (unknown-value). Write one of: omit, block.',
+        ),
+        (
+            "max_age",
+            86401,
+            "rules[0].max_age: 86401 is out of range (out-of-range). Write a whole number of seconds from 0 to 86400.",
+        ),
+        (
+            "allow_origins",
+            [""],
+            "rules[0].allow_origins[0]: '' has no scheme (origin-no-scheme). Write scheme://host, such as "
+            "https://app.example.com.",
+        ),
+    ],
+)
+def test_invalid_value_is_shown_with_what_to_write(field: str, value: object, text: str) -> None:
+    assert [str(error) for error in errors(with_rule(**{field: value}))] == [text]
+
+
+@pytest.mark.parametrize("field", ["hosts", "paths"])
+def test_glob_of_1024_characters_is_read_and_a_longer_one_is_not(field: str) -> None:
+    start = "/" if field == "paths" else ""
+    assert errors(with_rule(**{field: [start + "a" * (1024 - len(start))]})) == []
+    [error] = errors(with_rule(**{field: [start + "a" * (1025 - len(start))]}))
+    assert error.message.endswith("is longer than 1,024 characters")

@@ -370,7 +370,7 @@ def test_invalid_json_is_reported_with_line_column_and_text() -> None:
     ],
 )
 def test_a_message_shows_the_value_on_one_line_and_not_endless(value: Any, shown: str) -> None:
-    assert errors_of(document({}, mode=value))[1].startswith(f"mode: {shown} is not a mode (unknown-value)")
+    assert errors_of(document({}, mode=value))[1].startswith(f"mode: {shown} is not a value of mode (unknown-value)")
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ class Choice:
             return str(value)
         name = location.rpartition(".")[2]
         remedy = f"Write one of: {', '.join(self.words)}."
-        findings.add(ERROR, "unknown-value", location, f"{show(value)} is not a {name}", remedy)
+        findings.add(ERROR, "unknown-value", location, f"{show(value)} is not a value of {name}", remedy)
         return self.words[0]
 
 
