@@ -28,7 +28,7 @@ LIBRARY = ROOT / "layers" / "edgecors" / "edgecors"
 SURVIVORS = Path(__file__).with_name("survivors.txt")
 TARGETS = (
     *("origin", "allowlist", "document", "fields", "paths", "decision"),
-    *("policy", "memory", "packing", "findings", "fetch", "characters"),
+    *("policy", "memory", "packing", "findings", "characters"),
 )
 SECONDS = 20
 """The most processor time that one mutant may take; one that loops is noticed too."""
@@ -44,7 +44,6 @@ BEST = {
     "memory": ("memory", "decision"),
     "packing": ("packing", "policy"),
     "findings": ("findings", "policy_errors"),
-    "fetch": ("fields", "decision", "policy_errors"),
     "characters": ("origin", "request_headers"),
 }
 """Each module's own tests, which run first."""

@@ -160,6 +160,30 @@ def test_each_unsafe_entry_has_its_own_finding() -> None:
             'rules[0].on_refused: "deny" is not a value of on_refused (unknown-value). Write one of: omit, block.',
         ),
         (
+            "allow_methods",
+            "GET",
+            'rules[0].allow_methods: "GET" is not a list (wrong-type). Write a list of strings: [...].',
+        ),
+        ("allow_methods", [1], "rules[0].allow_methods[0]: 1 is not a string (wrong-type). Write a string."),
+        (
+            "allow_methods",
+            ["*", "GET"],
+            'rules[0].allow_methods[0]: "*" is beside other entries (wildcard-not-alone). Write "allow_methods": "*", '
+            'or leave "*" out.',
+        ),
+        (
+            "hosts",
+            ["https://a.example"],
+            'rules[0].hosts[0]: "https://a.example" is not a host name (without scheme and port) (bad-glob). '
+            "Write a glob: * any run of characters, ? one.",
+        ),
+        (
+            "paths",
+            ["/a/../b"],
+            'rules[0].paths[0]: "/a/../b" has a dot segment, which no compared path has (bad-glob). '
+            "Write a glob: * any run of characters, ? one.",
+        ),
+        (
             "max_age",
             86401,
             "rules[0].max_age: 86401 is out of range (out-of-range). Write a whole number of seconds from 0 to 86400.",
