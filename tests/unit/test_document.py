@@ -206,3 +206,14 @@ def test_glob_of_1024_characters_is_read_and_a_longer_one_is_not(field: str) -> 
     assert errors(with_rule(**{field: [start + "a" * (1024 - len(start))]})) == []
     [error] = errors(with_rule(**{field: [start + "a" * (1025 - len(start))]}))
     assert error.message.endswith("is longer than 1,024 characters")
+
+
+def test_star_beside_other_entries_of_a_grant_is_shown_with_what_to_write() -> None:
+    [error] = errors('{"rules": [{"grants": [{"allow_origins": ["*", "https://a.example"]}]}]}')
+    assert error.remedy == 'Write "allow_origins": "*", or leave "*" out.'
+
+
+@pytest.mark.parametrize("path", ["/%2a5", "/%2A5", "/a%2a", "/a%2A"])
+def test_glob_with_an_encoded_star_is_refused(path: str) -> None:
+    [error] = errors(with_rule(paths=[path]))
+    assert error.message == f'"{path}" has a bad escape, or an encoded slash, backslash, star or NUL'
