@@ -217,3 +217,7 @@ def test_star_beside_other_entries_of_a_grant_is_shown_with_what_to_write() -> N
 def test_glob_with_an_encoded_star_is_refused(path: str) -> None:
     [error] = errors(with_rule(paths=[path]))
     assert error.message == f'"{path}" has a bad escape, or an encoded slash, backslash, star or NUL'
+
+
+def test_glob_with_escapes_that_stay_escapes_is_read() -> None:
+    assert errors(with_rule(paths=["/a%25b", "/a%3Bb", "/a%3Fb", "/a%23b"])) == []
