@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from itertools import product
 
 import pytest
 from edgecors.paths import Globs, readings
@@ -294,3 +295,14 @@ def test_globs_with_question_marks_inside_runs(glob: str, text: str, matched: bo
 )
 def test_globs_with_several_stars(glob: str, text: str, matched: bool) -> None:
     assert Globs([glob]).match(text) is matched
+
+
+@pytest.mark.parametrize("length", range(6))
+def test_every_short_glob_matches_what_it_says(length: int) -> None:
+    texts = ["".join(letters) for size in range(6) for letters in product("ab", repeat=size)]
+    for letters in product("ab*?", repeat=length):
+        glob = "".join(letters)
+        globs = Globs([glob])
+        assert [text for text in texts if globs.match(text)] == [
+            text for text in texts if oracle.glob_matches(glob, text)
+        ]
