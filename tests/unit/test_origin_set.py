@@ -330,8 +330,11 @@ def test_list_takes_no_more_memory_than_its_entries_need() -> None:
         assert sys.getsizeof(entries) <= 40 * len(entries)
 
 
-@pytest.mark.parametrize("text", ["https://*.", "https://*.:8443", "https://*..a", "https://a-*.:8443", "https://*"])
-def test_wildcard_without_a_label_after_it_is_not_added(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["https://*.", "https://*.:8443", "https://*..a", "https://a-*.:8443", "https://*", "app://*.a.example"],
+)
+def test_wildcard_without_a_label_after_it_or_of_another_scheme_is_not_added(text: str) -> None:
     index = OriginIndex()
     assert not index.add_if_canonical(text)
     assert len(index) == 0
