@@ -38,7 +38,7 @@ COVERING := tests/unit tests/events tests/functions/edge
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: ## everything that is checked and tested; the library's branches must all be covered
-	@$(MAKE) --jobs 2 --output-sync=target check runtime build .aws-sam/.linted
+	@$(MAKE) --jobs 2 check runtime build .aws-sam/.linted
 	$(PYTEST) --cov --cov-report=term --cov-fail-under=100 $(COVERING) $(ARGS)
 	$(PYTEST) $(addprefix --ignore=,$(COVERING)) $(ARGS)
 
