@@ -119,7 +119,7 @@ class _QuietWerkzeug(WerkzeugRequestHandler):
 
 @contextmanager
 def _thread(server: HTTPServer) -> Iterator[int]:
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield server.server_port

@@ -21,7 +21,7 @@ from .document import PolicyError, load_policy, read_document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
     from typing import Protocol, TypeVar
 
     from .allowlist import Allowlist
@@ -538,7 +538,7 @@ def store_from_environment(
     telemetry: Telemetry,
     environ: Mapping[str, str] = os.environ,
     *,
-    readers: Iterable[RegionReader] = (),
+    readers: Sequence[RegionReader] = (),
 ) -> PolicyStore:
     """The store of a Lambda function.
 
