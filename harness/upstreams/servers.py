@@ -11,10 +11,8 @@ import json
 import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from http.server import HTTPServer
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +23,7 @@ from werkzeug.serving import WSGIRequestHandler as WerkzeugRequestHandler
 from werkzeug.serving import make_server as make_werkzeug_server
 
 from harness import paths
+from harness.threaded_server import ThreadedServer
 from harness.wait import wait_until
 
 HERE = Path(__file__).resolve().parent
@@ -91,8 +90,8 @@ def flask_server() -> Iterator[int]:
 
     app = Flask("upstream")
     app.before_request(lambda: Response(request.path, content_type="text/plain; charset=utf-8"))
-    with _thread(make_werkzeug_server("127.0.0.1", 0, app, request_handler=_QuietWerkzeug)) as port:
-        yield port
+    with ThreadedServer(make_werkzeug_server("127.0.0.1", 0, app, request_handler=_QuietWerkzeug)) as server:
+        yield server.port
 
 
 @contextmanager
@@ -103,8 +102,8 @@ def wsgi_server() -> Iterator[int]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["PATH_INFO"].encode("latin-1")]
 
-    with _thread(make_server("127.0.0.1", 0, app, handler_class=_Quiet)) as port:
-        yield port
+    with ThreadedServer(make_server("127.0.0.1", 0, app, handler_class=_Quiet)) as server:
+        yield server.port
 
 
 class _Quiet(WSGIRequestHandler):
@@ -115,18 +114,6 @@ class _Quiet(WSGIRequestHandler):
 class _QuietWerkzeug(WerkzeugRequestHandler):
     def log(self, type: str, message: str, *arguments: object) -> None:
         pass
-
-
-@contextmanager
-def _thread(server: HTTPServer) -> Iterator[int]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager

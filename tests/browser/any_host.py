@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.support.http_server import ThreadedServer
+from harness.threaded_server import ThreadedServer
 
 
 class AnyHost(ThreadedServer):

@@ -8,8 +8,8 @@ from http.server import ThreadingHTTPServer
 from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from harness.threaded_server import ThreadedServer
 from harness.upstreams import models
-from tests.support.http_server import ThreadedServer
 
 
 class Received(NamedTuple):

@@ -9,8 +9,8 @@ import pytest
 from edgecors.decision import Request, decide
 from edgecors.document import load_policy
 
+from harness.threaded_server import ThreadedServer
 from tests.cli.conftest import Command
-from tests.support.http_server import ThreadedServer
 
 A, B = "https://a.example.com", "https://b.example.com"
 POLICY = (

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.http_server import ThreadedServer
+from harness.threaded_server import ThreadedServer
 
 MAX_KEY_BYTES = 512
 MAX_VALUE_BYTES = 1024

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.threaded_server import ThreadedServer
 from tests.docs.markdown import blocks, read, section, table
-from tests.support.http_server import ThreadedServer
 from tests.support.parameter_store import Credentials, ParameterStoreServer
 from tests.template.iam import allows
 
