@@ -117,6 +117,12 @@ FAMILIES: dict[str, Family] = {
     "one unsafe origin in JSON": Family(
         '"http://a.b",', '{"rules": [{"allow_credentials": true, "allow_origins": [', '""]}]}'
     ),
+    "one unsafe origin to repair in JSON": Family(
+        '"HTTP://a.b:80/",', '{"rules": [{"allow_credentials": true, "allow_origins": [', '""]}]}'
+    ),
+    "different unsafe origins in JSON": Family(
+        lambda number: f'"http://{number:x}.b",', '{"rules": [{"allow_credentials": true, "allow_origins": [', '""]}]}'
+    ),
     "different origins in JSON": Family(lambda number: f'"https://{number:x}.b",', _ORIGINS, '"https://a.b"]}]}'),
     "list names in JSON": Family(lambda number: f'"@{number:x}",', _ORIGINS, '"https://a.b"]}]}'),
     "globs": Family('"/*a*a*a*b",', _RULE + '"paths": [', '"/x"]}]}'),

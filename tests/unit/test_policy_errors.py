@@ -514,6 +514,28 @@ def test_unknown_fields_beyond_a_hundred_are_counted() -> None:
     assert findings[-1][:2] == ("error", "more-findings")
 
 
+@pytest.mark.parametrize("entry", ["http://a{}", "HTTP://a{}:80/", " http://a{}", "http://*.a{}"])
+@pytest.mark.parametrize("where", ["rule", "grant"])
+def test_unsafe_origins_beyond_a_hundred_are_counted(entry: str, where: str) -> None:
+    """Regression: the hundred and first of them raised StopIteration."""
+    unsafe = [entry.format(number) for number in range(103)]
+    grant = {"allow_origins": [APP, *unsafe], "allow_credentials": True}
+    text = document(grant) if where == "rule" else grants(grant, {"allow_origins": [APP]})
+    findings, _ = errors_of(text)
+    location = f"{R}.allow_origins" if where == "rule" else f"{R}.grants[0].allow_origins"
+    errors = [finding for finding in findings if finding[0] == "error"]
+    expected = [("error", "insecure-origin", f"{location}[{number}]") for number in range(1, 101)]
+    assert errors == [*expected, ("error", "more-findings", "")]
+
+
+def test_unsafe_origin_listed_twice_is_reported_at_both_places() -> None:
+    text = document({"allow_origins": ["http://a", APP, "http://a"], "allow_credentials": True})
+    assert errors_of(text)[0] == [
+        ("error", "insecure-origin", f"{R}.allow_origins[0]"),
+        ("error", "insecure-origin", f"{R}.allow_origins[2]"),
+    ]
+
+
 def codes(document: str) -> list[str]:
     with pytest.raises(PolicyError) as caught:
         load_policy(document)

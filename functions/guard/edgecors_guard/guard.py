@@ -16,6 +16,7 @@ from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import AwsError
 
 from . import invalidation, notice, replicas, revert, stores
+from .failures import describe
 from .home import History, HomeParameters, ListUsers, site_of_alias
 from .invalidation import Later
 from .review import ParameterFinding, Review, opened_to_everyone, review, together
@@ -375,11 +376,13 @@ class _ChangeRun:
 
     @contextmanager
     def _part(self, what: str, *, count: str = "") -> Iterator[None]:
-        """A part of the work that may fail without keeping the other parts from being done."""
+        """A part of the work that may fail, for whatever reason, without keeping the other parts from being done."""
         try:
             yield
-        except AwsError as error:
-            words = error.summary if self._secret else f"{error} ({error.summary})"
+        except Exception as error:
+            words = describe(error)
+            if isinstance(error, AwsError) and not self._secret:
+                words = f"{error} ({words})"
             self._failures.append(f"{what}: {words}")
             self._log.error("failed", parameter=self._change.name, part=what, error=words)
             if count:

@@ -8,8 +8,9 @@ checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from edgecors_admin.regions import EDGE_REGIONS
 
 from . import replicas, revert
 from .change import KINDS
+from .failures import describe
 from .home import below
 from .review import review
 
@@ -76,15 +78,21 @@ class _RegionCheck:
         """Do something in each Region, several Regions at a time."""
 
         def attempt(region: str) -> None:
-            try:
+            with self._part(what, region):
                 self._check_time()
                 work(region)
-            except AwsError as error:
-                self._failed.add(region)
-                self._guard.log.error("region not checked", region=region, part=what, error=error.summary)
 
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(attempt, regions))
+
+    @contextmanager
+    def _part(self, what: str, region: str, **fields: str) -> Iterator[None]:
+        """A part of the check that may fail, for whatever reason, without keeping the other parts from being done."""
+        try:
+            yield
+        except Exception as error:
+            self._failed.add(region)
+            self._guard.log.error("region not checked", region=region, part=what, error=describe(error), **fields)
 
     def _check_time(self) -> None:
         if self._guard.now() > self._end:
@@ -104,36 +112,33 @@ class _RegionCheck:
         try:
             self._check_time()
             self._guard.update_store(distribution, scheduled=True)
-        except AwsError as error:
+        except Exception as error:  # whatever it is, the other stores have to be checked
             self._guard.count("StoreFailures")
-            self._guard.log.error("store not checked", distribution=distribution, error=error.summary)
+            self._guard.log.error("store not checked", distribution=distribution, error=describe(error))
 
     # ------------------------------------------------------------------------------------------------------ replicas
 
     def _compare_replicas(self) -> None:
-        home = self._guard.clients.parameters(self._guard.settings.region)
-        try:
-            names = {kind: below(home, kind) for kind in KINDS}
-        except AwsError as error:
-            self._failed.add(self._guard.settings.region)
-            region = self._guard.settings.region
-            self._guard.log.error("region not checked", region=region, part="compare replicas", error=error.summary)
-            return
-        expected: dict[str, Stored | None] = {}
+        what, home = "compare replicas", self._guard.settings.region
+        with self._part(what, home):
+            parameters = self._guard.clients.parameters(home)
+            names = {kind: below(parameters, kind) for kind in KINDS}
+            expected: dict[str, Stored | None] = {}
 
-        def compare(region: str) -> None:
-            replica = self._guard.clients.parameters(region)
-            for kind, (stored, unreadable) in names.items():
-                copies, locked = below(replica, kind)
-                for name in sorted({*stored, *copies} - {*unreadable, *locked}):
-                    self._check_time()
-                    full = f"{replica.root}/{kind}/{name}"
-                    if full not in expected:
-                        expected[full] = self._expected(kind, stored.get(name))
-                    if not replicas.is_copy(copies.get(name), expected[full]):
-                        self._repair(replica, region, kind, full)
+            def compare(region: str) -> None:
+                replica = self._guard.clients.parameters(region)
+                for kind, (stored, unreadable) in names.items():
+                    copies, locked = below(replica, kind)
+                    for name in sorted({*stored, *copies} - {*unreadable, *locked}):
+                        self._check_time()
+                        full = f"{replica.root}/{kind}/{name}"
+                        with self._part(what, region, parameter=full):
+                            if full not in expected:
+                                expected[full] = self._expected(kind, stored.get(name))
+                            if not replicas.is_copy(copies.get(name), expected[full]):
+                                self._repair(replica, region, kind, full)
 
-        self._each("compare replicas", self._guard.settings.replicas, compare)
+            self._each(what, self._guard.settings.replicas, compare)
 
     def _expected(self, kind: Kind, stored: Stored | None) -> Stored | None:
         """The version that the replicas should have."""

@@ -99,7 +99,7 @@ class Allowlist:
         texts += [text for text in self.index.patterns if text.startswith("http:") or text.endswith("://*")]
         for text in sorted(texts):
             pattern = parse_pattern(text)[0] if text in self.index.patterns else _exact_pattern(text)
-            finding = None if pattern is None else _unsafe(pattern)
+            finding = None if pattern is None else find_risk(pattern)
             if finding is not None and finding.code not in tolerate:
                 yield text, finding
 
@@ -131,7 +131,8 @@ def _exact_pattern(text: str) -> Pattern:
     return Pattern("origin", text, scheme, host)
 
 
-def _unsafe(pattern: Pattern) -> Finding | None:
+def find_risk(pattern: Pattern) -> Finding | None:
+    """Why an entry must not be in a grant with credentials: an error with an empty location, or None."""
     if pattern is NULL:
         code, remedy = "null-with-credentials", "Remove 'null' or allow_credentials."
         message = "'null' with credentials: any page can make itself a null origin, with a sandboxed frame"

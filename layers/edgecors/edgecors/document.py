@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from .allowlist import Allowlist, new_entries, read_list
+from .allowlist import Allowlist, find_risk, new_entries, read_list
 from .fields import (
     DEFAULT_REFRESH_SECONDS,
     GRANT_FIELDS,
@@ -389,13 +389,17 @@ def _check_unsafe(
     origins: Allowlist, data: dict[str, Any], location: str, tolerate: tuple[str, ...], findings: Findings
 ) -> None:
     """Report each entry that must not be in a grant with credentials, at its place in the document."""
-    unsafe = origins.unsafe_with_credentials(tolerate)
-    if not unsafe.texts:
+    if not origins.unsafe_with_credentials(tolerate).texts:
         return
+    risks: dict[str, Finding | None] = {}
     for number, entry in enumerate(data["allow_origins"]):
-        pattern = parse_pattern(entry)[0] if isinstance(entry, str) else None
-        if pattern is not None and pattern.text in unsafe.texts:
-            finding = next(f for f in unsafe.findings if repr(pattern.text) in f.message)
+        if not isinstance(entry, str):
+            continue
+        if entry not in risks:
+            pattern, _ = parse_pattern(entry)
+            risks[entry] = None if pattern is None else find_risk(pattern)
+        finding = risks[entry]
+        if finding is not None and finding.code not in tolerate:
             findings.add(ERROR, finding.code, f"{location}[{number}]", finding.message, finding.remedy)
 
 

@@ -76,6 +76,9 @@ ROWS = {
     # What a list's writer can do to sites, to other lists and to aliases.
     "list: a public suffix": OwnersValue(LIST, "https://*.github.io"),
     "list: an origin without encryption": OwnersValue(LIST, "http://app.example.com"),
+    "list: a hundred and one origins without encryption": OwnersValue(
+        LIST, " ".join(f"http://a{number}" for number in range(101))
+    ),
     "list: null": OwnersValue(LIST, "null https://a.example.com"),
     "list: everyone": OwnersValue(LIST, "*", valid=False),
     "list: everyone and an origin": OwnersValue(LIST, "*, https://a.example.com"),
@@ -92,6 +95,9 @@ ROWS = {
     # What a site's writer can do to lists, to other sites and to aliases.
     "site: wildcard with credentials": OwnersValue(SITE, BAD, valid=False),
     "site: a public suffix with credentials": OwnersValue(SITE, with_credentials("https://*.github.io"), valid=False),
+    "site: a hundred and one unsafe origins": OwnersValue(
+        SITE, with_credentials("@partners", *(f"http://a{number}" for number in range(101))), valid=False
+    ),
     "site: a sentence": OwnersValue(SITE, "please allow our app", valid=False),
     "site: deep JSON": OwnersValue(SITE, pack('{"a":' * 100_000), valid=False),
     "site: deep JSON that names the list": OwnersValue(SITE, pack('["@partners",' * 100_000), valid=False),

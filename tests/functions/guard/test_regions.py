@@ -2,8 +2,11 @@
 
 import boto3
 import pytest
+from edgecors_admin.errors import AwsError
+from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_admin.regions import EDGE_REGIONS
 
+from functions.guard.edgecors_guard import replicas
 from functions.guard.edgecors_guard.guard import Guard
 from functions.guard.edgecors_guard.regions import SECONDS, check_regions
 from tests.functions.guard.world import GOOD, HOME, PARTNERS, REPLICAS, ROOT, SHOP, World, metrics_of
@@ -154,6 +157,31 @@ def test_check_regions_replica_that_fails_is_counted(world: World, guard: Guard)
     check_regions(failing)
     assert world.everywhere(SHOP) == [GOOD] * 3
     assert metrics_of(failing)["RegionsUnchecked"] == 1
+
+
+@pytest.mark.parametrize("error", [AwsError("refused", "PutParameter: refused"), IndexError("https://a.example.com")])
+def test_check_regions_parameter_that_fails_does_not_keep_the_others_from_being_repaired(
+    world: World, guard: Guard, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """One owner's value that the guard can't handle is that owner's problem alone."""
+    copy = replicas.copy_to
+
+    def fail_for_partners(replica: Parameters, good: Stored) -> bool:
+        if good.name == PARTNERS:
+            raise error
+        return copy(replica, good)
+
+    monkeypatch.setattr(replicas, "copy_to", fail_for_partners)
+    # The list comes before the site.
+    for name in (PARTNERS, SHOP):
+        world.ssm(REPLICAS[0]).delete_parameter(Name=name)
+    check_regions(guard)
+    assert world.value(PARTNERS, REPLICAS[0]) is None
+    assert world.value(SHOP, REPLICAS[0]) == GOOD
+    assert metrics_of(guard)["RegionsUnchecked"] == 1
+    line = next(line for line in world.log.splitlines() if "region not checked" in line)
+    assert PARTNERS in line
+    assert "a.example.com" not in line
 
 
 def test_check_regions_out_of_time_leaves_the_rest_to_the_next_run(world: World) -> None:

@@ -109,6 +109,23 @@ def test_replicas_failing_region_does_not_stop_the_others(world: World, monkeypa
     assert metrics_of(guard)["ReplicationFailures"] == 1
 
 
+def test_replicas_internal_error_does_not_stop_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = world.guard()
+    copy = replicas.copy_to
+
+    def fail_in_the_first(replica: Parameters, good: Stored) -> bool:
+        if replica.client.meta.region_name == REPLICAS[0]:
+            raise StopIteration("https://secret.example.com")
+        return copy(replica, good)
+
+    monkeypatch.setattr(replicas, "copy_to", fail_in_the_first)
+    reason = rf"copy to {REPLICAS[0]}: internal error: StopIteration at test_replicas.py:\d+$"
+    with pytest.raises(Unfinished, match=reason):
+        guard.handle_change(world.put(SHOP, GOOD))
+    assert world.everywhere(SHOP) == [GOOD, None, GOOD]
+    assert metrics_of(guard)["ReplicationFailures"] == 1
+
+
 def test_replicas_invalid_region_does_not_stop_the_others(world: World) -> None:
     guard = world.guard(replicas=("eu west 1", *REPLICAS))
     with pytest.raises(Unfinished, match=r"copy to eu west 1: .*InvalidRegionError"):
