@@ -11,10 +11,8 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,6 +25,7 @@ from edgecors.telemetry import Telemetry
 from edgecors_local import edge_rules
 
 from harness import answers, generate
+from harness.gateway import Proxy, UpstreamRequest, UpstreamResponse, read_upstreams
 from harness.generate import chance, pick
 from harness.oracle import origins
 from harness.policy_store import OnePolicyStore
@@ -149,7 +148,6 @@ class AllFronts:
 
 def _gateway(telemetry: Telemetry, around: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The gateway with an upstream that responds at once; `harness.faults` has real ones."""
-    proxy, addresses = gateway_modules()
     fields = [
         ("Access-Control-Allow-Origin", UPSTREAM),
         ("Vary", "Accept"),
@@ -157,23 +155,15 @@ def _gateway(telemetry: Telemetry, around: Callable[[Any], Any]) -> Callable[[An
         ("Set-Cookie", "c=d"),
     ]
 
-    class Immediate(proxy.Proxy):  # type: ignore[name-defined,misc]
+    class Immediate(Proxy):
         """A proxy without a network."""
 
-        def _exchange(self, call: Any, deadline: float, limit: int) -> Any:
-            return proxy.Reply(200, [*fields, ("X-Target", str(len(call.target)))], b"\xff{}")
+        def _exchange(self, request: UpstreamRequest, deadline: float, limit: int) -> UpstreamResponse:
+            return UpstreamResponse(200, [*fields, ("X-Request-Length", str(len(request.data)))], b"\xff{}")
 
-    application = Immediate(addresses.read_upstreams("http://127.0.0.1:9/base"), telemetry, site="shop")
+    application = Immediate(read_upstreams("http://127.0.0.1:9/base"), telemetry, site="shop")
     handler = around(application)
     return lambda event: handler(event, None)
-
-
-def gateway_modules() -> tuple[Any, Any]:
-    """The gateway's modules `proxy` and `upstream`, which are top-level modules in its artifact."""
-    directory = str(ROOT / "functions" / "gateway")
-    if directory not in sys.path:
-        sys.path.append(directory)
-    return import_module("proxy"), import_module("upstream")
 
 
 def seeds(sam: bool = False) -> list[Any]:
@@ -308,13 +298,15 @@ def run(seed: int, cases: int, seconds: float, sam: bool = False) -> Summary:
         sample = pick(random, samples)
         if meant is not None and _is_request(sample) and chance(random, 0.7):
             sample = with_headers(random, sample, generate.request(random, meant)[0])
-        event = sample if chance(random, 0.1) else mutate(random, sample, samples)
+        intact = chance(random, 0.1)
+        event = sample if intact else mutate(random, sample, samples)
         summary.counts["events"] += 1
         fronts.response = pick(random, HANDLER_RESPONSES)
-        fronts.lines.clear()
         for name, handler in fronts.handlers.items():
-            for violation in judge(name, handler, event, meant, summary, fronts):
+            for violation in judge(name, handler, event, meant, summary, fronts, intact):
                 summary.fail(f"{name}: {violation[:300]} {json.dumps(event)[:1500]}")
+    if summary.counts["events"] and not summary.counts["gateway_successes"]:
+        summary.fail("the gateway never answered with 200")
     return summary
 
 
@@ -342,8 +334,10 @@ def judge(
     meant: generate.Document | None,
     summary: Summary,
     fronts: AllFronts,
+    intact: bool = False,
 ) -> Iterator[str]:
-    """Every rule that a handler's answer to an event breaks."""
+    """Every rule that a handler's answer to an event breaks. An intact event must not lead to an error either."""
+    fronts.lines.clear()
     event_copy = copy.deepcopy(event)
     started = time.process_time()
     try:
@@ -368,10 +362,21 @@ def judge(
     yield from _edge_rules(name, event, answer, summary) if edge else _api_rules(name, event, answer, summary, fronts)
     if edge or name == "gateway" or source_or_none(event) is not None:
         yield from _grants(event, answer, meant, summary)
+    if name == "gateway":
+        summary.counts["gateway_successes"] += answer.get("statusCode") == 200
     for line in fronts.lines:
         if "\n" in line or "\r" in line:
             yield f"wrote a log line of several lines: {line!r}"
+        if intact and (not edge or _edge_trigger(event)[0]):
+            yield from _errors(name, json.loads(line))
     _scribble(answer)
+
+
+def _errors(name: str, record: dict[str, Any]) -> Iterator[str]:
+    """An error where none can be: the upstream always responds, and the event is one that its front sends."""
+    # The responses of the decorated handler are often invalid.
+    if record.get("level") == "ERROR" and (name, record["message"]) != ("decorator", "the handler failed"):
+        yield f"logged an error: {record}"
 
 
 def _scribble(value: Any) -> None:

@@ -22,7 +22,7 @@ from edgecors.store import DEADLINE_COLD, WAIT, PolicyStore
 from edgecors.telemetry import Telemetry
 
 from harness import answers, peers
-from harness.events import gateway_modules
+from harness.gateway import Proxy, read_upstreams
 from harness.summary import Summary
 
 APP, NEW, EVIL = "https://app.example.com", "https://new.example", "https://evil.example"
@@ -384,7 +384,6 @@ class Remaining:
 
 def upstream(summary: Summary, rounds: int = 1, faults: Mapping[str, Any] = peers.UPSTREAM_FAULTS) -> None:
     """Faults of the upstream, behind each front."""
-    proxy, addresses = gateway_modules()
     sources = ("rest", "http", "alb")
     with peers.PeerServer(peers.always(peers.FINE)) as server:
         for number, (name, (fault, statuses)) in enumerate(faults.items()):
@@ -393,7 +392,7 @@ def upstream(summary: Summary, rounds: int = 1, faults: Mapping[str, Any] = peer
                     return
                 lines: list[str] = []
                 telemetry = Telemetry(lines.append)
-                application = proxy.Proxy(addresses.read_upstreams(server.url), telemetry, site=SITE)
+                application = Proxy(read_upstreams(server.url), telemetry, site=SITE)
                 handler = cors(policy=f"{APP}\n", telemetry=telemetry)(application)
                 title = f"upstream, {source}, {name}"
                 _judge(summary, title, _behind(source, handler, server, fault, statuses, lines, summary))

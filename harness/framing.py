@@ -18,8 +18,8 @@ from edgecors.decorator import cors
 from edgecors.telemetry import Telemetry
 
 from harness import peers
-from harness.events import gateway_modules
 from harness.faults import APP, SITE, Remaining, api_event
+from harness.gateway import Proxy, read_upstreams
 from harness.summary import Summary
 
 LEAK = b"HTTP/1.1 200 OK\r\nX-Leak: 1\r\nContent-Length: 4\r\n\r\nleak"
@@ -208,11 +208,10 @@ class _Upstream:
 def run(seed: int, cases: int, seconds: float) -> Summary:
     """Send each case's two requests through the gateway and compare both responses."""
     summary = Summary("framing", seconds, seed=seed)
-    proxy, addresses = gateway_modules()
     telemetry = Telemetry(lambda line: None)
     random = Random(seed)
     with peers.PeerServer(peers.always(SECOND)) as server:
-        gateway = proxy.Proxy(addresses.read_upstreams(server.url), telemetry, site=SITE)
+        gateway = Proxy(read_upstreams(server.url), telemetry, site=SITE)
         handler = cors(policy=f"{APP}\n", telemetry=telemetry)(gateway)
         for _ in range(cases):
             if summary.over:

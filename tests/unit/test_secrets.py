@@ -16,6 +16,7 @@ from edgecors.store import PolicyStore
 from edgecors.telemetry import Telemetry
 
 from harness import events, faults, generate, peers
+from harness.gateway import Proxy, read_upstreams
 from harness.policy_store import OnePolicyStore
 from tests.support.instant_region import InstantRegion
 from tests.support.parameter_store import ParameterStoreServer
@@ -69,10 +70,9 @@ def test_secret_headers_query_and_body_are_not_logged() -> None:
 
 
 def test_headers_query_and_body_are_not_logged_when_the_upstream_fails() -> None:
-    proxy, addresses = events.gateway_modules()
     lines: list[str] = []
     telemetry = Telemetry(lines.append)
-    gateway = proxy.Proxy(addresses.read_upstreams("http://127.0.0.1:9"), telemetry, site="shop")
+    gateway = Proxy(read_upstreams("http://127.0.0.1:9"), telemetry, site="shop")
     event = with_canaries(faults.api_event("http", "POST", faults.APP))
     answer = cors(policy=faults.APP, telemetry=telemetry)(gateway)(event, None)
     assert answer["statusCode"] == 502

@@ -86,13 +86,15 @@ class _RegionCheck:
             list(pool.map(attempt, regions))
 
     @contextmanager
-    def _part(self, what: str, region: str, **fields: str) -> Iterator[None]:
+    def _part(self, what: str, region: str, parameter: str = "") -> Iterator[None]:
         """A part of the check that may fail, for whatever reason, without keeping the other parts from being done."""
         try:
             yield
         except Exception as error:
             self._failed.add(region)
-            self._guard.log.error("region not checked", region=region, part=what, error=describe(error), **fields)
+            about = {"parameter": parameter} if parameter else {}
+            about |= {"region": region, "part": what, "error": describe(error)}
+            self._guard.log.error("region not checked", extra=about)
 
     def _check_time(self) -> None:
         if self._guard.now() > self._end:
@@ -132,7 +134,7 @@ class _RegionCheck:
                     for name in sorted({*stored, *copies} - {*unreadable, *locked}):
                         self._check_time()
                         full = f"{replica.root}/{kind}/{name}"
-                        with self._part(what, region, parameter=full):
+                        with self._part(what, region, full):
                             if full not in expected:
                                 expected[full] = self._expected(kind, stored.get(name))
                             if not replicas.is_copy(copies.get(name), expected[full]):
