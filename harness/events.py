@@ -373,7 +373,7 @@ def judge(
 
 
 def _errors(name: str, record: dict[str, Any]) -> Iterator[str]:
-    """An error where none can be: the upstream always responds, and the event is one that its front sends."""
+    """An error although the upstream always responds and the event is one that its front sends."""
     # The responses of the decorated handler are often invalid.
     if record.get("level") == "ERROR" and (name, record["message"]) != ("decorator", "the handler failed"):
         yield f"logged an error: {record}"
