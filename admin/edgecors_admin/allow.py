@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from edgecors.document import PolicyError
+from edgecors.document import PolicyError, is_json
 from edgecors.origin import Pattern
 from edgecors.policy import Policy, Rule
 
@@ -15,7 +15,6 @@ from edgecors_admin.edit import (
     GrantNumber,
     add_to_grant,
     add_to_plain,
-    is_json,
     remove_from_grants,
     remove_from_plain,
 )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
+from edgecors.document import is_json
 from edgecors.origin import parse_origin, parse_pattern
 
 NOBODY = ","
@@ -16,11 +17,6 @@ GrantNumber = tuple[int, int]
 """A rule and a grant in it, from 0. A rule without ``grants`` has one, number 0."""
 
 _TOKEN = re.compile(r"[^\s,]+")
-
-
-def is_json(text: str) -> bool:
-    """Whether the text is a JSON document, as the library tells them apart."""
-    return text.lstrip()[:1] in ("{", "[")
 
 
 def canonical(entry: str) -> str:

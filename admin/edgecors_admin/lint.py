@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from edgecors.document import PolicyError
 from edgecors.findings import ERROR, MAX_FINDINGS, NOTE, REPAIRED, SKIPPED, WARNING, Finding
-from edgecors.packing import PREFIX as GZIP_PREFIX
+from edgecors.packing import is_packed
 from edgecors.policy import Grant, Policy, Rule
 
 from edgecors_admin.covering import Covering
@@ -292,7 +292,7 @@ def _list_alone(name: str, text: str, entries: tuple[EntrySource, ...]) -> Itera
 def _size(location: str, text: str) -> Iterator[Finding]:
     value = fitted(text)
     length = size(value)
-    packed = "packed " if value.startswith(GZIP_PREFIX) else ""
+    packed = "packed " if is_packed(value) else ""
     split = "Move origins to lists of their own, and name them as @list."
     if length > ADVANCED:
         message = f"{packed}{length} bytes; a parameter holds {ADVANCED}"

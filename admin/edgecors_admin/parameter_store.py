@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from edgecors.packing import PREFIX as GZIP_PREFIX
-from edgecors.packing import unpack
+from edgecors.packing import is_packed, unpack
 
 from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import ValueTooLargeError
@@ -83,7 +82,7 @@ class Stored:
     @property
     def packed(self) -> bool:
         """Whether it is stored as ``gz:``."""
-        return self.value.startswith(GZIP_PREFIX)
+        return is_packed(self.value)
 
     def is_same_write(self, other: Stored | None) -> bool:
         """Whether two reads saw the same write. Versions count from 1 again after a deletion, so dates count too."""

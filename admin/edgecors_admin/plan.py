@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgecors.document import is_json
 from edgecors.findings import Finding
 
 from edgecors_admin.access import AccessDifference, compare
-from edgecors_admin.edit import canonical, is_json
+from edgecors_admin.edit import canonical
 from edgecors_admin.lint import lint, lint_list
 from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_admin.policy_files import PolicyFiles

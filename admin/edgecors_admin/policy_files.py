@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from edgecors.allowlist import is_name
+from edgecors.document import is_json
 from edgecors.packing import unpack
 
-from edgecors_admin.edit import NOBODY, is_json
+from edgecors_admin.edit import NOBODY
 from edgecors_admin.errors import UsageError
 from edgecors_admin.yaml_text import parse_yaml
 

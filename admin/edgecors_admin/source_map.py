@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgecors.allowlist import MAX_ENTRIES, split_entries
-from edgecors.document import decode_json
+from edgecors.document import decode_json, is_json
 from edgecors.fields import MAX_RULES
 from edgecors.findings import Findings
 from edgecors.origin import Pattern, parse_origin, parse_pattern
@@ -126,7 +126,7 @@ def read_written(text: str, lists: Mapping[str, str | None] | None = None) -> Po
     """
     try:
         text = unpack(text)
-        is_plain = text.lstrip()[:1] not in ("{", "[")
+        is_plain = not is_json(text)
         data = None if is_plain else decode_json(text, Findings())
     except ValueError:
         return PolicySource(plain=False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from edgecors.document import is_json
 from edgecors.fields import MAX_LISTS
 
 from edgecors_admin.allow import RuleSelection, allow_in_list, choose_grant
-from edgecors_admin.edit import add_to_grant, add_to_plain, is_json, remove_from_grants
+from edgecors_admin.edit import add_to_grant, add_to_plain, remove_from_grants
 from edgecors_admin.errors import CommandError
 from edgecors_admin.loading import load
 from edgecors_admin.policy_files import PolicyFiles

@@ -6,7 +6,9 @@ import difflib
 import json
 from collections import Counter
 
-from edgecors_admin.edit import canonical, is_json
+from edgecors.document import is_json
+
+from edgecors_admin.edit import canonical
 
 MAX_COMPARED_LINES = 4000
 """Lines that difflib compares in order; its time grows with their square."""

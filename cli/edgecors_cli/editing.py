@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
+from edgecors.document import is_json
 from edgecors_admin.allow import EditOutcome, RuleSelection
 from edgecors_admin.conditional_write import ChangeResult, change
-from edgecors_admin.edit import is_json
 from edgecors_admin.edit_review import EditReview, review_edit
 from edgecors_admin.errors import CommandError, UsageError, ValueTooLargeError
 from edgecors_admin.parameter_store import Parameters

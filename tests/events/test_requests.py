@@ -272,6 +272,10 @@ def test_event_gets_the_adapter_of_its_format(event: dict[str, Any], expected: s
         pytest.param(make_event(REST) | {"type": "REQUEST", "methodArn": "arn:aws:x"}, id="a REST API's authorizer"),
         pytest.param(make_event(HTTP_2) | {"type": "REQUEST", "routeArn": "arn:aws:x"}, id="an HTTP API's authorizer"),
         pytest.param({"version": "2.0", "requestContext": {}}, id="VPC Lattice"),
+        pytest.param(
+            {"messageVersion": "1.0", "actionGroup": "orders", "apiPath": "/orders", "httpMethod": "GET"},
+            id="an agent of Amazon Bedrock",
+        ),
         pytest.param({"version": "2.0"}, id="no context"),
         pytest.param({"httpMethod": "GET", "requestContext": "x"}, id="context that is not a map"),
         pytest.param({"httpMethod": 7}, id="method that is not a string"),

@@ -152,6 +152,13 @@ MULTI_VALUE_HEADERS = {ACAO: [APP], "Vary": ["Origin"]}
             },
             id="both maps, one Vary",
         ),
+        pytest.param(REST, single({"vary": ""}), single({ACAO: APP, "Vary": "Origin"}), id="empty Vary"),
+        pytest.param(
+            REST,
+            {"statusCode": 200, "multiValueHeaders": {"vary": ["", "Origin", " "]}},
+            {"statusCode": 200, "multiValueHeaders": {}, "headers": HEADERS},
+            id="Vary with empty lines",
+        ),
         pytest.param(REST, single({"vary": "*"}), single({ACAO: APP, "Vary": "*"}), id="Vary: *"),
         pytest.param(REST, single({"vary": "ORIGIN"}), single({ACAO: APP, "Vary": "ORIGIN"}), id="Vary has the name"),
         pytest.param(

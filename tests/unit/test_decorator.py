@@ -289,12 +289,20 @@ def test_decision_is_counted_for_the_site() -> None:
         ({"site": "a/b"}, "'a/b' is not a valid site name"),
         ({"site": "shop", "policy": APP}, "not both"),
         ({"store": FakeStore(), "policy": APP}, "not both"),
+        ({"policy": [APP]}, "a policy in the code is a string such as .*, not a list"),
+        ({"policy": {"rules": [{"allow_origins": {APP}}]}}, "has a value that JSON does not have: .* set "),
         ({"policy": "@partners"}, "can't use lists of Parameter Store \\(@partners\\)"),
     ],
 )
 def test_invalid_argument_raises_when_the_decorator_is_applied(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cors(**options)
+
+
+@pytest.mark.parametrize("handler", ["shop", {"rules": []}, 7])
+def test_positional_argument_that_is_not_a_handler_raises_when_the_decorator_is_applied(handler: Any) -> None:
+    with pytest.raises(ValueError, match=r"in place of a handler: name the argument, as in cors\(site='shop'\)"):
+        cors(handler)
 
 
 @pytest.mark.parametrize(

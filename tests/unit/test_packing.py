@@ -7,7 +7,7 @@ import gzip
 import zlib
 
 import pytest
-from edgecors.packing import unpack
+from edgecors.packing import is_packed, unpack
 
 from tests.unit.cases import APP
 
@@ -35,6 +35,19 @@ def test_unpack_of_anything_but_base64_of_gzip_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match="not base64 of gzip"):
             unpack(value)
+
+
+@pytest.mark.parametrize("before", ["", " ", "\n", "\ufeff", "\ufeff\r\n\t "])
+def test_unpack_ignores_white_space_and_a_byte_order_mark_before_the_prefix(before: str) -> None:
+    value = before + packed(gzip.compress(APP.encode()))
+    assert is_packed(value)
+    assert unpack(value) == APP
+
+
+@pytest.mark.parametrize("value", ["", "gz", "GZ:AAAA", "https://a gz:AAAA", f"{APP}\n"])
+def test_unpack_of_any_other_text_returns_it(value: str) -> None:
+    assert not is_packed(value)
+    assert unpack(value) == value
 
 
 def test_unpack_of_text_that_repeats_after_a_whole_window_returns_it() -> None:

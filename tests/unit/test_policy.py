@@ -131,6 +131,16 @@ def test_the_version_may_be_left_out() -> None:
     assert len(load_policy('{"rules": [{"allow_origins": "*"}]}').rules) == 1
 
 
+@pytest.mark.parametrize("version", ["1", "1.0", "1e0", "10e-1"])
+def test_the_version_is_compared_as_a_number(version: str) -> None:
+    assert len(load_policy(f'{{"version": {version}, "rules": [{{"allow_origins": "*"}}]}}').rules) == 1
+
+
+@pytest.mark.parametrize("path", ["/https://a.example/*", "/x/http://a", "*://a", "https:/a"])
+def test_path_glob_that_has_a_url_in_it_is_accepted(path: str) -> None:
+    assert load_policy(document({"paths": [path]})).rules[0].paths is not None
+
+
 MATCHING: list[tuple[dict[str, Any], str | None, str, bool | None]] = [
     ({}, None, "/", True),
     ({"hosts": ["*"]}, None, "/", True),

@@ -52,6 +52,15 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "no JSON, endless nesting": ("[" * 200_000, [("invalid-json", "")]),
     "a list": ("[]", [("wrong-type", "")]),
     "YAML": ("version: 1\nrules:\n- allow_origins: [https://a.example]\n", [("yaml-not-json", "")]),
+    "YAML with quoted keys": (
+        '"version": 1\n"rules":\n- "allow_origins": [https://a.example]\n',
+        [("yaml-not-json", "")],
+    ),
+    "YAML with keys in single quotes": ("'rules':\n- 'allow_origins': []\n", [("yaml-not-json", "")]),
+    "YAML in one line": ("{version: 1, rules: [{allow_origins: [https://a.example]}]}", [("yaml-not-json", "")]),
+    "YAML in one line, quoted": ('{"version": 1, rules: []}', [("yaml-not-json", "")]),
+    "JSON after a comment": ('// the shop\n{"rules": []}', [("invalid-json", "line 1 column 1")]),
+    "JSON after a comment of several lines": ('/* the\nshop */ {"rules": []}', [("invalid-json", "line 1 column 1")]),
     "YAML that begins a document": ("---\nrules: []", [("yaml-not-json", "")]),
     "too much JSON": ('{"rules": [' + "1," * 250_001 + "1]}", [("too-large", "")]),
     "too many rules": (json.dumps({"rules": [{"allow_origins": "*"}] * 1001}), [("too-large", "rules")]),
@@ -89,8 +98,23 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "field twice in a rule": (
         '{"rules": [{"allow_origins": [], "allow_origins": "*"}]}',
-        [("duplicate-field", "allow_origins")],
+        [("duplicate-field", f"{R}.allow_origins")],
     ),
+    "fields twice in rules and a grant": (
+        '{"rules": [{"allow_origins": "*"}, {"debug": true, "debug": true, "debug": true, "grants": '
+        '[{"allow_origins": []}, {"allow_origins": "*", "max_age": 1, "max_age": 2}]}]}',
+        [("duplicate-field", "rules[1].grants[1].max_age"), ("duplicate-field", "rules[1].debug")],
+    ),
+    "field twice in an object that is not a rule": (
+        '{"rules": [{"allow_origins": "*", "debug": {"a": 1, "a": 2}}]}',
+        [("duplicate-field", "a"), ("wrong-type", f"{R}.debug")],
+    ),
+    "field twice in what is not an object of rules": (
+        '[{"a": 1, "a": 2}]',
+        [("duplicate-field", "a"), ("wrong-type", "")],
+    ),
+    "a number that JSON does not have": ('{"version": NaN}', [("invalid-json", "")]),
+    "a number of too many digits": ('{"version": ' + "9" * 5000 + "}", [("invalid-json", "")]),
     "version to come": (document({}, version=2), [("unknown-version", "version")]),
     "version as text": (document({}, version="1"), [("unknown-version", "version")]),
     "version true": (document({}, version=True), [("unknown-version", "version")]),
@@ -120,6 +144,14 @@ ERRORS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "hosts, none": (rule(hosts=[]), [("empty", f"{R}.hosts")]),
     "hosts as text": (rule(hosts="a.example"), [("wrong-type", f"{R}.hosts")]),
     "hosts null": (rule(hosts=None), [("wrong-type", f"{R}.hosts")]),
+    "hosts with an empty label": (
+        rule(hosts=[".example.com", "a..example", ".", "..", "*..example"]),
+        [("bad-glob", f"{R}.hosts[{n}]") for n in range(5)],
+    ),
+    "paths that are URLs": (
+        rule(paths=["https://a.example/api/*", "http://a/*"]),
+        [("bad-glob", f"{R}.paths[{n}]") for n in range(2)],
+    ),
     "hosts, strange": (
         rule(hosts=["", "https://a", "a/b", "a:443", "a b", "a,b", 1, "\u00e4", "u@a", "a~b"]),
         [("wrong-type", f"{R}.hosts[6]"), *(("bad-glob", f"{R}.hosts[{n}]") for n in (0, 1, 2, 3, 4, 5, 7, 8, 9))],
@@ -421,6 +453,10 @@ REMEDIES = {
     rule(allow_origins=["http://a"], allow_credentials=True): (
         'Use https, or accept the risk with "tolerate": ["insecure-origin"].'
     ),
+    rule(hosts=[".example.com"]): "Write *.example.com for the hosts below example.com.",
+    rule(hosts=["b\u00fccher.example"]): "Write an internationalised name in Punycode (xn--...).",
+    rule(hosts=["https://a.example"]): "Write a glob: * any run of characters, ? one.",
+    rule(paths=["https://a.example/x"]): "Write the path alone, such as /api/*, and the host in hosts.",
     rule(max_age=86401): "Write a whole number of seconds from 0 to 86400.",
     rule(on_refused="deny"): "Write one of: omit, block.",
     rule(allow_origins=["https://b\u00fccher.example"]): "Write an internationalised name in Punycode (xn--...).",
@@ -526,6 +562,15 @@ def test_unsafe_origins_beyond_a_hundred_are_counted(entry: str, where: str) -> 
     errors = [finding for finding in findings if finding[0] == "error"]
     expected = [("error", "insecure-origin", f"{location}[{number}]") for number in range(1, 101)]
     assert errors == [*expected, ("error", "more-findings", "")]
+
+
+def test_unsafe_origin_after_an_entry_that_is_not_a_string_is_reported_too() -> None:
+    text = document({"allow_origins": [7, "http://a"], "allow_credentials": True})
+    location = f"{R}.allow_origins"
+    assert errors_of(text)[0] == [
+        ("error", "wrong-type", f"{location}[0]"),
+        ("error", "insecure-origin", f"{location}[1]"),
+    ]
 
 
 def test_unsafe_origin_listed_twice_is_reported_at_both_places() -> None:

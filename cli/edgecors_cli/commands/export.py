@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from edgecors_admin.edit import is_json
+from edgecors.document import is_json
 from edgecors_admin.errors import UsageError
 from edgecors_admin.plan import same
 from rich.console import Console

@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from edgecors.document import PolicyError
+from edgecors.document import PolicyError, is_json
 from edgecors_admin.access import compare
 from edgecors_admin.conditional_write import change
-from edgecors_admin.edit import is_json, set_mode
+from edgecors_admin.edit import set_mode
 from edgecors_admin.errors import CommandError
 from edgecors_admin.lint import FINDINGS, has_errors, lint
 from edgecors_admin.loading import load

@@ -91,6 +91,8 @@ def cors(
         ValueError: An argument is missing or invalid (`PolicyError` for a policy), when the decorator is applied.
             Nothing is raised for a request.
     """
+    if handler is not None and not callable(handler):
+        raise ValueError(f"cors() got {handler!r} in place of a handler: name the argument, as in cors(site='shop')")
     wrapper = CorsWrapper(site=site, policy=policy, store=store, telemetry=telemetry, raise_errors=raise_errors)
     return wrapper.wrap if handler is None else wrapper.wrap(handler)
 
@@ -246,8 +248,18 @@ def _site_name(site: str | None) -> str:
     return name
 
 
+def _as_json(policy: Mapping[str, Any]) -> str:
+    if not hasattr(policy, "keys"):
+        wanted = "a string such as 'https://a.example https://b.example', or a dict such as {'rules': [...]}"
+        raise ValueError(f"a policy in the code is {wanted}, not a {type(policy).__name__}")
+    try:
+        return json.dumps(dict(policy))
+    except TypeError as error:
+        raise ValueError(f"the policy in the code has a value that JSON does not have: {error}") from None
+
+
 def _compile(policy: str | Mapping[str, Any]) -> Policy:
-    document = read_document(policy if isinstance(policy, str) else json.dumps(dict(policy)))
+    document = read_document(policy if isinstance(policy, str) else _as_json(policy))
     if document.lists:
         names = ", ".join(f"@{name}" for name in document.lists)
         raise ValueError(f"a policy in the code can't use lists of Parameter Store ({names}): write the origins out")

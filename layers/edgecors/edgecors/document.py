@@ -27,7 +27,7 @@ from .policy import Grant, Policy, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from .fields import Field
@@ -37,6 +37,10 @@ MAX_JSON_MARKS = 250_000
 """Brackets, braces, commas and colons of a JSON document: each can become an object of some 60 bytes."""
 
 _YAML_KEYS = frozenset(f"{field.name}:" for field in (*SITE_FIELDS, *RULE_FIELDS, *GRANT_FIELDS)) | {"---"}
+_YAML_FINDING = (
+    "the value looks like YAML, and Parameter Store holds plain lists or JSON",
+    "Write JSON, or write the file with the edgecors command, which takes YAML and stores JSON.",
+)
 _GRANT_NAMES = frozenset(field.name for field in GRANT_FIELDS)
 
 
@@ -96,12 +100,10 @@ def read_document(text: str) -> Document:
         text = unpack(text)
         if len(text) > MAX_TEXT:
             raise TooLargeError(f"the value is too large: more than {MAX_TEXT:,} characters")
-        if text.lstrip()[:1] in ("{", "["):
+        if is_json(text):
             values, rules = _read_json(text, findings)
         elif _is_yaml(text):
-            remedy = "Write JSON, or write the file with the edgecors command, which takes YAML and stores JSON."
-            message = "the value looks like YAML, and Parameter Store holds plain lists or JSON"
-            findings.add(ERROR, "yaml-not-json", "", message, remedy)
+            findings.add(ERROR, "yaml-not-json", "", *_YAML_FINDING)
         else:
             rules = [_read_plain(text, findings)]
     except TooLargeError as error:
@@ -216,9 +218,20 @@ class _ParsedRule:
         return OriginSet(parts)
 
 
+def is_json(text: str) -> bool:
+    """Whether an unpacked value is a JSON document rather than a plain list, also one with a comment before it."""
+    start = text.lstrip()[:2]
+    return start[:1] in ("{", "[") or (start in ("//", "/*") and "{" in text)
+
+
 def _is_yaml(text: str) -> bool:
     """Whether an entry of the supposed list is a field's name with the colon of YAML."""
-    return not _YAML_KEYS.isdisjoint(text[:4096].split())
+    return not _YAML_KEYS.isdisjoint(text[:4096].replace('"', "").replace("'", "").split())
+
+
+def _is_flow_yaml(text: str) -> bool:
+    """Whether a document that is not valid JSON has a field's name without quotes, as in ``{version: 1}``."""
+    return not _YAML_KEYS.isdisjoint(text[:4096].replace("{", " ").replace(",", " ").split())
 
 
 def _read_plain(text: str, findings: Findings) -> _ParsedRule:
@@ -267,7 +280,7 @@ def decode_json(text: str, findings: Findings) -> dict[str, Any] | None:
     """
     if sum(map(text.count, "[{,:")) > MAX_JSON_MARKS:
         raise TooLargeError(f"the document is too large: more than {MAX_JSON_MARKS:,} brackets, commas and colons")
-    repeated: dict[str, None] = {}
+    repeated: list[tuple[dict[str, Any], str]] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         data = dict(pairs)
@@ -275,29 +288,52 @@ def decode_json(text: str, findings: Findings) -> dict[str, Any] | None:
             seen: set[str] = set()
             for name, _ in pairs:
                 if name in seen:
-                    repeated[name] = None
+                    repeated.append((data, name))
                 seen.add(name)
         return data
 
     try:
         data = json.loads(text, object_pairs_hook=unique, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        findings.add(ERROR, "invalid-json", *_json_error(text, error))
+        if _is_flow_yaml(text):
+            findings.add(ERROR, "yaml-not-json", "", *_YAML_FINDING)
+        else:
+            findings.add(ERROR, "invalid-json", *_json_error(text, error))
         return None
-    except (ValueError, RecursionError) as error:
-        message = f"the document starts like JSON but is not valid JSON: {error}"
-        if isinstance(error, RecursionError):
-            message = "the document is nested too deep"
-        findings.add(ERROR, "invalid-json", "", message, "Fix the JSON syntax.")
+    except RecursionError:
+        findings.add(ERROR, "invalid-json", "", "the document is nested too deep", "Fix the JSON syntax.")
         return None
-    for name in repeated:
-        message = f"{show(name)} is twice in one object"
-        findings.add(ERROR, "duplicate-field", _field_location("", name), message, "Keep one of them.")
+    except ValueError:
+        message = "a number is NaN or Infinity, or has more digits than can be read"
+        findings.add(ERROR, "invalid-json", "", message, "Write a plain number, such as 60.")
+        return None
+    _report_repeated(repeated, data, findings)
     if not isinstance(data, dict):
         message = f"{show(data)} is not an object"
         findings.add(ERROR, "wrong-type", "", message, 'Write {"version": 1, "rules": [...]}.')
         return None
     return data
+
+
+def _report_repeated(repeated: list[tuple[dict[str, Any], str]], data: Any, findings: Findings) -> None:
+    """Report each field that an object has more than once: of a rule or grant at its place, of others at the top."""
+    places = {id(item): location for location, item in _objects(data)} if repeated else {}
+    for location, name in dict.fromkeys((places.get(id(item), ""), name) for item, name in repeated):
+        message = f"{show(name)} is twice in one object"
+        findings.add(ERROR, "duplicate-field", _field_location(location, name), message, "Keep one of them.")
+
+
+def _objects(data: Any) -> Iterator[tuple[str, Any]]:
+    """The rules and grants of a document that need not be valid, with their locations."""
+    for index, rule in _numbered(data, "rules"):
+        yield f"rules[{index}]", rule
+        for number, grant in _numbered(rule, "grants"):
+            yield f"rules[{index}].grants[{number}]", grant
+
+
+def _numbered(item: Any, field: str) -> Iterable[tuple[int, Any]]:
+    values = item.get(field) if isinstance(item, dict) else None
+    return enumerate(values) if isinstance(values, list) else ()
 
 
 def _json_error(text: str, error: json.JSONDecodeError) -> tuple[str, str, str]:
@@ -310,7 +346,7 @@ def _json_error(text: str, error: json.JSONDecodeError) -> tuple[str, str, str]:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise ValueError(name)
 
 
 def _read_fields(

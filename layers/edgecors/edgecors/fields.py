@@ -71,7 +71,7 @@ class Version:
 
     def read(self, value: Any, location: str, findings: Findings) -> int:
         """The version."""
-        if type(value) is not int or value != VERSION:
+        if isinstance(value, bool) or value != VERSION:  # JSON has one kind of number; 1.0 is 1
             message = f"version {show(value)} is not known to this edgecors"
             remedy = f'Write "version": {VERSION}, or update edgecors first.'
             findings.add(ERROR, "unknown-version", location, message, remedy)
@@ -163,10 +163,10 @@ class GlobList:
             findings.add(ERROR, "too-large", location, message, "Merge some of them, with * where that is possible.")
             return None
         for number, text in _strings(value, location, findings):
-            glob, fault = normalise(text)
+            glob, fault, remedy = normalise(text)
             if fault:
-                where, message = f"{location}[{number}]", f"{show(text)} {fault}"
-                findings.add(ERROR, "bad-glob", where, message, "Write a glob: * any run of characters, ? one.")
+                remedy = remedy or "Write a glob: * any run of characters, ? one."
+                findings.add(ERROR, "bad-glob", f"{location}[{number}]", f"{show(text)} {fault}", remedy)
             globs.append(glob)
         is_everything = any(glob == "*" or (glob == "/*" and self.kind == "paths") for glob in globs)
         return None if is_everything else Globs(globs)
@@ -453,33 +453,40 @@ def _wrong_type(value: Any, wanted: str, location: str, findings: Findings, defa
 _HOST_GLOB = "abcdefghijklmnopqrstuvwxyz0123456789-_.*?[]:"
 
 
-def _host_glob(text: str) -> tuple[str, str]:
-    """The glob in lower case, and what is wrong with it."""
+def _host_glob(text: str) -> tuple[str, str, str]:
+    """The glob in lower case, what is wrong with it, and what to write instead (empty: any glob)."""
     if len(text) > MAX_GLOB_LENGTH:
-        return "", f"is longer than {MAX_GLOB_LENGTH:,} characters"
+        return "", f"is longer than {MAX_GLOB_LENGTH:,} characters", ""
+    if not text.isascii():
+        return text, "is not ASCII", "Write an internationalised name in Punycode (xn--...)."
     glob = text.lower()
-    if not glob or not text.isascii() or glob.strip(_HOST_GLOB) or (":" in glob and not glob.endswith("]")):
-        return glob, "is not a host name (without scheme and port)"
-    return (glob.removesuffix(".") or glob), ""
+    if not glob or glob.strip(_HOST_GLOB) or (":" in glob and not glob.endswith("]")):
+        return glob, "is not a host name (without scheme and port)", ""
+    glob = glob.removesuffix(".")
+    if not glob or glob.startswith(".") or ".." in glob:
+        return glob, "has an empty label, which no host has", "Write *.example.com for the hosts below example.com."
+    return glob, "", ""
 
 
-def _path_glob(text: str) -> tuple[str, str]:
-    """The glob in the form that paths are compared in, and what is wrong with it.
+def _path_glob(text: str) -> tuple[str, str, str]:
+    """The glob in the form that paths are compared in, what is wrong with it, and what to write instead.
 
     As at CloudFront, the leading slash may be left out.
     """
     glob = text if text.startswith(("/", "*")) else "/" + text
     if len(text) > MAX_GLOB_LENGTH:
-        return "/", f"is longer than {MAX_GLOB_LENGTH:,} characters"
+        return "/", f"is longer than {MAX_GLOB_LENGTH:,} characters", ""
+    if text.startswith(("http://", "https://")):
+        return glob, "is a URL, not a path", "Write the path alone, such as /api/*, and the host in hosts."
     if not text or any(character <= " " or character in "\\\x7f" for character in glob):
-        return glob, "is not a path: it is empty, or has a backslash, a blank or a control character"
+        return glob, "is not a path: it is empty, or has a backslash, a blank or a control character", ""
     # A star that stands for itself can't be written: decoded, it would match anything.
     decoded = decode_escapes(glob.replace("%2a", "%2F").replace("%2A", "%2F"))
     if any(piece[:2] not in ("25", "3B", "3F", "23") for piece in decoded.split("%")[1:]):
-        return glob, "has a bad escape, or an encoded slash, backslash, star or NUL"
+        return glob, "has a bad escape, or an encoded slash, backslash, star or NUL", ""
     if any(segment in (".", "..") for segment in decoded.split("/")):
-        return glob, "has a dot segment, which no compared path has"
-    return decoded, ""
+        return glob, "has a dot segment, which no compared path has", ""
+    return decoded, "", ""
 
 
 def show(value: object) -> str:

@@ -11,6 +11,11 @@ class TooLargeError(ValueError):
     """A value beyond a bound of this library. It is refused, and the last good one goes on serving."""
 
 
+def is_packed(text: str) -> bool:
+    """Whether a value is to be unpacked. White space before ``gz:`` has no meaning, as in lists and JSON."""
+    return text.removeprefix("\ufeff").lstrip().startswith(PREFIX)
+
+
 def unpack(text: str) -> str:
     """The text behind ``gz:``, or the text itself; a byte order mark, which some editors write, is dropped.
 
@@ -19,14 +24,14 @@ def unpack(text: str) -> str:
         ValueError: not base64 of gzip of UTF-8.
     """
     text = text.removeprefix("\ufeff")
-    if not text.startswith(PREFIX):
+    if not is_packed(text):
         return text
     import binascii  # two modules that few values need
     import zlib
 
     try:
         # The base64 command breaks lines; white space has no meaning in base64.
-        packed = binascii.a2b_base64("".join(text[len(PREFIX) :].split()), strict_mode=True)
+        packed = binascii.a2b_base64("".join(text.split())[len(PREFIX) :], strict_mode=True)
         # 16 + MAX_WBITS: a gzip header is required. The bound on the output is what stops a bomb.
         inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
         data = inflater.decompress(packed, MAX_TEXT + 1)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from edgecors.document import is_json
 from edgecors.findings import Finding
 from edgecors_admin.allow import (
     EditOutcome,
@@ -23,7 +24,6 @@ from edgecors_admin.allow import (
     revoke_in_site,
 )
 from edgecors_admin.conditional_write import replace
-from edgecors_admin.edit import is_json
 from edgecors_admin.edit_review import EditReview, review_deletion, review_edit
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.parameter_store import Parameters, ParameterType, Stored

@@ -21,8 +21,8 @@ def parse_event(event: object) -> HttpEvent | None:
     context = event.get("requestContext")
     if context is not None and not isinstance(context, dict):
         return None
-    # An authorizer gets the same event together with the ARN of the method.
-    if "methodArn" in event or "routeArn" in event:
+    # An authorizer gets the same event with the method's ARN, an agent of Amazon Bedrock a similar one for an action.
+    if not event.keys().isdisjoint(("methodArn", "routeArn", "actionGroup")):
         return None
     if event.get("version") == "2.0":
         if context is None or not isinstance(context.get("http"), dict):

@@ -130,7 +130,7 @@ class HttpEvent(ABC):
             if isinstance(fields, dict):
                 result[key] = _remaining_headers(fields, replaced, vary if decision.vary else None)
         if vary:
-            headers["Vary"] = merge_vary(vary, decision.vary) or ", ".join(vary)
+            headers["Vary"] = merge_vary(vary, decision.vary) or ", ".join(value for value in vary if value.strip())
         if headers:
             self._add_headers(result, headers)
         return result
