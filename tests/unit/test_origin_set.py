@@ -165,7 +165,25 @@ def test_origin_set_with_excluded_entries_matches_none_of_them() -> None:
         None,
         "https://*.b",
     ]
-    assert list(origins) == ["https://*.b", "https://a"]
+    assert (len(origins), list(origins)) == (2, ["https://*.b", "https://a"])
+
+
+def test_index_contains_its_entries_and_not_what_they_allow() -> None:
+    index = index_of(["https://a", "https://*.b"])
+    assert [text in index for text in ("https://a", "https://*.b", "https://c.b", "https://b")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["moz-extension", "chrome-extension", "safari-web-extension"])
+def test_wildcard_over_extensions_matches_no_port(scheme: str) -> None:
+    """Extensions have no port, so an origin that has one was not sent by a browser for an extension."""
+    index = index_of([f"{scheme}://*"])
+    assert index.match_pattern(scheme, "abc", "") == f"{scheme}://*"
+    assert index.match_pattern(scheme, "abc", "80") is None
 
 
 def test_the_entry_that_says_most_is_named() -> None:

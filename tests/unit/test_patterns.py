@@ -90,6 +90,17 @@ def test_repairs_are_made_and_reported(text: str) -> None:
     assert parse_pattern(canonical) == (pattern, []) or parse_pattern(canonical)[1] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("\u00e9", ["'\u00e9' is not ASCII"]),
+        (" https://a", ["' https://a' has blanks around it"]),
+    ],
+)
+def test_message_quotes_the_entry(text: str, messages: list[str]) -> None:
+    assert [finding.message for finding in parse_pattern(text)[1]] == messages
+
+
 REFUSED = {
     "origin-not-ascii": ["https://b\u00fccher.example", "https://\u0430.example", "https://a\u3002b", "\u212attps://a"],
     "origin-no-scheme": [
@@ -134,7 +145,15 @@ REFUSED = {
             "https://a,b",
         ),
         *("https://1.2.3", "https://1.2.3.256", "https://0x1", "https://a.1", "https://[::01]", "https://[1.2.3.4]"),
-        *("https://::1]", "https://[::1]a", "https://a.example$", "https://(a|b).example", "https://a%2e"),
+        *("app://a%b", "app://a|b", "app://"),
+        *(
+            "https://::1]",
+            "https://x::1]",
+            "https://[::1]a",
+            "https://a.example$",
+            "https://(a|b).example",
+            "https://a%2e",
+        ),
         *("https://" + "a" * 64 + ".example", "https://" + "a." * 127 + "a", "https://a\0b"),
     ],
     "origin-bad-wildcard": [
@@ -146,6 +165,7 @@ REFUSED = {
             "https://1*.168.0.1",
             "https://*..example",
         ),
+        *("moz-extension://*:80", "chrome-extension://*:*", "moz-extension://a*"),
         *("https://[*]", "https://[::*]", "https://.*\\.example.com"[:10] + ".example"),
         *("https://" + "a" * 63 + "*.example", "https://*.0x1", "https://*.~a.example"),
     ],

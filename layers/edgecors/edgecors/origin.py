@@ -227,7 +227,6 @@ class _InvalidPatternError(Exception):
     """Why an entry can't be read, and what to write instead."""
 
     def __init__(self, code: str, message: str, remedy: str) -> None:
-        super().__init__(message)
         self.code = code
         self.message = message
         self.remedy = remedy
@@ -262,7 +261,7 @@ def _read_pattern(text: str, location: str, findings: list[Finding]) -> Pattern:
     if "@" in authority:
         raise _InvalidPatternError("origin-has-userinfo", "has a user name", "Write scheme://host[:port] only.")
     host, port = _split_port(authority)
-    if port and DEFAULT_PORTS.get(scheme) == port:
+    if DEFAULT_PORTS.get(scheme) == port:
         value, port = f"{scheme}://{host}", ""
         report_repair("repaired-default-port", "its scheme's default port; browsers leave it out", value)
     if len(value) > MAX_ORIGIN_LENGTH:
@@ -275,7 +274,7 @@ def _lower_case(value: str) -> str:
     """The entry in lower case. The opaque host of another scheme keeps its case: it is compared exactly."""
     scheme, separator, rest = value.partition("://")
     scheme = scheme.lower()
-    return scheme + separator + (rest if separator and scheme not in DEFAULT_PORTS else rest.lower())
+    return scheme + separator + (rest.lower() if scheme in DEFAULT_PORTS else rest)
 
 
 def _split_scheme(value: str) -> tuple[str, str]:
