@@ -68,10 +68,27 @@ def test_document_at_a_limit_is_read_and_one_beyond_it_is_too_large(limit: str) 
         (f"rules:\n- allow_origins: [{ORIGIN}]", True),
         (" " * 4090 + f"rules: {ORIGIN}", True),
         (" " * 4091 + f"rules: {ORIGIN}", False),
+        (f"// {ORIGIN}", False),
+        (f"{ORIGIN} {{", False),
     ],
 )
 def test_yaml_is_recognised_by_its_first_4096_characters(text: str, is_yaml: bool) -> None:
     assert [error.code for error in errors(text)] == (["yaml-not-json"] if is_yaml else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{version: 1}", "yaml-not-json"),
+        ("[{rules: []}]", "yaml-not-json"),
+        ("{x: 1,rules: []}", "yaml-not-json"),
+        ('{"rules": [],, "x": 1}', "invalid-json"),
+        ("{" + " " * 4089 + "rules: []}", "yaml-not-json"),
+        ("{" + " " * 4090 + "rules: []}", "invalid-json"),
+    ],
+)
+def test_flow_yaml_is_recognised_by_a_name_without_quotes(text: str, code: str) -> None:
+    assert [error.code for error in errors(text)] == [code]
 
 
 NUMBERS = ",".join(map(str, range(10, 50)))
