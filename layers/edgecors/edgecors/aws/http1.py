@@ -336,8 +336,6 @@ class HttpConnection:
 
     def _untrusted(self, error: OSError) -> bool:
         """Whether to try again with the system's roots: our few are a shortcut and must never be a dead end."""
-        import sys
-
         module = sys.modules.get("ssl")
         if module is None or not isinstance(error, module.SSLCertVerificationError) or not self._small_roots:
             return False
