@@ -1,4 +1,5 @@
-# Each target does all its own set-up; nothing but Python 3.11+, make and the package registry is needed.
+# Each target does all its own set-up; nothing but Python 3.11+, make and the package registry is needed. On macOS
+# `make build` and `make test` also need `brew install tdewolff-minify`: the minifier has no wheel there.
 # `make help` lists the targets.
 
 SHELL := /bin/sh

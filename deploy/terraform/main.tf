@@ -44,6 +44,8 @@ locals {
   has_vpc            = length(var.subnet_ids) > 0
 
   has_guard = var.guard == "true" || (var.guard == "auto" && var.front != "layer-only")
+  # Policies are edited where the guard is. An edge stack's guard is in us-east-1, and copies the root /edgecors only.
+  uses_guard_of_edge = !local.has_guard && var.root_prefix == "/edgecors"
   # The default is meant for edge functions.
   default_regions              = ["us-east-2", "us-west-1", "us-west-2", "sa-east-1", "eu-west-1", "eu-west-2", "eu-central-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "ap-northeast-2"]
   regions                      = join(",", var.replica_regions)

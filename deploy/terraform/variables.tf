@@ -32,7 +32,7 @@ variable "site" {
 variable "guard" {
   type        = string
   default     = "auto"
-  description = "Whether to deploy the guard, a function that checks every change of an allowlist. auto: with every front but layer-only. Deploy one guard in an account, in the Region where the lists are edited, and set false in other stacks."
+  description = "Whether to deploy the guard, a function that checks every change of an allowlist. auto: with every front but layer-only. Deploy one guard in an account, in the Region where the lists are edited, and set false in other stacks. The Region of a gateway without a guard has to be among the ReplicaRegions of the stack with the guard."
   nullable    = false
 
   validation {

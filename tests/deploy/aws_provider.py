@@ -21,7 +21,7 @@ SOURCE: Final = "registry.terraform.io/hashicorp/aws"
 DATA: Final = {
     "aws_caller_identity": {"account_id": "123456789012"},
     "aws_partition": {"partition": "aws", "dns_suffix": "amazonaws.com"},
-    "aws_region": {"region": "us-east-1"},
+    "aws_region": {"region": os.environ.get("AWS_REGION", "us-east-1")},
     "aws_secretsmanager_secret_version": {"secret_string": "a secret"},
 }
 NESTING: Final = {"list": 2, "set": 3}

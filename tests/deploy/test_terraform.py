@@ -16,7 +16,7 @@ import pytest
 
 from scripts.parameters import NOT_IN_TERRAFORM, snake_case, template_parameters
 from tests.deploy import terraform
-from tests.deploy.stacks import STACKS
+from tests.deploy.stacks import GATEWAY, STACKS
 from tests.support.require import require
 from tests.template.document import ResourceReference, Stack
 
@@ -457,6 +457,27 @@ def test_module_plans_what_the_template_deploys(name: str, result: dict[str, Any
     assert {address for address in planned if not ONLY_IN_MODULE.fullmatch(address)} == expected.keys()
     unequal = [text for address in expected for text in differences(expected[address], planned[address], address)]
     assert unequal == []
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_module_prints_the_command_that_the_template_prints(
+    name: str, result: dict[str, Any], transformed: dict[str, Any]
+) -> None:
+    expected = as_module(Stack(transformed, **STACKS[name]).outputs.get("FirstOrigin"))
+    assert result["plans"][name]["outputs"].get("first_origin", {}).get("value") == expected
+
+
+def test_module_in_another_region_names_the_region_of_the_guard(
+    packaged: Path, result: dict[str, Any], transformed: dict[str, Any]
+) -> None:
+    stacks = {guard: {"Front": "http-api", **GATEWAY, "Guard": guard} for guard in ("auto", "false")}
+    stacks["root"] = {**stacks["false"], "RootPrefix": "/mine"}
+    jobs = {name: variables(parameters, packaged) for name, parameters in stacks.items()}
+    plans = terraform.run(jobs, region="eu-west-1")["plans"]
+    assert {name: plans[name]["outputs"]["first_origin"]["value"] for name in stacks} == {
+        name: Stack(transformed, **{"AWS::Region": "eu-west-1", **parameters}).outputs["FirstOrigin"]
+        for name, parameters in stacks.items()
+    }
 
 
 def test_comparison_notices_a_difference(result: dict[str, Any], transformed: dict[str, Any]) -> None:

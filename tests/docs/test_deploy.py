@@ -7,7 +7,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -100,30 +100,71 @@ def test_regions_of_the_edge_are_counted() -> None:
     assert f"all {len(EDGE_REGIONS)} Regions" in TEXT
 
 
-def deploy_commands(text: str) -> list[dict[str, str]]:
-    """The parameters of each `sam deploy` line, with those of its configuration's environment."""
+class DeployCommand(NamedTuple):
+    """A `sam deploy` line, with what its configuration's environment adds."""
+
+    stack: str
+    region: str
+    parameters: dict[str, str]
+
+
+def deploy_commands(text: str) -> list[DeployCommand]:
+    """The `sam deploy` lines of a page."""
     config: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     commands = []
     for block in blocks(text, "sh"):
         for line in re.sub(r"\\\n\s*", "", block).splitlines():
-            words = shlex.split(line, comments=True)
-            if words[1:2] != ["deploy"]:
+            if "sam deploy " not in line:
                 continue
-            environment = words[words.index("--config-env") + 1] if "--config-env" in words else "default"
+            words = shlex.split(line, comments=True)
+            assert words[0] == ".venv-sam/bin/sam"  # `make build` installs it; a machine may have no other
             assert "--guided" not in words
-            overrides = words[words.index("--parameter-overrides") + 1 :]
-            assert environment in config
-            commands.append(dict(word.split("=", 1) for word in overrides))
+            options = words[2 : words.index("--parameter-overrides")]
+            options_by_name = dict(zip(options[::2], options[1::2], strict=True))
+            settings = config[options_by_name.get("--config-env", "default")]["global"]["parameters"]
+            commands.append(
+                DeployCommand(
+                    options_by_name.get("--stack-name", settings["stack_name"]),
+                    options_by_name.get("--region", settings.get("region", "the profile's")),
+                    dict(word.split("=", 1) for word in words[words.index("--parameter-overrides") + 1 :]),
+                )
+            )
     return commands
 
 
-@pytest.mark.parametrize("name", ["deploy.md", "../README.md"])
+TWO_COMMANDS = {"deploy.md": "The two commands", "../README.md": "Deploy"}
+
+
+@pytest.mark.parametrize("name", TWO_COMMANDS)
 def test_two_commands_deploy_what_the_rules_allow_and_one_guard(name: str) -> None:
     commands = deploy_commands(read(name))
     assert len(commands) >= 2
-    stacks = [Stack(TEMPLATE, **parameters) for parameters in commands[:2]]
-    assert [stack.refusals() for stack in stacks] == [[], []]
-    assert ["GuardFunction" in stack.resources for stack in stacks] == [True, False]
+    stacks = [Stack(TEMPLATE, **command.parameters) for command in commands]
+    assert [
+        refusal for stack, command in zip(stacks, commands, strict=True) for refusal in refusals(stack, command)
+    ] == []
+    assert ["GuardFunction" in stack.resources for stack in stacks[:2]] == [True, False]
+
+
+def refusals(stack: Stack, command: DeployCommand) -> list[str]:
+    """What the template's rules say against a command."""
+    return stack.refusals("eu-west-1" if command.region == "the profile's" else command.region)
+
+
+@pytest.mark.parametrize(("name", "title"), TWO_COMMANDS.items())
+def test_page_that_deploys_a_gateway_without_a_guard_says_what_it_needs(name: str, title: str) -> None:
+    text = section(read(name), title)
+    assert "Guard=false" in text
+    assert {"`ReplicaRegions`", "`Guard=true`", "`FirstOrigin`"} <= set(re.findall(r"`[^`\n]+`", text))
+
+
+def test_no_deploy_command_replaces_the_stack_of_another() -> None:
+    fronts: dict[tuple[str, str], set[str]] = {}
+    pages = ["../README.md", *(path.name for path in (ROOT / "docs").glob("*.md"))]
+    for command in (command for page in pages for command in deploy_commands(read(page))):
+        fronts.setdefault((command.stack, command.region), set()).add(command.parameters["Front"])
+    assert [stack for stack, kinds in fronts.items() if len(kinds) > 1] == []
+    assert {"edge", "http-api", "layer-only"} <= {kind for kinds in fronts.values() for kind in kinds}
 
 
 def test_samconfig_deploys_one_guard_and_has_no_copies() -> None:

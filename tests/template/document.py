@@ -66,16 +66,19 @@ class Stack:
 
     A reference to a resource comes out as a `ResourceReference`; those that lead to a resource that is not deployed, or
     to nothing at all, are in ``dangling``.
+
+    Pseudo parameters such as ``AWS::Region`` can be given too.
     """
 
     def __init__(self, document: Mapping[str, Any], stack_name: str = "edgecors", /, **parameters: str) -> None:
         declared: Mapping[str, Any] = document["Parameters"]
-        unknown = parameters.keys() - declared.keys()
+        unknown = parameters.keys() - declared.keys() - PSEUDO.keys()
         assert not unknown, f"the template has no parameter {unknown}"
         self._values: dict[str, Any] = {**PSEUDO, "AWS::StackName": stack_name, "AWS::NoValue": _NO_VALUE}
         for name, parameter in declared.items():
             value = parameters.get(name, parameter.get("Default"))
             self._values[name] = value.split(",") if parameter["Type"] == "CommaDelimitedList" else value
+        self._values |= {name: value for name, value in parameters.items() if name in PSEUDO}
         self._conditions: Mapping[str, Any] = document.get("Conditions", {})
         self.dangling: set[str] = set()
         self._kinds = {

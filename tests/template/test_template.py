@@ -413,6 +413,35 @@ def test_output_is_the_command_that_adds_the_first_origin(
     assert len(words) == 7
 
 
+GATEWAY_FRONTS = ("http-api", "rest-api", "function-url", "alb")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "region"),
+    [
+        *(({"Front": front, "Guard": "auto"}, "eu-west-1") for front in GATEWAY_FRONTS),
+        *(({"Front": front, "Guard": "true"}, "eu-west-1") for front in GATEWAY_FRONTS),
+        *(({"Front": front, "Guard": "false"}, "us-east-1") for front in GATEWAY_FRONTS),
+        # The guard of an edge stack copies nothing from another root.
+        ({"Front": "http-api", "Guard": "false", "RootPrefix": "/mine"}, "eu-west-1"),
+    ],
+)
+def test_first_origin_is_written_in_the_region_of_the_guard(
+    parameters: dict[str, str], region: str, document: dict[str, Any]
+) -> None:
+    # Elsewhere the guard would take it for a copy of a parameter that does not exist, and delete it.
+    stack = Stack(document, **{"AWS::Region": "eu-west-1", "Site": "shop", **parameters})
+    assert f"--region {region} " in stack.outputs["FirstOrigin"]
+
+
+def test_every_command_in_an_output_names_a_region(document: dict[str, Any]) -> None:
+    # Otherwise it acts in the Region of the reader's profile.
+    texts = [json.dumps(output) for output in document["Outputs"].values()]
+    commands = [command for text in texts for command in re.findall(r"aws [a-z-]+ [a-z-]+ [^;]*", text)]
+    assert len(commands) == 4
+    assert [command for command in commands if "--region " not in command] == []
+
+
 @pytest.mark.parametrize(
     ("parameters", "warnings"),
     [
