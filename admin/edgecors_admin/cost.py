@@ -197,7 +197,7 @@ class _Calculator:
         count = self.traffic.requests + self.actual + misses
         items = self.invocations(count, self.traffic.edge_ms, self.traffic.edge_mb, "edge")
         items |= self.parameters() | self.monitoring(ALARMS_SITE + ALARMS_EDGE, edge=True)
-        return Cost("edge, viewer", items, "changes count at once; the cache is not split")
+        return Cost("edge, viewer", items, "changes need no invalidation; the cache is not split")
 
     def edge_origin(self) -> Cost:
         traffic = self.traffic

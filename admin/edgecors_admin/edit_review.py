@@ -95,9 +95,7 @@ def review_deletion(parameters: Parameters, target: str, text: str) -> EditRevie
     review = EditReview()
     if not target.startswith("@"):
         lists = parameters.get_lists(names_of_lists(text))
-        review.notes.append(
-            "a site without a policy allows nobody; running containers notice within their refresh time"
-        )
+        review.notes.append("a site without a policy allows nobody; running containers notice within two refresh times")
         try:
             aliases = [a for a, stored in parameters.below("aliases").items() if stored.text.strip() == target]
         except NotPermittedError:

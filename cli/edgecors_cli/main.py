@@ -1,4 +1,4 @@
-"""The entry point of ``edgecors``. It imports nothing that `pip install edgecors` alone does not bring."""
+"""The entry point of ``edgecors``. It imports nothing that the package without extras does not bring."""
 
 from __future__ import annotations
 

@@ -97,5 +97,5 @@ def test_read_yaml_tags_merges_and_aliases_become_plain_values(text: str, data: 
 
 def test_import_text_without_python_hcl2_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hcl2", None)
-    with pytest.raises(UsageError, match=r"pip install 'edgecors\[terraform\]'.*terraform show -json"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[terraform\]' in a checkout.*terraform show -json"):
         import_text('resource "a" "b" {\n}\n')

@@ -23,7 +23,7 @@ def read_hcl(text: str) -> Any:
         from lark.exceptions import LarkError
     except ImportError:
         raise UsageError(
-            "Terraform files need the package python-hcl2: pip install 'edgecors[terraform]'. "
+            "Terraform files need the package python-hcl2: pip install '.[terraform]' in a checkout of edgecors. "
             "Or run terraform show -json and import its output, which also has the values of variables."
         ) from None
     _check_size(text)
