@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -10,8 +11,13 @@ from pathlib import Path
 
 import pytest
 from edgecors import cors
+from edgecors.aws.parameters import ParameterReader
+from edgecors.decision import Request, decide
+from edgecors.store import PolicyStore
+from edgecors.telemetry import Telemetry
 
 from tests.docs.markdown import blocks, by_first, read, section
+from tests.support.parameter_store import ParameterStoreServer
 
 TEXT = read("handlers.md")
 MODULES = {re.match(r"# (\w+\.py)\n", block)[1]: block for block in blocks(TEXT, "python")}  # type: ignore[index]
@@ -56,6 +62,20 @@ def test_documented_resolver_answers(directory: Path) -> None:
         [sys.executable, "-c", program], cwd=directory, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stdout.splitlines()[-1] == "https://app.example.com", done.stderr
+
+
+def test_documented_permission_suffices_to_read_a_policy_and_its_lists(parameter_store: ParameterStoreServer) -> None:
+    """moto evaluates the actions of the statement; for Systems Manager it does not evaluate resources."""
+    (statement,) = [json.loads(block) for block in blocks(TEXT, "json")]
+    assert re.fullmatch(r"arn:aws:ssm:[a-z0-9-]+:[0-9]{12}:parameter/edgecors/\*", statement["Resource"])
+    parameter_store.put("/edgecors/sites/shop", '{"rules": [{"allow_origins": ["@web"]}]}')
+    parameter_store.put("/edgecors/lists/web", "https://app.example.com")
+    credentials = parameter_store.temporary_credentials({**statement, "Resource": "*"})
+    reader = ParameterReader("us-east-1", environ=parameter_store.environment(credentials=credentials))
+    policy = PolicyStore([reader], Telemetry(lambda line: None)).get("shop")
+    reader.close()
+    assert policy is not None
+    assert decide(policy, Request("GET", "/", origin="https://app.example.com")).reason == "allowed"
 
 
 def test_documented_arguments_are_those_of_cors() -> None:

@@ -49,6 +49,12 @@ def test_page_says_when_a_change_counts(path: str) -> None:
     assert f"{OVERDUE * seconds // 60} minutes by default" in PAGES[path]
 
 
+@pytest.mark.parametrize("path", [path for path, text in PAGES.items() if "--root /edgecors-" in text])
+def test_page_that_advises_another_root_says_that_the_edge_has_none(path: str) -> None:
+    # tests/template holds that the template refuses another root at the edge.
+    assert "edge functions and CloudFront Functions read `/edgecors` only" in PAGES[path]
+
+
 INSTALLED: Final = re.compile(r"pip install (?:-\S+ )*(['\"]?)([^\s'\"`]+)\1")
 
 
