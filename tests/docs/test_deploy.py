@@ -63,6 +63,92 @@ CREATE = {
     "AWS::Serverless::LayerVersion": "lambda:PublishLayerVersion",
 }
 """What creating a resource of each type in the template takes, above all."""
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "Front": (),
+    "Site": ("ssm:PutParameter", "ssm:DeleteParameter"),
+    "Guard": ("lambda:PutFunctionEventInvokeConfig", "lambda:DeleteFunctionEventInvokeConfig", "events:PutTargets"),
+    "Dashboard": ("cloudwatch:PutDashboard", "cloudwatch:DeleteDashboards"),
+    "Alarms": ("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
+    "AlarmEmail": ("sns:Subscribe", "sns:Unsubscribe"),
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-edge-permissions.html
+    "EdgeSetup": (
+        "lambda:GetFunction",
+        "lambda:EnableReplication*",
+        "lambda:DisableReplication*",
+        "iam:CreateServiceLinkedRole",
+        "cloudfront:UpdateDistribution",
+    ),
+    "ErrorHeaders": ("lambda:DisableReplication*",),
+    "PublishFunctions": ("cloudfront:PublishFunction",),
+    "OriginType": ("cloudfront:CreateOriginAccessControl", "cloudfront:DeleteOriginAccessControl"),
+    "OriginDomainName": (),
+    "OriginPath": (),
+    "OriginProtocol": (),
+    # CloudFormation resolves the reference with the permissions of whoever deploys.
+    "OriginSecretArn": ("secretsmanager:GetSecretValue",),
+    "ForwardHost": ("cloudfront:UpdateOriginRequestPolicy",),
+    "Caching": ("cloudfront:UpdateCachePolicy", "cloudfront:DeleteCachePolicy"),
+    "PriceClass": (),
+    "Aliases": (),
+    "CertificateArn": (),
+    "MinimumTls": (),
+    # CloudFront checks that the caller may read the web ACL.
+    "WebAclArn": ("wafv2:GetWebACL",),
+    # CloudFront writes the permission of its log delivery into the bucket's ACL as the caller.
+    "AccessLogBucket": ("s3:GetBucketAcl", "s3:PutBucketAcl"),
+    "DistributionId": (),
+    "DistributionIds": (),
+    "Upstream": ("iam:CreatePolicy",),  # the gateway's policy is replaced when its description changes
+    "Upstreams": ("iam:CreatePolicy",),
+    "UpstreamSecretParameter": ("iam:CreatePolicy",),
+    "Architecture": ("lambda:UpdateFunctionCode",),
+    "SnapStart": ("lambda:PublishVersion",),
+    "ReservedConcurrency": ("lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"),
+    "SubnetIds": ("ec2:DescribeSubnets", "ec2:DescribeVpcs"),
+    "SecurityGroupIds": ("ec2:DescribeSecurityGroups",),
+    "RestStageName": (),
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
+    "ApiAccessLogs": (
+        "logs:CreateLogDelivery",
+        "logs:CreateLogGroup",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+    ),
+    "GatewayResponseOrigin": (),
+    "RootPrefix": (),
+    "ReplicaRegions": ("iam:PutRolePolicy",),
+    "AutoRevert": ("iam:PutRolePolicy",),
+    "SecureStringKeyArn": ("iam:PutRolePolicy",),
+    "PermissionsBoundaryArn": ("iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary"),
+    "RolePath": ("iam:CreateRole", "iam:DeleteRole"),
+    # A later change; a new log group gets the key when it is created.
+    "EncryptionKeyArn": ("logs:AssociateKmsKey", "logs:DisassociateKmsKey"),
+    "LogRetentionDays": ("logs:PutRetentionPolicy",),
+    "LogLevel": (),
+    "Tracing": ("iam:PutRolePolicy",),
+}
+"""What setting, changing and resetting each parameter takes, beside what its resources take."""
+UNTAG = {
+    "apigateway": "UntagResource",
+    "cloudfront": "UntagResource",
+    "cloudwatch": "UntagResource",
+    "elasticloadbalancing": "RemoveTags",
+    "events": "UntagResource",
+    "iam": "UntagRole",
+    "lambda": "UntagResource",
+    "logs": "UntagResource",
+    "sns": "UntagResource",
+    "sqs": "UntagQueue",
+    "ssm": "RemoveTagsFromResource",
+}
+"""What removing a stack tag takes in each service."""
+MAX_MANAGED_POLICY = 6144
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (characters without white space)"""
 
 
 def test_fronts() -> None:
@@ -173,12 +259,34 @@ def test_samconfig_deploys_one_guard_and_has_no_copies() -> None:
     assert "Guard=false" in config["gateway"]["deploy"]["parameters"]["parameter_overrides"]
 
 
-def test_deployer_may_create_every_resource() -> None:
+@pytest.fixture(scope="module")
+def deployer() -> set[str]:
+    """The actions of the deployer's policy."""
     policy = json.loads((ROOT / "docs" / "deployer-policy.json").read_text(encoding="utf-8"))
-    actions = {action for statement in policy["Statement"] for action in statement["Action"]}
+    return {action for statement in policy["Statement"] for action in statement["Action"]}
+
+
+def test_deployer_may_create_every_resource(deployer: set[str]) -> None:
     kinds = {resource["Type"] for resource in TEMPLATE["Resources"].values()}
     assert kinds == CREATE.keys()
-    assert {CREATE[kind] for kind in kinds} <= actions
+    assert {CREATE[kind] for kind in kinds} <= deployer
     assert all(CREATE[kind].startswith(f"{SERVICES[kind.split('::')[1]]}:") or "Serverless" in kind for kind in kinds)
-    # Attaching a function to a distribution.
-    assert {"lambda:EnableReplication*", "lambda:GetFunction", "iam:CreateServiceLinkedRole"} <= actions
+
+
+def test_every_parameter_has_its_permissions_listed() -> None:
+    assert PARAMETERS.keys() == TEMPLATE["Parameters"].keys()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_deployer_may_set_and_reset_every_parameter(name: str, deployer: set[str]) -> None:
+    assert set(PARAMETERS[name]) - deployer == set()
+
+
+def test_deployer_may_remove_stack_tags(deployer: set[str]) -> None:
+    assert UNTAG.keys() == set(SERVICES.values())
+    assert {f"{service}:{action}" for service, action in UNTAG.items()} | {"iam:UntagPolicy"} <= deployer
+
+
+def test_deployer_policy_fits_into_a_managed_policy() -> None:
+    text = (ROOT / "docs" / "deployer-policy.json").read_text(encoding="utf-8")
+    assert len(re.sub(r"\s", "", text)) <= MAX_MANAGED_POLICY
