@@ -1,6 +1,6 @@
 """Keeps private idioms and vague names out of the repository: prints each, and exits with 1 if there is one.
 
-The list grew out of a review of the language; STYLE in CONTRIBUTING.md says what to write instead. A line that quotes
+The list grew out of a review of the language; CONTRIBUTING.md says under Style how to write instead. A line that quotes
 somebody else's words, or is about this list, ends with ``words: ok``.
 """
 
