@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from edgecors_admin.errors import UsageError
 from edgecors_admin.explain import Asked
 from edgecors_admin.pasted import read_pasted, split_pasted
+from edgecors_admin.request_headers import RequestHeader, is_forbidden
 from edgecors_admin.urls import is_http_url
 
 
@@ -29,7 +30,7 @@ def read_asked(origin: str, method: str, headers: str, path: str, host: str | No
     """
     notes: list[str] = []
     path, host = _resource(path, host, notes)
-    return Asked(_origin(origin, notes), method.strip(), _headers(headers), path, host), notes
+    return Asked(_origin(origin, notes), method.strip(), _headers(headers, notes), path, host), notes
 
 
 def _origin(text: str, notes: list[str]) -> str:
@@ -78,10 +79,16 @@ def _resource(path: str, host: str | None, notes: list[str]) -> tuple[str, str |
     return url, host
 
 
-def _headers(text: str) -> dict[str, str | None]:
-    headers: dict[str, str | None] = {}
+def _headers(text: str, notes: list[str]) -> tuple[RequestHeader, ...]:
+    """The headers that a page can set; the notes say which ones it can't."""
+    headers: list[RequestHeader] = []
     for part in text.split(","):
-        name, colon, value = part.partition(":")
-        if name.strip():
-            headers[name.strip()] = value.strip() if colon else None
-    return headers
+        written, colon, after = part.partition(":")
+        name, value = written.strip(), after.strip() if colon else None
+        if is_forbidden(name, value):
+            notes.append(
+                f"{part.strip()} is left out: browsers ignore it when a page sets it (forbidden request-header)"
+            )
+        elif name:
+            headers.append((name, value))
+    return tuple(headers)

@@ -5,19 +5,13 @@ A small model for `explain` and `probe`. It does not know policies, so it can co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edgecors.characters import is_token
-from edgecors.fetch import FORBIDDEN_METHODS
+from edgecors.fetch import NORMALIZED_METHODS, SAFELISTED_METHODS, is_forbidden_method
 
 Headers = Sequence[tuple[str, str]]
-
-SAFELISTED_METHODS = ("GET", "HEAD", "POST")
-"""https://fetch.spec.whatwg.org/#cors-safelisted-method"""
-_NORMALISED = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"))
-_SAFE_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
-_SAFE_NAMES = ("accept", "accept-language", "content-language", "range")
 
 
 @dataclass(frozen=True)
@@ -30,23 +24,7 @@ class Verdict:
 
 def normalised(method: str) -> str:
     """The method as a browser sends it: https://fetch.spec.whatwg.org/#concept-method-normalize."""
-    return method.upper() if method.upper() in _NORMALISED else method
-
-
-def unsafe_names(headers: Mapping[str, str | None]) -> list[str]:
-    """The names that a preflight has to ask for, sorted: "CORS-unsafe request-header names".
-
-    A value of None is unknown; it counts as unsafe, except for headers of which nearly every value is safe.
-    """
-    unsafe = []
-    for received, value in headers.items():
-        name = received.lower()
-        safe = name in _SAFE_NAMES and (value is None or len(value) <= 128)
-        if name == "content-type" and value is not None:
-            safe = value.partition(";")[0].strip().lower() in _SAFE_TYPES
-        if not safe:
-            unsafe.append(name)
-    return sorted(set(unsafe))
+    return method.upper() if method.upper() in NORMALIZED_METHODS else method
 
 
 def needs_preflight(method: str, unsafe: Iterable[str]) -> bool:
@@ -103,7 +81,7 @@ def preflight_check(
 
 def can_be_sent(method: str) -> bool:
     """Whether a page can send the method at all."""
-    return is_token(method) and method.upper() not in FORBIDDEN_METHODS
+    return is_token(method) and not is_forbidden_method(method)
 
 
 def _values(headers: Headers, name: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from edgecors.decision import METHOD_NOT_ALLOWED, REASONS, Decision, Request, decide_actual, decide_preflight
@@ -18,21 +18,21 @@ from edgecors_admin.browser import (
     needs_preflight,
     normalised,
     preflight_check,
-    unsafe_names,
 )
 from edgecors_admin.key_value_store import hints_for_functions
 from edgecors_admin.loading import load
 from edgecors_admin.near_misses import NearMiss, find_near_misses
+from edgecors_admin.request_headers import RequestHeader, unsafe_names
 from edgecors_admin.source_map import PolicySource, read_written
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request of a page: ``headers`` are the names it sets, with their values where they are known."""
+    """A request of a page: ``headers`` are what it sets, with values where they are known."""
 
     origin: str
     method: str = "GET"
-    headers: Mapping[str, str | None] = field(default_factory=dict)
+    headers: Sequence[RequestHeader] = ()
     path: str = "/"
     host: str | None = None
 

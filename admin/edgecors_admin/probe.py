@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edgecors.decision import Decision, Request, decide
+from edgecors.fetch import SAFELISTED_METHODS
 from edgecors.policy import Grant, Policy, Rule
 
 from edgecors_admin.access import stand_in
-from edgecors_admin.browser import SAFELISTED_METHODS, Verdict, cors_check, preflight_check
+from edgecors_admin.browser import Verdict, cors_check, preflight_check
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.globs import rule_for
 from edgecors_admin.urls import is_http_url

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgecors_admin.browser import SAFELISTED_METHODS
+from edgecors.fetch import SAFELISTED_METHODS
+
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.probe import STRANGER, TIMEOUT_SECONDS, UNKNOWN_METHOD, Reply
 from edgecors_admin.public_suffixes import registrable_domain

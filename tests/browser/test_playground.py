@@ -122,7 +122,12 @@ def test_explain_says_what_the_browser_does(case: str) -> None:
         explained = explain_request(
             json.dumps(DEMO_POLICY),
             lists,
-            Asked(origin, asked.get("method", "GET"), asked.get("headers", {}), asked["path"].partition("?")[0]),
+            Asked(
+                origin,
+                asked.get("method", "GET"),
+                tuple(asked.get("headers", {}).items()),
+                asked["path"].partition("?")[0],
+            ),
         )
         verdict = (
             explained.verdict_with_credentials if asked.get("credentials") else explained.verdict_without_credentials

@@ -21,7 +21,7 @@ def test_where_the_entry_stands() -> None:
         {"allow_origins": ["https://b.example.com", "@one", "@two"], "allow_credentials": True},
     ]
     lists: dict[str, str | None] = {"one": "nonsense https://c.example.com", "two": "https://*.EXAMPLE.com"}
-    explanation = explained(rules, Asked(A, "PUT", {"x-a": None}), lists)
+    explanation = explained(rules, Asked(A, "PUT", [("x-a", None)]), lists)
     assert (explanation.actual.rule, explanation.actual.entry, explanation.actual.entry_location) == (
         1,
         "https://*.example.com",
@@ -51,7 +51,7 @@ def test_where_the_entry_stands() -> None:
         (
             {"allow_origins": [A], "allow_headers": []},
             {},
-            Asked(A, "GET", {"x-a": None}),
+            Asked(A, "GET", [("x-a", None)]),
             "allowed",
             "no Access-Control",
         ),

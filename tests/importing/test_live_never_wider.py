@@ -7,7 +7,8 @@ from typing import Any
 
 from edgecors.decision import Request, decide
 from edgecors.document import load_policy
-from edgecors_admin.browser import SAFELISTED_METHODS, cors_check, preflight_check
+from edgecors.fetch import SAFELISTED_METHODS
+from edgecors_admin.browser import cors_check, preflight_check
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import import_recording
 from edgecors_admin.probe import Reply

@@ -1,4 +1,7 @@
-"""Tables of the Fetch standard (https://fetch.spec.whatwg.org). Every other module takes them from here."""
+"""Tables of the Fetch standard (https://fetch.spec.whatwg.org). Every other module takes them from here.
+
+Browsers alone look at the values of request headers: `edgecors_admin.request_headers` has these rules.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,6 @@ NORMALIZED_METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT
 
 FORBIDDEN_METHODS = frozenset(("CONNECT", "TRACE", "TRACK"))
 """https://fetch.spec.whatwg.org/#forbidden-method (compared without regard to case)"""
-
-SAFELISTED_REQUEST_HEADERS = ("accept", "accept-language", "content-language", "content-type", "range")
-"""https://fetch.spec.whatwg.org/#cors-safelisted-request-header"""
 
 SAFELISTED_RESPONSE_HEADERS = frozenset(
     ("cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma")
@@ -41,7 +41,7 @@ def is_forbidden_method(method: str) -> bool:
 def is_forbidden_request_header(name: str) -> bool:
     """Whether no page can set this request header. ``name`` is in lower case.
 
-    https://fetch.spec.whatwg.org/#forbidden-request-header. The method override headers of its last step are not
-    here: they are forbidden for three values only.
+    https://fetch.spec.whatwg.org/#forbidden-request-header, without the method override headers of step 3, which are
+    forbidden for three values only.
     """
     return name in _FORBIDDEN_REQUEST_HEADERS or name.startswith(("proxy-", "sec-"))
