@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from edgecors.document import PolicyError
+from edgecors.fetch import NORMALIZED_METHODS, SAFELISTED_RESPONSE_HEADERS
 from edgecors.findings import ERROR, MAX_FINDINGS, NOTE, REPAIRED, SKIPPED, WARNING, Finding
 from edgecors.packing import is_packed
 from edgecors.policy import Grant, Policy, Rule
@@ -34,12 +35,6 @@ CHROMIUM_MAX_AGE = 7200
 FIREFOX_MAX_AGE = 86400
 """Seconds after which the browser asks again, whatever was answered."""
 
-_SAFELISTED_RESPONSE_HEADERS = frozenset(
-    ("cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma")
-)
-"""https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name"""
-_NORMALISED = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"))
-"""https://fetch.spec.whatwg.org/#concept-method-normalize; all others are sent as the page writes them."""
 _METHODS_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 _NEARLY = 0.9
 _WORST_FIRST = (ERROR, SKIPPED, WARNING, REPAIRED, NOTE)
@@ -266,10 +261,10 @@ def _fields(grant: GrantSource) -> Iterator[Finding]:
         remedy = f"Write {CHROMIUM_MAX_AGE}, or leave it out."
         yield Finding(WARNING, "max-age-over-ceiling", f"{location}.max_age", message, remedy)
     for name, at in _strings(data, location, "expose_headers"):
-        if name.lower() in _SAFELISTED_RESPONSE_HEADERS:
+        if name.lower() in SAFELISTED_RESPONSE_HEADERS:
             yield Finding(WARNING, "needless-expose", at, f"every page may read {name!r} anyway", "Remove it.")
     for name, at in _strings(data, location, "allow_methods"):
-        if name != name.upper() and name.upper() in (*_NORMALISED, "PATCH"):
+        if name != name.upper() and name.upper() in (*NORMALIZED_METHODS, "PATCH"):
             # Browsers put all but PATCH in upper case, and methods are compared with regard to case.
             message = f"methods are compared with regard to case, and {name!r} is not {name.upper()!r}"
             yield Finding(WARNING, "method-case", at, message, f"Write {name.upper()!r}.")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import edgecors
 import pytest
+from edgecors import fetch
 
 LIBRARY = Path(edgecors.__file__).parent
 ENGINE = (
@@ -202,3 +203,32 @@ def test_class_name_of_a_module_is_used_once_in_the_repository() -> None:
                     if isinstance(node, ast.ClassDef):
                         locations.setdefault(node.name, []).append(f"{source.relative_to(ROOT)}:{node.lineno}")
     assert {name: used for name, used in locations.items() if len(used) > 1} == {}
+
+
+ROOT = LIBRARY.parents[2]
+FETCH_TABLES = {name: frozenset(table) for name, table in vars(fetch).items() if isinstance(table, frozenset)}
+
+
+def literal_strings(node: ast.expr) -> frozenset[str]:
+    """The strings of a literal tuple, list or set, also those of starred ones in it."""
+    if isinstance(node, ast.Starred):
+        return literal_strings(node.value)
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        return frozenset().union(*(literal_strings(element) for element in node.elts))
+    return frozenset((node.value,)) if isinstance(node, ast.Constant) and isinstance(node.value, str) else frozenset()
+
+
+def copied_tables(source: str) -> list[str]:
+    """The tables of `edgecors.fetch` that a source writes out again."""
+    literals = {literal_strings(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.expr)}
+    return [name for name, table in FETCH_TABLES.items() if table in literals]
+
+
+def test_fetch_tables_are_written_once() -> None:
+    own = LIBRARY / "fetch.py"
+    sources = [
+        path for part in ("layers", "admin", "cli", "local", "functions") for path in (ROOT / part).rglob("*.py")
+    ]
+    copies = {str(path): names for path in sources if path != own and (names := copied_tables(path.read_text()))}
+    assert copies == {}
+    assert sorted(copied_tables(own.read_text())) == sorted(FETCH_TABLES)

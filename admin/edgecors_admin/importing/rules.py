@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from edgecors.characters import is_token
-from edgecors.fetch import SAFELISTED_RESPONSE_HEADERS, is_forbidden_method
+from edgecors.fetch import SAFELISTED_METHODS, SAFELISTED_RESPONSE_HEADERS, is_forbidden_method
 from edgecors.findings import ERROR, REPAIRED, Finding
 from edgecors.origin import Pattern, parse_pattern
 
@@ -28,8 +28,8 @@ BROWSERS_MAX_AGE = 5
 
 ALL_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 """What API Gateway's ANY stands for."""
-SIMPLE_METHODS = ("GET", "HEAD", "POST")
-"""What browsers send without asking: https://fetch.spec.whatwg.org/#cors-safelisted-method"""
+SIMPLE_METHODS = tuple(sorted(SAFELISTED_METHODS))
+"""What browsers send without asking."""
 
 _KNOWN_REQUEST_HEADERS = (
     *("accept", "accept-language", "authorization", "cache-control", "content-disposition", "content-encoding"),
