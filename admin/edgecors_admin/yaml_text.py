@@ -76,16 +76,24 @@ def _describe(error: yaml.YAMLError, text: str, name: str) -> str:
     lines = text.splitlines()
     whole = lines[mark.line] if mark.line < len(lines) else ""
     line = whole.strip()
-    context = str(getattr(error, "context", "") or "")
     remedy = ""
-    if "alias" in context or "alias" in problem:
+    # The character says what is wrong: the texts of PyYAML and libyaml differ.
+    if _starts_alias(error, text):
         problem, remedy = "an unquoted * starts a YAML alias", ' Put it in quotes: "*".'
-    elif "'@'" in problem or "\"'@'\"" in problem or line.lstrip("- ").startswith("@"):
+    elif text[mark.index : mark.index + 1] == "@":
         problem, remedy = "an unquoted @ can't start a YAML value", ' Put it in quotes: "@partners".'
     elif "\t" in whole[: len(whole) - len(whole.lstrip())]:
         problem, remedy = "a tab is used for indentation", " Use blanks."
     shown = f": {line[:120]!r}" if line else ""
     return f"{name}, line {mark.line + 1}, column {mark.column + 1}: not valid YAML, {problem}{shown}.{remedy}"
+
+
+def _starts_alias(error: Any, text: str) -> bool:
+    """Whether the error is at a ``*``, or at the first character behind it, which can't be in an alias."""
+    index = error.problem_mark.index
+    context = getattr(error, "context_mark", None)
+    start = context.index if context is not None and context.index == index - 1 else index
+    return text[start : start + 1] == "*"
 
 
 class _Builder:
@@ -133,10 +141,16 @@ class _Builder:
 
     def _collection(self, node: Any) -> Any:
         if isinstance(node, yaml.SequenceNode):
-            items = [self.build(part) for part in node.value]
+            items = [self._item(part) for part in node.value]
             return items if self._plain_tag(node) else [node.tag, *items]
         mapping = self._mapping(node)
         return mapping if self._plain_tag(node) else {node.tag: mapping}
+
+    def _item(self, node: Any) -> Any:
+        if self._strict and node.tag == f"{_TAG}null" and node.value.lower() == "null":
+            # No list of a policy can have a missing value, and "null" is an origin.
+            self._problem(node, f'{node.value} without quotes is a missing value in YAML. Put it in quotes: "null".')
+        return self.build(node)
 
     def _plain_tag(self, node: Any) -> bool:
         if node.tag in (f"{_TAG}seq", f"{_TAG}map"):
