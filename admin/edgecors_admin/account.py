@@ -137,15 +137,15 @@ def _refused(error: Any, account: str, region: str) -> CommandError:
     message = f"AWS refused {error.operation_name}{where}: {about.get('Message') or code}"
     summary = f"{error.operation_name}: {code}"
     if code in _EXPIRED:
-        return AwsError(
-            f"{message} The session of {account} has expired. {_SIGN_IN}, or choose another --profile.", summary
-        )
+        remedy = f"The session of {account} has expired. {_SIGN_IN}, or choose another --profile."
+        return AwsError(f"{message} {remedy}", summary, code)
     if code in _UNKNOWN:
-        return AwsError(f"{message} AWS does not accept {account}. Check AWS_PROFILE, --profile and the keys.", summary)
+        remedy = f"AWS does not accept {account}. Check AWS_PROFILE, --profile and the keys."
+        return AwsError(f"{message} {remedy}", summary, code)
     # Parameter Store says it by name with status 400, other services by the status.
     if code in ("AccessDeniedException", "AccessDenied") or status == 403:
-        return NotPermittedError(f"{message} ({account} lacks the permission)", summary)
-    return AwsError(message, summary)
+        return NotPermittedError(f"{message} ({account} lacks the permission)", summary, code)
+    return AwsError(message, summary, code)
 
 
 def _failed(error: Exception, account: str, region: str) -> CommandError:

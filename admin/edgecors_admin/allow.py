@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,11 +50,38 @@ class RuleSelection:
 
 @dataclass(frozen=True)
 class EditOutcome:
-    """The new text, the entries that were added (or removed), and for each other entry the reason why not."""
+    """What an edit came to.
+
+    Attributes:
+        text: The new text.
+        done: The entries that were added or removed.
+        others: Entries with a sentence about what did not happen, and why. A removed entry is among them if it is
+            still allowed.
+        still_allowed: The entries that should be removed and that something else allows.
+    """
 
     text: str
     done: tuple[str, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
+    still_allowed: tuple[str, ...] = ()
+
+
+EditFunction = Callable[[str, str, Iterable[str], Lists, RuleSelection], EditOutcome]
+"""`allow_entries` or `revoke_entries`."""
+
+
+def allow_entries(
+    target: str, text: str, entries: Iterable[str], lists: Lists, selection: RuleSelection
+) -> EditOutcome:
+    """Add entries to the text of a site or ``@list``. Raises `CommandError`."""
+    return allow_in_list(text, entries) if target.startswith("@") else allow_in_site(text, entries, lists, selection)
+
+
+def revoke_entries(
+    target: str, text: str, entries: Iterable[str], lists: Lists, selection: RuleSelection
+) -> EditOutcome:
+    """Remove entries from the text of a site or ``@list``. Raises `CommandError`."""
+    return revoke_in_list(text, entries) if target.startswith("@") else revoke_in_site(text, entries, lists, selection)
 
 
 def allow_in_list(text: str, entries: Iterable[str]) -> EditOutcome:
@@ -254,13 +281,14 @@ def _scope(rule: RuleSource, source: PolicySource, removed: tuple[str, ...]) -> 
 def _revoked(before: str, after: str, wanted: tuple[str, ...], scopes: list[_Scope]) -> EditOutcome:
     done = tuple(entry for entry in wanted if any(scope.contains(entry) for scope in scopes))
     removed = frozenset(done)
-    others = []
+    others, still_allowed = [], []
     for entry in wanted:
         # Where the entry was removed it should be gone; where it never was, it may be allowed on purpose.
         relevant = [scope for scope in scopes if scope.contains(entry)] or scopes
         reason = next((reason for scope in relevant if (reason := scope.still_allowed(entry)) is not None), None)
         if reason is not None:
             others.append((entry, reason))
+            still_allowed.append(entry)
         elif entry not in removed:
             others.append((entry, "not listed"))
-    return EditOutcome(after if done else before, done, tuple(others))
+    return EditOutcome(after if done else before, done, tuple(others), tuple(still_allowed))

@@ -156,7 +156,7 @@ def open_resource(account: Account, kind: str, name: str) -> AttachedResource:
     try:
         return HttpApi(account, name)
     except AwsError as error:
-        if "NotFound" not in error.summary:
+        if error.code != "NotFoundException":
             raise
     return RestApi(account, name)
 

@@ -57,11 +57,11 @@ def preflight_check(
     status: int, headers: Headers, origin: str, method: str, unsafe: Iterable[str], credentials: bool
 ) -> Verdict:
     """https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, from step 7 on."""
+    if not _values(headers, "access-control-allow-origin"):
+        return Verdict(False, "the preflight's answer has no Access-Control-Allow-Origin header")
     checked = cors_check(headers, origin, credentials)
     if not checked.ok:
-        return Verdict(
-            False, f"the preflight's answer has {checked.why}" if "no Access" in checked.why else checked.why
-        )
+        return checked
     if not 200 <= status <= 299:
         return Verdict(False, f"the preflight's answer has status {status}")
     methods = _extracted(headers, "access-control-allow-methods")

@@ -62,7 +62,7 @@ class Distribution:
                     DistributionConfig=config,  # type: ignore[arg-type]
                 )
         except AwsError as error:
-            if "PreconditionFailed" in error.summary:
+            if error.code == "PreconditionFailed":
                 raise CommandError(
                     f"The distribution {self.id} was changed meanwhile. Nothing was written; run the command again."
                 ) from error

@@ -25,12 +25,14 @@ class AwsError(CommandError):
     """AWS could not be reached, or refused.
 
     ``summary`` says what failed without the service's own words, which may quote a secret value: the operation and
-    the error code, or the kind of the network error.
+    the error code, or the kind of the network error. ``code`` is the service's error code, such as
+    ``PreconditionFailed``; empty where no service answered.
     """
 
-    def __init__(self, message: str, summary: str = "") -> None:
+    def __init__(self, message: str, summary: str = "", code: str = "") -> None:
         super().__init__(message, 3)
         self.summary = summary
+        self.code = code
 
 
 class NotPermittedError(AwsError):

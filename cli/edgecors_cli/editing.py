@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
 from edgecors.document import is_json
-from edgecors_admin.allow import EditOutcome, RuleSelection
+from edgecors_admin.allow import EditFunction, EditOutcome, RuleSelection
 from edgecors_admin.conditional_write import ChangeResult, change
 from edgecors_admin.edit_review import EditReview, review_edit
 from edgecors_admin.errors import CommandError, UsageError, ValueTooLargeError
@@ -34,8 +33,6 @@ GrantNumberOption = Annotated[int | None, typer.Option("--grant", metavar="N", h
 PathOption = Annotated[str | None, typer.Option("--path", metavar="PATH", help="The rule that decides for this path.")]
 HostOption = Annotated[str | None, typer.Option("--host", metavar="HOST", help="The rule that decides for this host.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")]
-
-EditFunction = Callable[[str, tuple[str, ...], dict[str, str | None]], EditOutcome]
 
 
 def read_selection(
@@ -70,6 +67,7 @@ class Editing:
 
     context: Context
     target: str
+    selection: RuleSelection
     pasted: list[Pasted]
     edit: EditFunction
     dry_run: bool
@@ -97,7 +95,7 @@ class Editing:
             raise ValueTooLargeError(f"{error} {self._how_to_split()}") from None
         self.context.answer(self._as_dict(name, result), lambda out: self._say(out, name, result))
         self.context.fail_if(not self.outcome.done and self.verb == "revoked")
-        self.context.fail_if(any("still allowed" in why for _, why in self.outcome.others))
+        self.context.fail_if(bool(self.outcome.still_allowed))
 
     def _how_to_split(self) -> str:
         return f"Nothing was written. Spread the origins over several lists: edgecors split {self.target} --from FILE"
@@ -109,7 +107,7 @@ class Editing:
             self._confirm_creation()
         self.context.progress.step(f"editing {len(self.pasted):,} entries of {self.target}")
         lists = {} if self.target.startswith("@") else self.parameters.get_lists(names_of_lists(text))
-        self.outcome = self.edit(text, tuple(p.entry for p in self.pasted), lists)
+        self.outcome = self.edit(self.target, text, (p.entry for p in self.pasted), lists, self.selection)
         return self.outcome.text
 
     def _confirm_creation(self) -> None:
@@ -149,6 +147,7 @@ class Editing:
             "version": after.version if after is not None else None,
             self.verb: list(self.outcome.done),
             "others": [{"entry": entry, "why": why} for entry, why in self.outcome.others],
+            "still_allowed": list(self.outcome.still_allowed),
             "read_as": [{"given": p.received, "entry": p.entry, "notes": p.notes} for p in self.pasted],
             "notes": [*(result.notes if result is not None else ()), *self.review.notes],
             "access": {site: changes.as_dict() for site, changes in self.review.access.items()},

@@ -79,6 +79,8 @@ def test_revoking_what_is_still_allowed_says_by_what(edgecors: Command) -> None:
     assert ran.status == 1
     assert "still allowed by @partners: edgecors revoke @partners" in ran.out
     assert "still allowed by https://*.example.net" in ran.out
+    edgecors.put("sites/shop", f"{A},https://*.example.net,@partners,{C}")
+    assert edgecors.json("revoke", "shop", A, C, "--yes")["still_allowed"] == [A, C]
     assert edgecors.value("sites/shop") == "https://*.example.net,@partners"
 
 

@@ -232,3 +232,49 @@ def test_fetch_tables_are_written_once() -> None:
     copies = {str(path): names for path in sources if path != own and (names := copied_tables(path.read_text()))}
     assert copies == {}
     assert sorted(copied_tables(own.read_text())) == sorted(FETCH_TABLES)
+
+
+TEXTS = {"why", "message", "summary", "remedy", "because", "fault", "meaning", "problem"}
+READING = {
+    "startswith",
+    "endswith",
+    "partition",
+    "rpartition",
+    "split",
+    "removeprefix",
+    "removesuffix",
+    "find",
+    "index",
+}
+
+
+def is_message(node: ast.expr) -> bool:
+    """Whether an expression is the text of a message, as far as its name says, or of an error."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str":
+        return [ast.unparse(argument) for argument in node.args] in (["error"], ["exception"])
+    return (isinstance(node, ast.Attribute) and node.attr in TEXTS) or (isinstance(node, ast.Name) and node.id in TEXTS)
+
+
+def reads_message(node: ast.AST) -> bool:
+    """Whether a node looks for a text in a message."""
+    if isinstance(node, ast.Compare):
+        sides = zip(node.ops, node.comparators, strict=True)
+        return isinstance(node.left, ast.Constant | ast.JoinedStr) and any(
+            isinstance(operator, ast.In | ast.NotIn) and is_message(side) for operator, side in sides
+        )
+    is_method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in READING
+    return is_method and is_message(node.func.value)  # type: ignore[attr-defined]
+
+
+def test_logic_does_not_depend_on_the_texts_of_messages() -> None:
+    """They may change at any time, as SECURITY.md says: codes and types say what happened."""
+    sources = [
+        path for part in ("layers", "admin", "cli", "local", "functions") for path in (ROOT / part).rglob("*.py")
+    ]
+    readers = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if reads_message(node)
+    ]
+    assert readers == []

@@ -59,20 +59,23 @@ def _check_lines(tree: Any, text: str) -> None:
                 continue
             if previous is not None and child.meta.line == previous:
                 message = "a second argument on one line"
-                raise _syntax_error(text, child.meta.line, child.meta.column, message)
+                raise _syntax_error(text, child.meta.line, child.meta.column, message, _OWN_LINES)
             previous = child.meta.end_line
     for block in tree.find_data("block"):
         for child in block.children:
             parts = [c for c in getattr(child, "children", ()) if getattr(c, "data", None) in ("attribute", "block")]
             one_line = block.meta.line == block.meta.end_line
             if getattr(child, "data", None) == "body" and one_line and any(c.data == "block" for c in parts):
-                raise _syntax_error(text, block.meta.line, block.meta.column, "a block inside a block of one line")
+                message = "a block inside a block of one line"
+                raise _syntax_error(text, block.meta.line, block.meta.column, message, _OWN_LINES)
 
 
-def _syntax_error(text: str, line: int | None, column: int | None, message: str) -> UsageError:
+_OWN_LINES = " Write each argument on a line of its own."
+
+
+def _syntax_error(text: str, line: int | None, column: int | None, message: str, remedy: str = "") -> UsageError:
     where = f"line {line}, column {column}" if line and line > 0 else "its end"
     shown_line = f": {line_of(text, line)}" if line and line > 0 else ""
-    remedy = " Write each argument on a line of its own." if "one line" in message else ""
     return UsageError(f"The Terraform file is not valid HCL: {message} at {where}{shown_line}.{remedy}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from edgecors_admin.allow import EditOutcome, allow_in_list, allow_in_site
+from edgecors_admin.allow import allow_entries
 
 from edgecors_cli.commands.arguments import Target
 from edgecors_cli.context import Context, Yes, command
@@ -50,11 +50,5 @@ def allow(
 ) -> None:
     """Let origins read. Creates the site or list when it does not exist."""
     selection = read_selection(target, rule, grant, path, host)
-
-    def edit(text: str, entries: tuple[str, ...], lists: dict[str, str | None]) -> EditOutcome:
-        if target.startswith("@"):
-            return allow_in_list(text, entries)
-        return allow_in_site(text, entries, lists, selection)
-
     pasted = read_origins(origins, file)
-    Editing(context, target, pasted, edit, dry_run, yes, "allowed", create=create).run()
+    Editing(context, target, selection, pasted, allow_entries, dry_run, yes, "allowed", create=create).run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typer
-from edgecors_admin.allow import EditOutcome, revoke_in_list, revoke_in_site
+from edgecors_admin.allow import revoke_entries
 
 from edgecors_cli.commands.arguments import Target
 from edgecors_cli.context import Context, Yes, command
@@ -41,11 +41,5 @@ def revoke(
 ) -> None:
     """Remove entries: from all rules, or from the one that --rule or --path selects."""
     selection = read_selection(target, rule, grant, path, host)
-
-    def edit(text: str, entries: tuple[str, ...], lists: dict[str, str | None]) -> EditOutcome:
-        if target.startswith("@"):
-            return revoke_in_list(text, entries)
-        return revoke_in_site(text, entries, lists, selection)
-
     pasted = read_origins(origins, file)
-    Editing(context, target, pasted, edit, dry_run, yes, "revoked", must_exist=True).run()
+    Editing(context, target, selection, pasted, revoke_entries, dry_run, yes, "revoked", must_exist=True).run()

@@ -106,7 +106,7 @@ def _read_list(home: HomeParameters, name: str) -> Allowlist | None:
     try:
         _, list_ = _good(home, "lists", name)
     except AwsError as error:
-        if error.summary.rpartition(": ")[2] in _UNREADABLE:
+        if error.code in _UNREADABLE:
             return None
         raise
     return None if list_ is None else read_list(name, list_.value)

@@ -15,14 +15,7 @@ from typing import Any, Final
 
 from edgecors.document import is_json
 from edgecors.findings import Finding
-from edgecors_admin.allow import (
-    EditOutcome,
-    RuleSelection,
-    allow_in_list,
-    allow_in_site,
-    revoke_in_list,
-    revoke_in_site,
-)
+from edgecors_admin.allow import EditFunction, EditOutcome, RuleSelection, allow_entries, revoke_entries
 from edgecors_admin.conditional_write import replace
 from edgecors_admin.edit_review import EditReview, review_deletion, review_edit
 from edgecors_admin.errors import CommandError, UsageError
@@ -192,37 +185,22 @@ def _what_changed(proposal: Proposal, shown: str) -> str:
 
 def _allow(parameters: Parameters, proposal: Proposal, change: Mapping[str, Any]) -> None:
     proposal.type = "StringList"
-
-    def edit(text: str, entries: tuple[str, ...], lists: Mapping[str, str | None]) -> EditOutcome:
-        if proposal.target.startswith("@"):
-            return allow_in_list(text, entries)
-        return allow_in_site(text, entries, lists, _selection(change))
-
-    _edit(parameters, proposal, change, edit)
+    _edit(parameters, proposal, change, allow_entries)
 
 
 def _revoke(parameters: Parameters, proposal: Proposal, change: Mapping[str, Any]) -> None:
-    def edit(text: str, entries: tuple[str, ...], lists: Mapping[str, str | None]) -> EditOutcome:
-        if proposal.target.startswith("@"):
-            return revoke_in_list(text, entries)
-        return revoke_in_site(text, entries, lists, _selection(change))
-
-    _edit(parameters, proposal, change, edit)
+    _edit(parameters, proposal, change, revoke_entries)
 
 
-def _edit(
-    parameters: Parameters,
-    proposal: Proposal,
-    change: Mapping[str, Any],
-    edit: Callable[[str, tuple[str, ...], Mapping[str, str | None]], EditOutcome],
-) -> None:
+def _edit(parameters: Parameters, proposal: Proposal, change: Mapping[str, Any], edit: EditFunction) -> None:
     lines = [line.strip() for line in _text(change, "origins").splitlines()]
     proposal.pasted = read_all_pasted(entry for line in lines if line for entry in split_pasted(line))
     if not proposal.pasted:
         raise UsageError("No origins given. Write one a line, such as https://app.example.com.")
     old = proposal.old_text
     lists = {} if proposal.target.startswith("@") else parameters.get_lists(names_of_lists(old))
-    proposal.outcome = edit(old, tuple(p.entry for p in proposal.pasted), lists)
+    entries = (p.entry for p in proposal.pasted)
+    proposal.outcome = edit(proposal.target, old, entries, lists, _selection(change))
     proposal.text = proposal.outcome.text
     _review(parameters, proposal)
 
