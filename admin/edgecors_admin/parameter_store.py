@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from edgecors.packing import is_packed, unpack
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import ValueTooLargeError
+from edgecors_admin.errors import NotPermittedError, ValueTooLargeError
 from edgecors_admin.size import ADVANCED, STANDARD, fitted, pack, size
 
 if TYPE_CHECKING:
@@ -207,40 +207,73 @@ class Parameters:
     def put(self, name: str, text: str, before: Stored | None, new_type: ParameterType = "String") -> Stored:
         """Write a value, packed where it must be, keeping the type, key and tier of what is there.
 
-        Returns the version that was written; compare it with ``before.version + 1``. Raises `Conflict` when there is
-        a parameter where ``before`` says there is none.
+        Returns:
+            The version that was written; compare it with ``before.version + 1``.
+
+        Raises:
+            Conflict: there is a parameter where ``before`` says there is none.
+            AwsError: AWS refused, or what the write would reset could not be read.
         """
         value = pack(text) if before is not None and before.packed else fitted(text)
         length = size(value)
         if length > ADVANCED:
             raise ValueTooLargeError(f"{name} would have {length} bytes (packed), and a parameter holds {ADVANCED}.")
         kind: ParameterType = before.type if before is not None else new_type
-        properties = self._described(name) if before is not None else {}
-        tier = "Advanced" if length > STANDARD else "Standard"
-        # Parameter Store refuses the way back from the advanced tier.
-        if (present_tier := properties.pop("Tier", tier)) != "Standard":
-            tier = present_tier
+        properties = self._properties(before) if before is not None else {"Tier": "Standard"}
+        tier = _tier(length, properties.pop("Tier", None))
         fields: dict[str, Any] = {"Name": name, "Value": value, "Type": kind, "Tier": tier, **properties}
         with self._errors():
             try:
-                version = self.client.put_parameter(**fields, Overwrite=before is not None)["Version"]
+                response = self.client.put_parameter(**fields, Overwrite=before is not None)
             except self.client.exceptions.ParameterAlreadyExists as error:
                 raise Conflict(name) from error
-        return Stored(name, value, kind, version, tier=tier)
+        return Stored(name, value, kind, response["Version"], tier=response["Tier"])
 
-    def _described(self, name: str) -> dict[str, Any]:
-        """What PutParameter would otherwise reset: tier, key, description, allowed pattern."""
+    def _properties(self, stored: Stored) -> dict[str, str]:
+        """What PutParameter resets unless it is sent again. (Parameter policies stay, its documentation says.)
+
+        Empty where the caller has the permission for neither request, for any type but SecureString.
+        """
         try:
-            described = self.client.describe_parameters(
+            fields = self._described(stored.name)
+        except NotPermittedError:
+            try:
+                fields = self._newest_in_history(stored.name)
+            except NotPermittedError as error:
+                if not stored.secret:
+                    return {}
+                # Without its key it would be encrypted with the account's default one, which others may use.
+                message = f"{stored.name} was not written: it is a SecureString, and its key can't be read. Permit"
+                message += " ssm:DescribeParameters or ssm:GetParameterHistory."
+                raise NotPermittedError(message, error.summary, error.code) from None
+        names = ("Tier", "Description", "AllowedPattern", *(("KeyId",) if stored.secret else ()))
+        return {name: fields[name] for name in names if fields.get(name)}
+
+    def _described(self, name: str) -> Mapping[str, Any]:
+        with self._errors():
+            pages = self.client.get_paginator("describe_parameters").paginate(
                 ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": [name]}]
-            )["Parameters"]
-        except self.client.exceptions.ClientError:
-            return {}  # the caller may be allowed to write but not to describe
-        fields = cast("Mapping[str, Any]", described[0]) if described else {}
-        properties = {key: fields[key] for key in ("Tier", "Description", "AllowedPattern") if fields.get(key)}
-        if fields.get("Type") == "SecureString" and fields.get("KeyId"):
-            properties["KeyId"] = fields["KeyId"]
-        return properties
+            )
+            return next((cast("Mapping[str, Any]", item) for page in pages for item in page["Parameters"]), {})
+
+    def _newest_in_history(self, name: str) -> Mapping[str, Any]:
+        with self._errors():
+            try:
+                pages = self.client.get_paginator("get_parameter_history").paginate(Name=name, WithDecryption=False)
+                versions = [cast("Mapping[str, Any]", item) for page in pages for item in page["Parameters"]]
+            except self.client.exceptions.ParameterNotFound:
+                return {}
+        return max(versions, key=lambda item: int(item["Version"]), default={})
+
+
+def _tier(length: int, present: str | None) -> str:
+    """The tier for a value. Parameter Store refuses to change the advanced tier to the standard one."""
+    if present not in (None, "Standard"):
+        return str(present)
+    if length > STANDARD:
+        return "Advanced"
+    # With Intelligent-Tiering a parameter of either tier keeps its tier.
+    return "Standard" if present is not None else "Intelligent-Tiering"
 
 
 def _stored(name: str, item: Mapping[str, Any]) -> Stored:

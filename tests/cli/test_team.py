@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.docs.markdown import blocks, read, section
+from tests.support.parameter_store import Statement
 
 A = "https://a.example"
 
@@ -19,8 +20,8 @@ def documented() -> list[dict[str, Any]]:
     return [statement | {"Resource": "*"} for statement in json.loads(text)["Statement"]]
 
 
-def become(edgecors: Command, monkeypatch: pytest.MonkeyPatch, statement: object) -> None:
-    credentials = edgecors.store.temporary_credentials(statement)  # type: ignore[arg-type]  # a list is one as well
+def become(edgecors: Command, monkeypatch: pytest.MonkeyPatch, statement: Statement) -> None:
+    credentials = edgecors.store.temporary_credentials(statement)
     for name, value in credentials.environment().items():
         monkeypatch.setenv(name, value)
 

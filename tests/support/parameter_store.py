@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ REGION = "us-east-1"
 # No retries: a test wants to see the first answer.
 CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 
+Statement = Mapping[str, object] | Sequence[Mapping[str, object]]
 ParameterType = Literal["String", "StringList", "SecureString"]
 
 
@@ -188,11 +189,11 @@ class ParameterStoreServer:
         while parameters := self.client.get_parameters_by_path(Path=path, Recursive=True)["Parameters"]:
             self.client.delete_parameters(Names=[parameter["Name"] for parameter in parameters])
 
-    def temporary_credentials(self, statement: Mapping[str, object] | None = None) -> Credentials:
+    def temporary_credentials(self, statement: Statement | None = None) -> Credentials:
         """Credentials with a session token, as a function's role has them.
 
         Args:
-            statement: what they allow (an IAM policy statement); everything when left out.
+            statement: what they allow (one IAM policy statement or several); everything when left out.
         """
         iam = boto3.client("iam", **self._options())
         name = f"role-{len(iam.list_roles(MaxItems=1000)['Roles'])}"
@@ -205,5 +206,5 @@ class ParameterStoreServer:
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
 
 
-def _policy(statement: Mapping[str, object]) -> str:
+def _policy(statement: Statement) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statement})

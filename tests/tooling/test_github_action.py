@@ -186,12 +186,11 @@ class Runner:
 READS, WRITES = "It may read:", "It may read and write, and delete nothing:"
 
 
-def statement_of(title: str) -> dict[str, Any]:
+def statements_of(title: str) -> list[Mapping[str, Any]]:
     """The permissions that the page gives a role; ``title`` is the sentence before them."""
     block = PAGE.partition(title)[2].partition("```json\n")[2].partition("```")[0]
-    (statement,) = json.loads(block)["Statement"]
-    result: dict[str, Any] = statement
-    return result
+    statements: list[Mapping[str, Any]] = json.loads(block)["Statement"]
+    return statements
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +214,7 @@ def runner(
         file.write_text(text, encoding="utf-8")
     # moto checks actions, not the resources of Parameter Store's calls.
     roles = {
-        name: parameter_store.temporary_credentials({**statement_of(title), "Resource": "*"})
+        name: parameter_store.temporary_credentials([{**one, "Resource": "*"} for one in statements_of(title)])
         for name, title in (("plan", READS), ("apply", WRITES))
     }
     yield Runner(tmp_path, parameter_store, github, roles, temporary)
@@ -339,7 +338,7 @@ def test_apply_role_may_not_delete(runner: Runner) -> None:
 )
 def test_documented_role_reaches_sites_and_lists_only(title: str, action: str, name: str, allowed: bool) -> None:
     resource = f"arn:aws:ssm:us-east-1:123456789012:parameter/edgecors/{name}".rstrip("/")
-    assert allows([statement_of(title)], action, resource, {}) is allowed
+    assert allows(statements_of(title), action, resource, {}) is allowed
 
 
 def test_no_script_has_an_expression_in_it() -> None:
