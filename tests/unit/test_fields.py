@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from edgecors.document import PolicyError, load_policy
+from edgecors.fields import SITE_FIELDS
 
 from tests.unit.cases import document, policy
 
@@ -44,6 +45,13 @@ def test_allow_headers_with_a_name_that_no_page_can_send_ignores_it_with_a_warni
 @pytest.mark.parametrize("name", ALLOWED_REQUEST_HEADERS)
 def test_allow_headers_with_a_name_that_only_begins_alike_keeps_it(name: str) -> None:
     assert policy(allow_headers=[name]).rules[0].grants[0].allow_headers == frozenset([name.lower()])
+
+
+@pytest.mark.parametrize(("name", "default"), [("mode", "shadow"), ("refresh_seconds", 300)])
+def test_plain_list_has_the_defaults_of_the_table(name: str, default: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    (field,) = [field for field in SITE_FIELDS if field.name == name]
+    monkeypatch.setattr(field, "default", default)
+    assert getattr(load_policy("https://a.example"), name) == default
 
 
 def test_schema_is_ignored_and_has_to_be_a_string() -> None:

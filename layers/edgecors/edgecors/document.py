@@ -11,7 +11,6 @@ import json
 
 from .allowlist import Allowlist, find_risk, new_entries, read_list
 from .fields import (
-    DEFAULT_REFRESH_SECONDS,
     GRANT_FIELDS,
     MAX_GLOBS,
     MAX_LISTS,
@@ -95,7 +94,7 @@ def read_document(text: str) -> Document:
     """
     findings = Findings()
     rules: list[_ParsedRule] = []
-    values: dict[str, Any] = {"mode": "enforce", "refresh_seconds": DEFAULT_REFRESH_SECONDS}
+    values = _defaults(SITE_FIELDS)
     try:
         text = unpack(text)
         if len(text) > MAX_TEXT:
