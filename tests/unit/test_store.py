@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from edgecors.aws import ReadError
 from edgecors.aws.parameters import Parameter, connect, readers_from_environment
+from edgecors.memory import MAX_SITES
 from edgecors.policy import Policy
 from edgecors.store import (
     ABSENT_SECONDS,
@@ -21,7 +22,6 @@ from edgecors.store import (
     BACK_OFF_MOST,
     DEADLINE_COLD,
     JITTER,
-    MAX_SITES,
     WAIT,
     PolicyStore,
     store_from_environment,

@@ -14,6 +14,7 @@ MAX_DECISIONS = 256
 MAX_KEY_LENGTH = 1024
 """Characters of all that a request asks for, if its decision is to be remembered."""
 MAX_SITES = 64
+"""Sites in one container. One edge function may serve many distributions."""
 
 
 class DecisionMemory:

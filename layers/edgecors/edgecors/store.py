@@ -18,6 +18,7 @@ from .aws import (
 )
 from .aws.parameters import MAX_NAMES, Parameter, readers_from_environment
 from .document import PolicyError, load_policy, read_document
+from .memory import MAX_SITES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,8 +91,6 @@ BACK_OFF_MOST = 60.0
 """The most seconds to the next try with a last good policy, and never more than the refresh time. The first wait is a
 quarter of it: there is no hurry then, and trying at once would add to what may be too much already.
 """
-MAX_SITES = 64
-"""Sites in one container. One edge function may serve many distributions."""
 ABSENT_SECONDS = 3600.0
 """How long a Region that has no such parameter is not asked for it again, where there is another to ask."""
 MAX_ERROR = 2000
