@@ -3,10 +3,12 @@
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecors.decision import REASONS, Decision, Request, decide
+from edgecors import telemetry
+from edgecors.decision import REASONS, REFUSALS, Decision, Request, decide
 from edgecors.document import load_policy
 from edgecors.telemetry import INTERVAL, MAX_COUNTS, MAX_LOGGED, MAX_REFUSED, Telemetry
 from hypothesis import given, settings
@@ -212,6 +214,12 @@ def test_metrics_records_are_valid_for_cloudwatch(log: Log, site: str) -> None:
 # Counting.
 
 
+def test_metrics_of_the_library_are_listed_in_the_module() -> None:
+    sources = "".join(path.read_text("utf-8") for path in Path(telemetry.__file__).parent.rglob("*.py"))
+    written = re.findall(r'"([A-Z][A-Za-z]+)": \([^"]*"(?:Count|Seconds)"\)', sources)
+    assert set(written) == set(re.findall(r"^- ``(\w+)`` \(site", telemetry.__doc__ or "", re.MULTILINE))
+
+
 def test_counts_are_written_at_once_then_once_an_interval(log: Log) -> None:
     log.record_decision()
     assert log.counts() == [(SITE, "allowed", 1)]
@@ -326,12 +334,14 @@ def test_refusal_long_values_are_cut(log: Log) -> None:
     assert max(map(len, log.raw)) < 2000
 
 
+OTHER_REASONS = {"allowed", "not-cors", "not-managed", "same-origin", "policy-unavailable"}
+
+
 @pytest.mark.parametrize("reason", REASONS)
 def test_refusals_are_the_only_decisions_logged(log: Log, reason: str) -> None:
     log.record_decision(reason)
-    refusals = {reason for reason in REASONS if reason.endswith(("-not-allowed", "-malformed", "-ambiguous"))}
-    assert [line["reason"] for line in log.refused] == ([reason] if reason in refusals else [])
-    assert len(refusals) == 6
+    assert [line["reason"] for line in log.refused] == ([] if reason in OTHER_REASONS else [reason])
+    assert REASONS.keys() == REFUSALS | OTHER_REASONS
 
 
 def test_refusal_repeated_is_logged_once_an_interval(log: Log) -> None:

@@ -48,6 +48,17 @@ REASONS = {
     POLICY_UNAVAILABLE: "no policy could be loaded yet",
 }
 """Every reason, with its meaning. The same words are in logs, metrics, `explain` and tests."""
+REFUSALS = frozenset(
+    (
+        ORIGIN_NOT_ALLOWED,
+        ORIGIN_MALFORMED,
+        METHOD_NOT_ALLOWED,
+        HEADERS_NOT_ALLOWED,
+        HEADERS_MALFORMED,
+        RESOURCE_AMBIGUOUS,
+    )
+)
+"""The reasons with which a request is refused. Each is logged, so that `denied` and `shadow` find it."""
 
 MAX_REQUEST_HEADERS_LENGTH = 4096
 MAX_REQUEST_HEADERS_NAMES = 64
@@ -199,6 +210,8 @@ class Decision:
 
 
 _NOT_MANAGED = Decision(NOT_MANAGED, managed=False)
+ON_ERROR = Decision(POLICY_UNAVAILABLE)
+"""After an internal error: traffic goes on, nobody is allowed."""
 
 
 def decide(policy: Policy | None, request: Request, memory: DecisionMemory | None = None) -> Decision:

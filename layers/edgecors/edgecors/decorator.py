@@ -12,7 +12,7 @@ import os
 from importlib import import_module
 
 from .allowlist import is_name
-from .decision import POLICY_UNAVAILABLE, Decision, decide
+from .decision import ON_ERROR, decide
 from .document import PolicyError, read_document
 from .events.api import parse_event
 from .findings import ERROR, SKIPPED, Finding
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol, TypeVar, overload
 
+    from .decision import Decision
     from .events.http_event import HttpEvent
     from .policy import Policy
 
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 IN_CODE = "in-code"
 """The site's name in logs and metrics when the policy is an argument of `cors`."""
-# After an internal error: traffic goes on, nobody is allowed.
-_ON_ERROR = Decision(POLICY_UNAVAILABLE)
 
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ class CorsWrapper:
             self.telemetry.record_decision(self.site, request, decision)
         except Exception:
             self.log_error("deciding failed; traffic goes on")
-            return _ON_ERROR
+            return ON_ERROR
         return decision
 
     def policy(self) -> Policy | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import traceback
 
-from .decision import POLICY_UNAVAILABLE, Decision, decide_actual, decide_preflight
+from .decision import ON_ERROR, POLICY_UNAVAILABLE, decide_actual, decide_preflight
 from .events.cloudfront import (
     ORIGIN_REQUEST,
     ORIGIN_RESPONSE,
@@ -28,12 +28,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .decision import Request
+    from .decision import Decision, Request
     from .store import PolicyStore
     from .telemetry import Telemetry
-
-# After an internal error: traffic goes on, nobody is allowed.
-_ON_ERROR = Decision(POLICY_UNAVAILABLE)
 
 
 class Edge:
@@ -139,7 +136,7 @@ class Edge:
             return fallback(event)
         if adapter.trigger in (ORIGIN_RESPONSE, VIEWER_RESPONSE):
             try:
-                remove_cors_headers(adapter.unchanged, _ON_ERROR)
+                remove_cors_headers(adapter.unchanged, ON_ERROR)
             except Exception:
                 self._telemetry.log("ERROR", "the response's headers can't be read")
         return adapter.unchanged

@@ -13,6 +13,7 @@ Metrics of this library, in the namespace ``edgecors``; names and meanings stay 
 - ``PolicyAge`` (site): seconds since the last complete read, when a read failed or the policy is overdue.
 - ``PolicyOverdue`` (site): 1 when a request uses a policy that was not read completely for three refresh times, so that
   a change, perhaps a revocation, may not have arrived; once in a refresh time for each container.
+- ``HandlerErrors`` (site): exceptions of a handler under ``cors``, answered with 500 and CORS headers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+
+from .decision import REFUSALS, RESOURCE_AMBIGUOUS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,17 +40,6 @@ MAX_REFUSED = 1000
 MAX_COUNTS = 1000
 MAX_LOGGED = 300
 """Characters of a value that a stranger chose."""
-
-_REFUSALS = frozenset(
-    (
-        "origin-not-allowed",
-        "origin-malformed",
-        "method-not-allowed",
-        "headers-not-allowed",
-        "headers-malformed",
-        "resource-ambiguous",
-    )
-)
 
 
 class Telemetry:
@@ -79,7 +71,7 @@ class Telemetry:
         if not self._due - self._interval <= now < self._due or len(self._counts) > MAX_COUNTS:
             self.flush(now)
         # After the flush, which forgets what was logged: else the first refusal of all would be logged twice.
-        if reason in _REFUSALS:
+        if reason in REFUSALS:
             rule = decision.rule.index if decision.rule else None
             key = (site, (request.origin or "")[:MAX_LOGGED], reason, rule)
             if key not in self._refused and len(self._refused) < MAX_REFUSED:
@@ -125,7 +117,7 @@ class Telemetry:
         }
         if decision.cause is not None:
             fields["cause"] = decision.cause
-        if decision.reason == "resource-ambiguous":
+        if decision.reason == RESOURCE_AMBIGUOUS:
             fields["path"] = request.path[:MAX_LOGGED]
         if request.is_preflight:
             fields["request_method"] = (request.request_method or "")[:32]
