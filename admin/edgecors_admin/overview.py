@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from edgecors.fields import GRANT_FIELDS, RULE_FIELDS, Objects, Origins
 from edgecors.findings import Finding
 from edgecors.policy import Grant, Policy, Rule
 
 from edgecors_admin.errors import NotPermittedError
-from edgecors_admin.globs import texts
+from edgecors_admin.field_values import field_value
 from edgecors_admin.lint import FINDINGS, lint_list
 from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_admin.sites import Site, names_of_lists, users_of
@@ -142,33 +143,28 @@ def list_details(parameters: Parameters, target: str, stored: Stored, problems: 
 def _rule(rule: Rule, site: Site) -> dict[str, Any]:
     return {
         "rule": rule.index,
-        "hosts": list(texts(rule.hosts)),
-        "paths": list(texts(rule.paths, "/*")),
-        "grants": [_grant(rule, grant, site) for grant in rule.grants],
-        "on_refused": rule.on_refused,
-        "resource_policy": rule.resource_policy or None,
-        "debug": rule.debug,
-        "tolerate": list(rule.tolerate),
+        **{
+            field.name: [_grant(rule, grant, site) for grant in rule.grants]
+            if isinstance(field.reader, Objects)
+            else field_value(rule, field)
+            for field in RULE_FIELDS
+        },
     }
 
 
 def _grant(rule: Rule, grant: Grant, site: Site) -> dict[str, Any]:
-    by_text = site.source.by_text(site.source.grant(rule.index, grant.index))
-    origins = grant.allow_origins
-    entries = [{"entry": text, "location": by_text[text].location} for text in origins or () if text in by_text]
     return {
         "grant": grant.index,
-        "allow_origins": "*" if origins is None else entries,
-        "allow_methods": "*" if grant.allow_methods is None else _names(grant.allow_methods_value),
-        "allow_headers": "*" if grant.allow_headers is None else _names(grant.allow_headers_value),
-        "expose_headers": "*" if grant.expose_headers == "*" else _names(grant.expose_headers),
-        "allow_credentials": grant.allow_credentials,
-        "max_age": grant.max_age,
-        "allow_private_network": grant.allow_private_network,
-        "timing_allow_origin": grant.timing_allow_origin,
+        **{
+            field.name: _origins(rule, grant, site) if isinstance(field.reader, Origins) else field_value(grant, field)
+            for field in GRANT_FIELDS
+        },
     }
 
 
-def _names(value: str) -> list[str]:
-    """A header's value as a list."""
-    return [name for name in value.split(", ") if name]
+def _origins(rule: Rule, grant: Grant, site: Site) -> str | list[dict[str, str]]:
+    """The entries of a grant with their places in the document."""
+    if grant.allow_origins is None:
+        return "*"
+    by_text = site.source.by_text(site.source.grant(rule.index, grant.index))
+    return [{"entry": text, "location": by_text[text].location} for text in grant.allow_origins if text in by_text]

@@ -10,10 +10,11 @@ import pytest
 from edgecors_admin.parameter_store import Parameters
 from edgecors_local.serving import AppServer, bind
 from edgecors_local.ui.page import make_page
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.loop import run_in_thread
 from tests.support.parameter_store import ParameterStoreServer
+from tests.support.policy_fields import EFFECTIVE, FIELDS, documents
 
 TOKEN = "a-token"
 APP = "https://app.example.com"
@@ -27,6 +28,9 @@ POLICY = {
         {"paths": ["/fonts/*"], "allow_origins": "*"},
     ],
 }
+
+NOT_SHOWN = ("refresh_seconds",)
+"""How long a function keeps the policy is nothing about who may read what; the text has it."""
 
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
 SMALL = """[...document.querySelectorAll("button, input:not([type=checkbox]), select, summary, .tabs a, .card")]
@@ -141,6 +145,39 @@ def test_explain_shows_the_verdict_and_leads_to_the_change(
     # The same request again.
     expect(main).to_contain_text("The page may read it")
     expect(page.get_by_label("Origin of the page")).to_have_value("http://app.example.com")
+
+
+def test_a_field_that_the_page_has_no_words_for_is_shown_with_its_name(
+    page: Page, address: str, store: ParameterStoreServer
+) -> None:
+    def add_fields(route: Route) -> None:
+        data = route.fetch().json()
+        data["rule_list"][0] |= {"first_word": True, "second_word": None}
+        data["rule_list"][0]["grants"][0] |= {"third_word": "always", "fourth_word": False, "fifth_word": []}
+        route.fulfill(json=data)
+
+    page.route("**/api/details*", add_fields)
+    open_page(page, address, "site/shop/access")
+    rule = page.get_by_role("main").locator("section.rule").first
+    expect(rule).to_contain_text("First_word: on")
+    expect(rule.locator("dl > div").filter(has_text="third_word")).to_contain_text("always")
+    for absent in ("second_word", "fourth_word", "fifth_word"):
+        expect(rule).not_to_contain_text(absent)
+
+
+def test_every_field_is_shown(page: Page, address: str, store: ParameterStoreServer) -> None:
+    for name in EFFECTIVE:
+        shown = []
+        for text in documents(FIELDS[name]):
+            store.put("/ui/sites/shop", text)
+            open_page(page, address, "site/shop/access")
+            page.reload()
+            # The second line has the parameter's version, time and size.
+            expect(page.get_by_role("main").locator("section.rule").first).to_be_visible()
+            shown.append(
+                [page.locator("main .head").inner_text(), *page.locator("main section.rule").all_inner_texts()]
+            )
+        assert (shown[0] != shown[1]) == (name not in NOT_SHOWN), name
 
 
 def test_history_shows_differences_and_writes_a_version_again(

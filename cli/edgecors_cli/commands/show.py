@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import typer
+from edgecors.fields import GRANT_FIELDS, RULE_FIELDS, Field
+from edgecors_admin.field_values import set_fields
 from edgecors_admin.lint import lint_list
 from edgecors_admin.overview import list_details, site_details, size_text
 from edgecors_admin.sites import checked_target, load_site, missing
@@ -20,6 +23,11 @@ from edgecors_cli.watching import Interval, Watch
 WATCH_SECONDS = 5
 SHOWN_ENTRIES = 1000
 """Entries of one grant that are printed on a terminal. Files, pipes and JSON get all of them."""
+_RULE_WORDED = frozenset(("hosts", "paths", "grants"))
+_GRANT_WORDED = frozenset(
+    ("allow_origins", "allow_methods", "allow_headers", "expose_headers", "allow_credentials", "max_age")
+)
+"""Fields that have words of their own. Every other field is printed with its name."""
 
 
 def register(app: typer.Typer) -> None:
@@ -103,9 +111,7 @@ def _say_rule(out: Console, rule: dict[str, Any]) -> None:
     where = " ".join(rule["paths"]) + ("" if rule["hosts"] == ["*"] else f" on {' '.join(rule['hosts'])}")
     line(out)
     line(out, (f"rule {rule['rule']}", "bold"), f"  {where}")
-    extras = [name for name in ("debug",) if rule[name]]
-    extras += [f"{name} {rule[name]}" for name in ("on_refused", "resource_policy") if rule[name] not in (None, "omit")]
-    if extras:
+    if extras := _extras(rule, RULE_FIELDS, _RULE_WORDED):
         line(out, "; ".join(extras), indent=2)
     for grant in rule["grants"]:
         if len(rule["grants"]) > 1:
@@ -117,8 +123,7 @@ def _say_grant(out: Console, grant: dict[str, Any]) -> None:
     credentials = "with credentials" if grant["allow_credentials"] else "without credentials"
     line(out, f"methods {_listed(grant['allow_methods'])}; {credentials}; max-age {grant['max_age']} s", indent=2)
     line(out, f"headers {_listed(grant['allow_headers'])}; exposed {_listed(grant['expose_headers'])}", indent=2)
-    extras = [name for name in ("allow_private_network", "timing_allow_origin") if grant[name]]
-    if extras:
+    if extras := _extras(grant, GRANT_FIELDS, _GRANT_WORDED):
         line(out, ", ".join(extras), indent=2)
     if grant["allow_origins"] == "*":
         line(out, ("everyone may read", "yellow"), indent=2)
@@ -129,5 +134,13 @@ def _say_grant(out: Console, grant: dict[str, Any]) -> None:
         _say_entries(out, grant["allow_origins"], 4)
 
 
-def _listed(values: str | list[str]) -> str:
-    return values if isinstance(values, str) else ", ".join(values) or "none"
+def _extras(values: dict[str, Any], fields: Iterable[Field], worded: Collection[str]) -> list[str]:
+    """The other fields, where they are not as by default."""
+    others = set_fields(values, (field for field in fields if field.name not in worded))
+    return [name if value is True else f"{name} {_listed(value)}" for name, value in others.items()]
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return "off" if value is False else str(value)

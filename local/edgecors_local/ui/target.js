@@ -52,12 +52,7 @@ function siteAccess(name, data, done) {
 function ruleCard(name, rule, count, done) {
   const hosts = rule.hosts.join(" ") === "*" ? "" : ` on ${rule.hosts.join(", ")}`;
   const several = rule.grants.length > 1;
-  const facts = [
-    rule.on_refused === "block" ? "refused requests are answered with 403" : null,
-    rule.resource_policy ? `Cross-Origin-Resource-Policy: ${rule.resource_policy}` : null,
-    rule.debug ? "debug headers are on" : null,
-    rule.tolerate.length ? `tolerates ${rule.tolerate.join(", ")}` : null,
-  ].filter(Boolean);
+  const facts = described(rule, RULE_FACTS).map(([title, text]) => (title ? `${title}: ${text}` : text));
   return h("section", { class: "panel rule" },
     h("header", {}, h("h2", {}, rule.paths.join("  ") + hosts), count > 1 ? h("small", {}, `rule ${rule.rule}`) : null),
     facts.length ? h("p", { class: "soft small" }, sentence(facts.join("; "))) : null,
@@ -65,6 +60,33 @@ function ruleCard(name, rule, count, done) {
 }
 
 const listed = (values) => (values === "*" ? "all" : values.length ? values.join(", ") : "none");
+
+// The words for a field: a title, and a text of its value, which is null for a value that is not worth a word. A field that is not here is shown with its name.
+const RULE_FACTS = {
+  rule: null, hosts: null, paths: null, grants: null, // in the heading, and below it
+  on_refused: ["", (action) => (action === "block" ? "refused requests are answered with 403" : null)],
+  resource_policy: ["", (policy) => (policy ? `Cross-Origin-Resource-Policy: ${policy}` : null)],
+  debug: ["", (on) => (on ? "debug headers are on" : null)],
+  tolerate: ["", (codes) => (codes.length ? `tolerates ${codes.join(", ")}` : null)],
+};
+const GRANT_FACTS = {
+  grant: null, allow_origins: null, // above the facts
+  allow_methods: ["Methods", listed],
+  allow_headers: ["Request headers", listed],
+  expose_headers: ["Readable headers", listed],
+  allow_credentials: ["Cookies", (on) => (on ? "allowed" : "not allowed")],
+  max_age: ["Preflight kept for", (seconds) => `${seconds} s`],
+  allow_private_network: ["Private network", (on) => (on ? "allowed" : null)],
+  timing_allow_origin: ["Timing", (on) => (on ? "readable" : null)],
+};
+
+/** Title and text of each field of a rule or grant that has something to say, in the order of the server's field table. */
+function described(values, words) {
+  return Object.entries(values).filter(([name]) => words[name] !== null).map(([name, value]) => {
+    const [title, text] = words[name] ?? [name, (other) => (other === true ? "on" : (other && String(other)) || null)];
+    return [title, text(value)];
+  }).filter(([, text]) => text !== null);
+}
 
 function grantPart(name, rule, grant, several, done) {
   const open = grant.allow_origins === "*";
@@ -76,13 +98,7 @@ function grantPart(name, rule, grant, several, done) {
       : readers(grant.allow_origins, (entry) => () => review({ kind: "revoke", target: name, origins: entry, ...where }, done)),
     open ? null : allowForm(name, done, where),
     h("dl", { class: "facts" },
-      fact("Methods", listed(grant.allow_methods)),
-      fact("Request headers", listed(grant.allow_headers)),
-      fact("Readable headers", listed(grant.expose_headers)),
-      fact("Cookies", grant.allow_credentials ? "allowed" : "not allowed"),
-      fact("Preflight kept for", `${grant.max_age} s`),
-      grant.allow_private_network ? fact("Private network", "allowed") : null,
-      grant.timing_allow_origin ? fact("Timing", "readable") : null));
+      described(grant, GRANT_FACTS).map(([title, text]) => fact(title, text))));
 }
 
 /** The entries of the policy itself, then those of each list it names. */
