@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edgecors.fields import GRANT_FIELDS, RULE_FIELDS, SITE_FIELDS, Field, Objects
+from edgecors.fields import GRANT_FIELDS, RULE_FIELDS, SITE_FIELDS, Boolean, Field, Objects
 
 from edgecors_admin.schema import policy_schema
 
+FIELDS = (*SITE_FIELDS, *RULE_FIELDS, *GRANT_FIELDS)
 PROHIBITED: Mapping[str, tuple[tuple[Any, str], ...]] = {
     "version": ((2, "unknown-version"), ("1", "unknown-version")),
     "mode": (("dry-run", "unknown-value"),),
@@ -20,7 +21,6 @@ PROHIBITED: Mapping[str, tuple[tuple[Any, str], ...]] = {
     "grants": (([{"allow_origins": "*"}, {"allow_origins": ["https://app.example.com"]}], "wildcard-not-last"),),
     "on_refused": (("drop", "unknown-value"),),
     "resource_policy": (("none", "unknown-value"),),
-    "debug": (("yes", "wrong-type"),),
     "tolerate": ((["wildcard-with-credentials"], "unknown-value"),),
     "allow_origins": (
         (["app.example.com"], "origin-no-scheme"),
@@ -31,10 +31,8 @@ PROHIBITED: Mapping[str, tuple[tuple[Any, str], ...]] = {
     "allow_methods": ((["TRACE"], "forbidden-method"), ("GET", "wrong-type")),
     "allow_headers": ((["x request"], "not-a-token"),),
     "expose_headers": ((["x-request-id:"], "not-a-token"),),
-    "allow_credentials": (("true", "wrong-type"),),
     "max_age": ((100000, "out-of-range"), (-1, "out-of-range")),
-    "allow_private_network": ((1, "wrong-type"),),
-    "timing_allow_origin": (("*", "wrong-type"),),
+    **{field.name: (("true", "wrong-type"),) for field in FIELDS if isinstance(field.reader, Boolean)},
 }
 """Values that a field does not take, each with the code of its error."""
 

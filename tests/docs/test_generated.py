@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from edgecors.document import PolicyError, load_policy
-from edgecors.fields import GRANT_FIELDS, RULE_FIELDS, SITE_FIELDS, Field
+from edgecors.fields import GRANT_FIELDS, SITE_FIELDS, Field
 from edgecors.origin import parse_origin, parse_pattern
 from edgecors.paths import readings
 from edgecors_admin.codes import LIBRARY_CODES
@@ -19,9 +19,9 @@ from jsonschema import Draft202012Validator
 
 from harness.oracle import strategies
 from scripts.generate import DOCS, generated
+from tests.support.policy_fields import FIELDS
 
 PAGE = (DOCS / "policy.md").read_text(encoding="utf-8")
-FIELDS = {field.name: field for field in (*SITE_FIELDS, *RULE_FIELDS, *GRANT_FIELDS)}
 SCHEMA = policy_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 
@@ -65,6 +65,14 @@ def test_prohibited_value_of_a_field_is_refused_with_its_code(name: str, value: 
 
 def test_every_field_has_a_prohibited_value_unless_it_is_ignored() -> None:
     assert set(FIELDS) - set(PROHIBITED) == {"$schema"}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_is_in_the_schema_and_has_a_section_of_the_page(name: str) -> None:
+    field = FIELDS[name]
+    described = SCHEMA if field in SITE_FIELDS else SCHEMA["$defs"]["grant" if field in GRANT_FIELDS else "rule"]
+    assert name in described["properties"]
+    assert f"#### `{name}`" in PAGE
 
 
 def test_schema_is_valid_and_has_a_urn_as_id() -> None:
