@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
+from edgecors.fields import GRANT_FIELDS, RULE_FIELDS, Boolean
+
 T = TypeVar("T")
 Document = dict[str, Any]
 Fields = dict[str, Any]
@@ -49,6 +51,11 @@ HEADER_NAMES = (
     "range",
     "x!#$%&'*+.^_`|~9",
 )
+BOOLEANS_OF_RULES = tuple(field.name for field in RULE_FIELDS if isinstance(field.reader, Boolean))
+BOOLEANS_OF_GRANTS = tuple(
+    field.name for field in GRANT_FIELDS if isinstance(field.reader, Boolean) and field.name != "allow_credentials"
+)
+"""Names from the field table, so that a new field is tried without a change here. Credentials decide about entries."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE", "get", "OPTIONS", "Put")
 PATHS = (
     "/",
@@ -249,7 +256,7 @@ def rule(random: Random) -> Fields:
         "paths": lambda: some(random, PATH_GLOBS, 3) or ["/*"],
         "on_refused": lambda: pick(random, ("omit", "block", "block")),
         "resource_policy": lambda: pick(random, ("same-origin", "same-site", "cross-origin")),
-        "debug": lambda: chance(random, 0.6),
+        **{name: lambda: chance(random, 0.6) for name in BOOLEANS_OF_RULES},
     }
     for field, make in optional.items():
         if chance(random, 0.3):
@@ -269,8 +276,7 @@ def grant(random: Random, credentials: bool, everyone: bool) -> Fields:
         ),
         "expose_headers": lambda: some(random, HEADER_NAMES, 3) if credentials or chance(random, 0.6) else "*",
         "max_age": lambda: pick(random, (0, 1, 600, 86400)),
-        "allow_private_network": lambda: chance(random, 0.6),
-        "timing_allow_origin": lambda: chance(random, 0.6),
+        **{name: lambda: chance(random, 0.6) for name in BOOLEANS_OF_GRANTS},
     }
     for field, make in optional.items():
         if chance(random, 0.3):

@@ -28,7 +28,7 @@ from edgecors.decision import (
     ORIGIN_NOT_ALLOWED,
     REASONS,
 )
-from edgecors.fields import DEFAULT_METHODS, DEFAULT_REFRESH_SECONDS
+from edgecors.fields import DEFAULT_METHODS, DEFAULT_REFRESH_SECONDS, GRANT_FIELDS, RULE_FIELDS, Boolean, Field
 from edgecors.findings import ERROR, NOTE, Finding
 from edgecors.policy import Grant, Policy, Rule
 
@@ -248,13 +248,13 @@ class _Body:
     def _rule(self, rule: Rule, names: Mapping[int, int]) -> list[Any]:
         paths = 0 if rule.paths is None else list(rule.paths.texts)
         hosts = 0 if rule.hosts is None else list(rule.hosts.texts)
-        flags = rule.blocks | rule.debug << 1
+        flags = rule.blocks | _flags(rule, RULE_FIELDS) << 1
         return [paths, hosts, [self._grant(grant, names) for grant in rule.grants], flags, rule.resource_policy]
 
     def _grant(self, grant: Grant, names: Mapping[int, int]) -> list[Any]:
         methods = "" if grant.allow_methods_value == ", ".join(DEFAULT_METHODS) else grant.allow_methods_value
         headers = "*" if grant.allow_headers is None else grant.allow_headers_value
-        flags = grant.allow_credentials | grant.allow_private_network << 1 | grant.timing_allow_origin << 2
+        flags = _flags(grant, GRANT_FIELDS)
         return [self._origins(grant, names), methods or 0, headers, grant.expose_headers, grant.max_age, flags]
 
     def _origins(self, grant: Grant, names: Mapping[int, int]) -> str:
@@ -263,6 +263,12 @@ class _Body:
         number = self._grants[grant]
         entries = self.sets[number]
         return f"{names[number]} {entries.inline}".rstrip() if number in names else entries.text
+
+
+def _flags(owner: Rule | Grant, fields: Sequence[Field]) -> int:
+    """The Boolean fields as bits in the table's order; functions/viewer/policy.js has their names."""
+    names = [field.name for field in fields if isinstance(field.reader, Boolean)]
+    return sum(getattr(owner, name) << position for position, name in enumerate(names))
 
 
 def _fill_buckets(sets: Sequence[_OriginEntries], most: int) -> list[str]:

@@ -21,7 +21,7 @@ function isSameOrigin(request) {
 }
 
 function judgeActual(rule, request) {
-  const timing = hasFlag(rule, GRANT_TIMING);
+  const timing = hasFlag(rule, GRANT_TIMING_ALLOW_ORIGIN);
   const grant = findGrant(rule, request);
   const isOpen = grant && grant[0] === '*';
   const allowed = isOpen ? '*' : request.origin;
@@ -31,10 +31,10 @@ function judgeActual(rule, request) {
   }
   const headers = [
     ['access-control-allow-origin', grant && allowed],
-    ['access-control-allow-credentials', grant && grant[5] & GRANT_CREDENTIALS && 'true'],
+    ['access-control-allow-credentials', grant && grant[5] & GRANT_ALLOW_CREDENTIALS && 'true'],
     ['access-control-expose-headers', grant && grant[3]],
     ['cross-origin-resource-policy', rule[4]],
-    ['timing-allow-origin', grant && grant[5] & GRANT_TIMING && allowed]
+    ['timing-allow-origin', grant && grant[5] & GRANT_TIMING_ALLOW_ORIGIN && allowed]
   ];
   return decision(0, headers.filter((pair) => pair[1]), isOpen && rule[2].length < 2 ? [] : ['Origin'], timing);
 }
@@ -42,5 +42,5 @@ function judgeActual(rule, request) {
 // The candidates of an ambiguous resource differ: allow nothing, and block if one of them does.
 function refuseActual(rules, decisions) {
   const isBlocked = decisions.some((other) => other && other.status);
-  return decision(isBlocked ? 403 : 0, isBlocked ? [NO_STORE] : [], ['Origin'], rules.some((rule) => hasFlag(rule, GRANT_TIMING)));
+  return decision(isBlocked ? 403 : 0, isBlocked ? [NO_STORE] : [], ['Origin'], rules.some((rule) => hasFlag(rule, GRANT_TIMING_ALLOW_ORIGIN)));
 }

@@ -1,13 +1,13 @@
 // Policies in the KeyValueStore. edgecors_admin.key_value_store writes them and explains their layout.
 
 // A policy is [rules, number of buckets, depths, texts before a refusal's cause, texts after it]; a rule [paths, hosts, grants, flags, resource policy];
-// a grant [origins, methods, headers, exposed headers, max age, flags].
+// a grant [origins, methods, headers, exposed headers, max age, flags]. Each true/false field of the field table has a flag of its name.
 const FORMAT = 1;
 const RULE_BLOCKS = 1;
-const RULE_DEBUGS = 2;
-const GRANT_CREDENTIALS = 1;
-const GRANT_PRIVATE_NETWORK = 2;
-const GRANT_TIMING = 4;
+const RULE_DEBUG = 2;
+const GRANT_ALLOW_CREDENTIALS = 1;
+const GRANT_ALLOW_PRIVATE_NETWORK = 2;
+const GRANT_TIMING_ALLOW_ORIGIN = 4;
 const DEFAULT_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 
 const kvs = cf.kvs();

@@ -23,10 +23,10 @@ function parseHeaderNames(value) {
 function judgePreflight(rule, request, policy) {
   const method = headerValue(request.headers, 'access-control-request-method');
   const value = headerValue(request.headers, 'access-control-request-headers');
-  const vary = hasFlag(rule, GRANT_PRIVATE_NETWORK) ? VARY_PRIVATE : VARY_PREFLIGHT;
+  const vary = hasFlag(rule, GRANT_ALLOW_PRIVATE_NETWORK) ? VARY_PRIVATE : VARY_PREFLIGHT;
   const grant = findGrant(rule, request);
   const refuse = (reason, cause) => {
-    if (!(rule[3] & RULE_DEBUGS)) {
+    if (!(rule[3] & RULE_DEBUG)) {
       return decision(403, [NO_STORE], vary);
     }
     const quoted = cause === undefined ? '' : ' ' + quote(cause.slice(0, 100));
@@ -38,7 +38,7 @@ function judgePreflight(rule, request, policy) {
     return refuse(request.parts || request.origin === 'null' ? ORIGIN_NOT_ALLOWED : ORIGIN_MALFORMED);
   }
   // 2. The method and the headers, by that grant.
-  const credentials = grant[5] & GRANT_CREDENTIALS;
+  const credentials = grant[5] & GRANT_ALLOW_CREDENTIALS;
   let methods = grant[1] || DEFAULT_METHODS;
   if (methods === '*' ? !TOKEN.test(method) || /^(connect|trace|track)(?![\s\S])/i.test(method) : methods.split(', ').indexOf(method) < 0) {
     return refuse(METHOD_NOT_ALLOWED, method);
@@ -60,7 +60,7 @@ function judgePreflight(rule, request, policy) {
   if (methods === '*' && credentials) {
     methods = method;
   }
-  const isPrivate = grant[5] & GRANT_PRIVATE_NETWORK && headerValue(request.headers, 'access-control-request-private-network') === 'true';
+  const isPrivate = grant[5] & GRANT_ALLOW_PRIVATE_NETWORK && headerValue(request.headers, 'access-control-request-private-network') === 'true';
   const answer = [
     ['access-control-allow-origin', grant[0] === '*' ? '*' : request.origin],
     ['access-control-allow-credentials', credentials && 'true'],
@@ -73,7 +73,7 @@ function judgePreflight(rule, request, policy) {
 }
 
 function refusePreflight(rules) {
-  return decision(403, [NO_STORE], rules.some((rule) => hasFlag(rule, GRANT_PRIVATE_NETWORK)) ? VARY_PRIVATE : VARY_PREFLIGHT);
+  return decision(403, [NO_STORE], rules.some((rule) => hasFlag(rule, GRANT_ALLOW_PRIVATE_NETWORK)) ? VARY_PRIVATE : VARY_PREFLIGHT);
 }
 
 // The text as Python's ascii() writes it.

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from harness.generate import (
     BARE_HOSTS,
+    BOOLEANS_OF_GRANTS,
+    BOOLEANS_OF_RULES,
     EXTENSIONS,
     FETCH_SITES,
     HEADER_NAMES,
@@ -90,12 +92,10 @@ def rules(credentials: bool, everyone: bool) -> st.SearchStrategy[Rule]:
         "allow_headers": st.one_of(star, header_lists, title_case),
         "expose_headers": header_lists if credentials else st.one_of(star, header_lists),
         "max_age": st.sampled_from([0, 1, 600, 86400]),
-        "allow_private_network": st.booleans(),
         # Blocking needs somebody to refuse.
         "on_refused": st.just("omit") if everyone else st.sampled_from(["omit", "block", "block"]),
-        "timing_allow_origin": st.booleans(),
         "resource_policy": st.sampled_from(["same-origin", "same-site", "cross-origin"]),
-        "debug": st.booleans(),
+        **dict.fromkeys((*BOOLEANS_OF_RULES, *BOOLEANS_OF_GRANTS), st.booleans()),
     }
     (required if credentials else optional)["allow_credentials"] = st.just(credentials)
     return st.fixed_dictionaries(required, optional=optional)
