@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 CONNECT_SECONDS = 10
+READ_SECONDS = 60
+QUICK_SECONDS = 2
+"""For a request whose answer is not worth a long wait."""
 
 
 class Account:
@@ -64,6 +67,11 @@ class Account:
         client: SSMClient = self.client("ssm")
         return client
 
+    def home_ssm(self) -> SSMClient:
+        """Parameter Store of us-east-1, asked once and with little patience."""
+        client: SSMClient = self.client("ssm", HOME_REGION, quick=True)
+        return client
+
     @cached_property
     def cloudfront(self) -> CloudFrontClient:
         """CloudFront, for response headers policies."""
@@ -85,13 +93,18 @@ class Account:
         partition: str = self.session.get_partition_for_region(self.region)
         return partition
 
-    def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client. Raises `UsageError` for an endpoint or a Region that is not valid."""
+    def client(self, service: str, region: str | None = None, *, quick: bool = False) -> Any:
+        """A boto3 client, without retries and long waits if ``quick``.
+
+        Raises:
+            UsageError: the endpoint or the Region is not valid.
+        """
         from botocore.config import Config
 
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            connect_timeout=CONNECT_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": 1 if quick else ATTEMPTS},
+            connect_timeout=QUICK_SECONDS if quick else CONNECT_SECONDS,
+            read_timeout=QUICK_SECONDS if quick else READ_SECONDS,
             user_agent_extra="edgecors",
         )
         if self._endpoint is not None and not is_http_url(self._endpoint):

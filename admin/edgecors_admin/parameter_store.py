@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -91,11 +91,19 @@ class Stored:
 
 @dataclass
 class Parameters:
-    """The parameters of one Region below a root such as ``/edgecors``."""
+    """The parameters of one Region below a root such as ``/edgecors``.
+
+    Attributes:
+        client: boto3's client of the Region's Parameter Store.
+        root: what all names start with.
+        account: what the account is called in messages.
+        before_write: called with the name of each parameter before `put` or `delete` changes it.
+    """
 
     client: SSMClient
     root: str
     account: str = "the default credentials"
+    before_write: Callable[[str], None] | None = None
 
     @property
     def region(self) -> str:
@@ -173,6 +181,8 @@ class Parameters:
 
     def delete(self, name: str) -> bool:
         """Delete a parameter; False when there is no such parameter."""
+        if self.before_write is not None:
+            self.before_write(name)
         with self._errors():
             try:
                 self.client.delete_parameter(Name=name)
@@ -222,6 +232,8 @@ class Parameters:
         properties = self._properties(before) if before is not None else {"Tier": "Standard"}
         tier = _tier(length, properties.pop("Tier", None))
         fields: dict[str, Any] = {"Name": name, "Value": value, "Type": kind, "Tier": tier, **properties}
+        if self.before_write is not None:
+            self.before_write(name)
         with self._errors():
             try:
                 response = self.client.put_parameter(**fields, Overwrite=before is not None)

@@ -17,6 +17,7 @@ from edgecors_admin.account import Account
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.parameter_store import Parameters
 from edgecors_admin.remembering import remembering
+from edgecors_admin.replica_warning import ReplicaWarning
 from rich.console import Console
 
 from edgecors_cli.progress import Progress
@@ -77,7 +78,9 @@ class Context:
         if not self.root.startswith("/") or self.root.rstrip("/") == "":
             raise UsageError(f"--root has to be a path such as {DEFAULT_ROOT}, not {self.root!r}.")
         self.progress.step("reading Parameter Store")
-        return Parameters(self.account.ssm, self.root.rstrip("/"), self.account.name)
+        account = self.account
+        warning = ReplicaWarning(account.region, account.home_ssm, self.warn)
+        return Parameters(account.ssm, self.root.rstrip("/"), account.name, before_write=warning)
 
     @property
     def out(self) -> Console:
@@ -96,6 +99,11 @@ class Context:
             as_json(data)
         else:
             say(self.out)
+
+    def warn(self, text: str) -> None:
+        """Print a warning on standard error."""
+        self.progress.erase()
+        line(console(error=True), ("warning: ", "bold yellow"), text)
 
     def fail_if(self, anything: object) -> None:
         """End with status 1 if there is anything to report."""
