@@ -36,7 +36,6 @@ FORMAT = 1
 """Of the layout. The functions read a pointer of another format as missing."""
 
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
-MAX_KEY_BYTES = 512
 MAX_VALUE_BYTES = 1024
 MAX_STORE_BYTES = 5_000_000
 MAX_VERSION_BYTES = MAX_STORE_BYTES // 2

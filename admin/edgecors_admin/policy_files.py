@@ -33,7 +33,6 @@ ENDINGS = (".json", ".yaml", ".yml", ".txt")
 
 _YAML_LINE = re.compile(r"""\s*(- |-$|---|%YAML|["']?[A-Za-z_$][\w.@$/-]*["']?\s*:(\s|$))""")
 _COMMENT = re.compile(r"(^|\s)#.*")
-_NOT_A_POLICY = 'neither a policy, a list of origins, nor {"sites": {...}, "lists": {...}}'
 
 
 @dataclass

@@ -199,7 +199,7 @@ def compare(case: Case, decision: Decision, reply: Reply, asked: Sequence[str]) 
     """Everything that is not as decided. ``asked`` are the origins of earlier requests."""
     wanted = {name.lower(): value for name, value in decision.headers}
     if decision.status is not None and reply.status != decision.status:
-        yield HeaderDifference("status", str(decision.status), str(reply.status), _why_status(case, decision, reply))
+        yield HeaderDifference("status", str(decision.status), str(reply.status), _why_status(case, reply))
     # A preflight that something else answered lacks our headers for that one reason.
     comparable = decision.status is None or reply.status == decision.status
     for name in _PREFLIGHT_HEADERS if case.request_method is not None else _RESPONSE_HEADERS:
@@ -235,7 +235,7 @@ def _vary(decision: Decision, reply: Reply) -> Iterable[HeaderDifference]:
         yield HeaderDifference("vary", ", ".join(decision.vary), ", ".join(reply.values("vary")) or "(none)", because)
 
 
-def _why_status(case: Case, decision: Decision, reply: Reply) -> str:
+def _why_status(case: Case, reply: Reply) -> str:
     if failed := _failed_function(reply):
         return failed
     if case.request_method is None:

@@ -22,7 +22,7 @@ from edgecors_admin.key_value_store import FORMAT, CompiledPolicy, pointer_keys
 
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
 MAX_BATCH_KEYS = 50
-MAX_BATCH_BYTES = 3_000_000
+"""Keys of one UpdateKeys call. Its limit of 3 MB is out of reach: fifty keys have at most 512 + 1024 bytes each."""
 SETTLE_SECONDS = 600
 """How long a written pointer is left alone, far longer than any measured propagation (half a minute)."""
 PROPAGATION_SECONDS = 60
@@ -135,7 +135,7 @@ def _with_sequence(pointer: str, sequence: int) -> str:
 
 
 def _batches(puts: Mapping[str, str], deletes: tuple[str, ...] | list[str]) -> list[Batch]:
-    """As few batches as AWS's limits allow. Fifty keys of 1.5 KB are far below the limit in bytes."""
+    """As few batches as AWS's limits allow."""
     keys = list(puts)
     batches = [
         Batch({key: puts[key] for key in keys[start : start + MAX_BATCH_KEYS]})
@@ -145,23 +145,3 @@ def _batches(puts: Mapping[str, str], deletes: tuple[str, ...] | list[str]) -> l
         Batch({}, tuple(deletes[start : start + MAX_BATCH_KEYS])) for start in range(0, len(deletes), MAX_BATCH_KEYS)
     ]
     return batches
-
-
-def visible_policy(content: Mapping[str, str], site: str) -> Pointer | None:
-    """The policy that the functions find: the first pointer that loads whole, with all its buckets. None for none."""
-    for key in pointer_keys(site):
-        pointer = read_pointer(content.get(key))
-        if pointer is not None and _is_whole(content, site, pointer):
-            return pointer
-    return None
-
-
-def _is_whole(content: Mapping[str, str], site: str, pointer: Pointer) -> bool:
-    prefix = f"{site}/{pointer.version}/"
-    policy = pointer.policy
-    if isinstance(policy, int):
-        parts = [content.get(f"{prefix}p{number}") for number in range(policy)]
-        if None in parts:
-            return False
-        policy = json.loads("".join(part or "" for part in parts))
-    return all(f"{prefix}{number}" in content for number in range(policy[1]))

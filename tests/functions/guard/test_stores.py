@@ -9,12 +9,13 @@ import boto3
 import pytest
 from edgecors.document import load_policy
 from edgecors_admin.key_value_store import compile_policy
-from edgecors_admin.store_plan import SETTLE_SECONDS, visible_policy
+from edgecors_admin.store_plan import SETTLE_SECONDS
 
 from functions.guard.edgecors_guard.guard import Guard, Unfinished
 from functions.guard.edgecors_guard.regions import check_regions
 from tests.functions.guard.world import BAD, DISTRIBUTION, GOOD, PARTNERS, ROOT, SHOP, STAGING, World, metrics_of
 from tests.support.key_value_store import KeyValueStoreDouble, ServiceError
+from tests.support.visible_policy import visible_policy
 
 SITE = f"{ROOT}/sites/{DISTRIBUTION}"
 ALIAS = f"{ROOT}/aliases/{DISTRIBUTION}"

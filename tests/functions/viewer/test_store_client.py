@@ -11,9 +11,10 @@ from botocore.exceptions import ClientError
 from edgecors.document import load_policy
 from edgecors_admin.key_value_store import CompiledPolicy, compile_policy
 from edgecors_admin.store_client import ATTEMPTS, KeyValueStore, StoreConflictError
-from edgecors_admin.store_plan import SETTLE_SECONDS, Batch, read_pointer, visible_policy
+from edgecors_admin.store_plan import SETTLE_SECONDS, Batch, read_pointer
 
 from tests.support.key_value_store import KeyValueStoreDouble
+from tests.support.visible_policy import visible_policy
 
 SITE = "EDFDVBD6EXAMPLE"
 ARN = "arn:aws:cloudfront::123456789012:key-value-store/12345678-1234-1234-1234-123456789012"

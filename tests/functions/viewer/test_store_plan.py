@@ -22,11 +22,11 @@ from edgecors_admin.store_plan import (
     next_sequence,
     plan_writes,
     read_pointer,
-    visible_policy,
 )
 from edgecors_local.javascript import Engine
 
 from harness import functions as harness
+from tests.support.visible_policy import visible_policy
 
 SITE = harness.SITE
 ALLOW_ORIGIN = "access-control-allow-origin"
