@@ -93,17 +93,22 @@ def read_policies(path: str, environment: str | None = None) -> PolicyFiles:
 
 
 def read_policy_text(text: str, name: str, ending: str = "") -> PolicyFiles:
-    """Read the text of a file. Without an ending that says so, YAML is recognised by its first lines."""
+    """Read the text of a file.
+
+    An ending says which form the text has, so that a mistake in it never makes a plain list of its words. Without one,
+    JSON and YAML are recognised by how they begin.
+    """
     try:
         text = unpack(text).replace("\r\n", "\n")
     except ValueError as error:
         raise UsageError(f"{name} can't be read: {error}.") from None
     if not text.strip():
         raise UsageError(f"{name} is empty.")
-    yaml_ending = ending.lower() in (".yaml", ".yml")
-    if is_json(text) and not yaml_ending:
+    ending = ending.lower()
+    yaml_ending = ending in (".yaml", ".yml")
+    if ending == ".json" or (is_json(text) and not yaml_ending):
         return _read_json(text, name)
-    if yaml_ending or (ending.lower() != ".txt" and _looks_like_yaml(text)):
+    if yaml_ending or (ending != ".txt" and _looks_like_yaml(text)):
         return _from_data(parse_yaml(text, name, strict=True), name)
     if _looks_like_yaml(text):
         raise UsageError(f"{name} looks like YAML, and .txt files hold plain lists. Rename it to .yaml.")
@@ -137,6 +142,8 @@ def read_entries(path: str) -> list[str]:
     """The entries of a file (or of standard input, ``-``) that holds a list of origins, as they are written there."""
     files = read_policies(path)
     texts = files.lists.values() if files.single is None else [files.single]
+    if files.error:
+        raise UsageError(files.error)
     if files.sites or len(texts) != 1 or is_json(text := next(iter(texts))):
         raise UsageError(f"{files.name} has to hold one list of origins: plain, or a JSON or YAML list.")
     return text.replace(",", " ").split()
@@ -216,12 +223,15 @@ def _single_text(file: Path, site: bool) -> str:
     files = read_policy_text(read_text(str(file)), str(file), file.suffix)
     if files.single is None:
         raise UsageError(f"{file} holds a bundle of sites and lists; a file in {file.parent} holds one policy.")
+    if not site and files.error:
+        raise UsageError(files.error)
     if not site and is_json(files.single):
         raise UsageError(f"{file} holds a policy; a file in {file.parent} holds a list of origins.")
     return files.single
 
 
 def _read_json(text: str, name: str) -> PolicyFiles:
+    """The files of a JSON text. What is invalid is kept with the error if the library reports it as well."""
     repeated = False
 
     def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -233,17 +243,28 @@ def _read_json(text: str, name: str) -> PolicyFiles:
     try:
         data = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
-        line = text.splitlines()[error.lineno - 1].strip()[:120] if text.splitlines() else ""
-        reason = f"{name}, line {error.lineno}, column {error.colno}: not valid JSON, {error.msg}: {line!r}."
-        return PolicyFiles(name, single=text.strip(), error=reason)
+        return _invalid(text, name, _describe_json(error, text, name))
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        return PolicyFiles(name, single=text.strip(), error=f"{name} is not valid JSON: {reason}.")
+        return _invalid(text, name, f"{name} is not valid JSON: {reason}.")
     if repeated:
         raise UsageError("\n".join(_repeated_keys(text, name)))
     if isinstance(data, dict) and not _is_bundle(data):
         return PolicyFiles(name, single=text.strip())  # with its own layout
     return _from_data(data, name)
+
+
+def _describe_json(error: json.JSONDecodeError, text: str, name: str) -> str:
+    """The error in one sentence, with the line it is in."""
+    line = text.split("\n")[error.lineno - 1].strip()[:120]
+    reason = f"{name}, line {error.lineno}, column {error.colno}: not valid JSON, {error.msg}: {line!r}."
+    return f"{reason} JSON has no comments." if text.startswith(("//", "/*", "#"), error.pos) else reason
+
+
+def _invalid(text: str, name: str, reason: str) -> PolicyFiles:
+    if not is_json(text):
+        raise UsageError(reason)  # the library would read a plain list
+    return PolicyFiles(name, single=text.strip(), error=reason)
 
 
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|[{}\[\]]|\n')
@@ -277,6 +298,8 @@ def _from_data(data: Any, name: str) -> PolicyFiles:
     """A bundle, or a single policy, out of decoded JSON or YAML."""
     if isinstance(data, dict) and _is_bundle(data):
         return _bundle(data, name)
+    if isinstance(data, str):
+        raise UsageError(f"{name} is {_shown(data)}; it has to be a policy or a list of origins.")
     return PolicyFiles(name, single=_text(data, name, site=True))
 
 

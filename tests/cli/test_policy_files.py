@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from edgecors_admin.errors import UsageError
-from edgecors_admin.policy_files import PolicyFiles, read_policies, read_policy_text
+from edgecors_admin.policy_files import PolicyFiles, read_entries, read_policies, read_policy_text
 from edgecors_admin.size import pack
 from edgecors_admin.yaml_text import MAX_DEPTH
 
@@ -54,7 +54,6 @@ def test_a_single_policy_is_read_in_each_form(text: str, ending: str) -> None:
         (f'["{A}", "{B}"]', ".json"),
         (f"- {A}\n- {B}\n", ""),
         (f"- {A}\n- {B}\n", ".yaml"),
-        (f"{A}\n{B}\n", ".yaml"),
     ],
 )
 def test_a_plain_list_is_read_in_each_form(text: str, ending: str) -> None:
@@ -127,6 +126,20 @@ CHAIN = "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1,
         (CHAIN, ".yaml", "nested more than 64 levels"),
         (YAML, ".txt", "looks like YAML"),
         ("5", ".yaml", "FILE is 5; it has to be a policy or a list"),
+        ("5", ".json", "FILE is 5; it has to be a policy or a list"),
+        ("null", ".json", "FILE is null; it has to be a policy or a list"),
+        # An ending decides, so that a mistake does not make a plain list of all words.
+        (f"// ours\n{JSON}", ".json", "line 1, column 1: not valid JSON, .*: '// ours'. JSON has no comments."),
+        (f"// ours\n{JSON}", ".JSON", "line 1, column 1: not valid JSON"),
+        (f"\n /* ours */ {JSON}", ".json", "line 2, column 2: not valid JSON, .* JSON has no comments."),
+        (YAML, ".json", "line 1, column 1: not valid JSON, .* JSON has no comments."),
+        (f"{A},{B}", ".json", "line 1, column 1: not valid JSON"),
+        (f'"version": 1, {JSON}', ".json", "line 1, column 10: not valid JSON"),
+        (f'"{A}"', ".json", f'FILE is "{A}"; it has to be a policy or a list'),
+        (f"{A}\n{B}\n", ".yaml", f'FILE is "{A} {B}"; it has to be a policy or a list'),
+        (f"// ours\n// {A}\n", ".yml", 'FILE is "// ours // .*"; it has to be a policy or a list'),
+        (f"version 1\nrules {A}\n", ".yaml", 'FILE is "version 1 rules'),
+        ("# nobody\n", ".yaml", "FILE is null; it has to be a policy or a list"),
         ("[1]", "", r"FILE\[0\] is 1, not a string"),
         ('{"sites": [], "lists": {}}', "", "sites has to be an object"),
         ('{"sites": {"a b": []}}', "", "'a b' in sites is not a valid name"),
@@ -149,11 +162,31 @@ def test_what_can_not_be_read_is_said_in_a_sentence(text: str, ending: str, mess
         ),
         ("{" * 100_000, "not valid JSON"),
         ("[" * 100_000, "nested too deep"),
+        ('{"rules": [ // ours\n]}', "line 1, column 13: not valid JSON, .* JSON has no comments."),
     ],
 )
 def test_invalid_json_is_located(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read(text).named(None)
+
+
+def test_apply_json_file_with_a_comment_first_writes_nothing(edgecors: Command, tmp_path: Path) -> None:
+    edgecors.put("sites/shop", A)
+    file = tmp_path / "p.json"
+    file.write_text(f"// ours\n{JSON}", encoding="utf-8")
+    ran = edgecors("apply", str(file), "--site", "shop", "--yes")
+    assert (ran.status, "p.json, line 1, column 1: not valid JSON" in ran.err) == (2, True), ran
+    assert edgecors.value("sites/shop") == A
+
+
+def test_invalid_json_list_is_located(tmp_path: Path) -> None:
+    (tmp_path / "lists").mkdir()
+    file = tmp_path / "lists" / "partners.json"
+    file.write_text(f'["{A}",]', encoding="utf-8")
+    with pytest.raises(UsageError, match="line 1, column 26: not valid JSON"):
+        read_policies(str(tmp_path))
+    with pytest.raises(UsageError, match="line 1, column 26: not valid JSON"):
+        read_entries(str(file))
 
 
 def test_two_texts_that_repeat_a_key_in_different_objects_are_fine() -> None:
@@ -281,7 +314,7 @@ def add(repository: Path, name: str) -> None:
             "environments have only lists. Rules are the same",
         ),
         ("environments/dev/lists/cdn.txt", "production", "has no list 'cdn', which dev has. Add cdn.txt"),
-        ("environments/dev/lists/web.json", "dev", "has two files called web. Remove one."),
+        ("environments/dev/lists/web.TXT", "dev", "has two files called web. Remove one."),
     ],
 )
 def test_environment_that_can_not_be_read_says_what_to_do(
