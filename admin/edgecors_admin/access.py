@@ -53,11 +53,12 @@ def compare(
 ) -> AccessDifference:
     """The difference between two texts of a policy.
 
-    None and rejected policies allow nobody; rejections are listed in ``changed``.
+    None and rejected policies allow nobody; rejections are listed in ``changed``. Without a policy every path is
+    managed, so the upstream's own CORS headers are removed everywhere.
 
     Args:
-        old: The text before; None when there was no policy.
-        new: The text after; None when the policy is deleted.
+        old: The text before; None or empty when there was no policy.
+        new: The text after; None or empty when the policy is deleted.
         old_lists: The lists before, by name.
         new_lists: The lists after, by name.
     """
@@ -71,17 +72,27 @@ def compare(
     for where, host, path in _resources(before, after):
         was, will = _rule(before, host, path), _rule(after, host, path)
         comparison.add_access(was, will, where)
-        if not rejected:
+        if before is not None and after is not None:
             comparison.add_changes(was, will, where)
+        elif after is not None and not old:
+            comparison.changed.append(f"{where}: managed; the upstream's own CORS headers do not count")
+    if not old and after is not None and not _manages_everything(after):
+        comparison.changed.append("everything else: not managed; the upstream's own CORS headers count")
+    if old and not new:
+        comparison.changed.append("everywhere: nobody is allowed; the upstream's own CORS headers are removed")
     comparison.changed += _site_changes(before, after)
     return comparison.result()
 
 
 def _policy(text: str | None, lists: Mapping[str, str | None] | None) -> Policy | None:
     try:
-        return None if text is None else load(text, lists)
+        return load(text, lists) if text else None
     except PolicyError:
         return None
+
+
+def _manages_everything(policy: Policy) -> bool:
+    return any(rule.hosts is None and rule.paths is None for rule in policy.rules)
 
 
 def stand_in(entry: str) -> str:
@@ -227,7 +238,7 @@ def _word(value: object) -> str:
 
 def _site_changes(before: Policy | None, after: Policy | None) -> Iterable[str]:
     if before is None and after is not None and after.shadow:
-        yield "mode: shadow, so nothing of this is done yet"
+        yield "mode: shadow, so nothing of this is done yet: the upstream's own CORS headers count"
     if before is None or after is None:
         return
     if before.shadow != after.shadow:

@@ -8,6 +8,8 @@ from edgecors_admin.access import compare
 
 A, B = "https://a.example.com", "https://b.example.com"
 
+DELETED = "everywhere: nobody is allowed; the upstream's own CORS headers are removed"
+
 
 def policy(*rules: dict[str, Any], **site: Any) -> str:
     return json.dumps({"rules": rules, **site})
@@ -43,11 +45,51 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
             [(A, "/*")],
             [],
             [
-                "/*: managed from now on; the upstream's own CORS headers no longer count",
-                "mode: shadow, so nothing of this is done yet",
+                "/*: managed; the upstream's own CORS headers do not count",
+                "mode: shadow, so nothing of this is done yet: the upstream's own CORS headers count",
             ],
         ),
-        (None, A, [(A, "/*")], [], ["/*: managed from now on; the upstream's own CORS headers no longer count"]),
+        (None, A, [(A, "/*")], [], ["/*: managed; the upstream's own CORS headers do not count"]),
+        ("", A, [(A, "/*")], [], ["/*: managed; the upstream's own CORS headers do not count"]),
+        (
+            None,
+            policy({"paths": ["/x/*"], "allow_origins": [A]}),
+            [(A, "/x/*")],
+            [],
+            [
+                "/x/*: managed; the upstream's own CORS headers do not count",
+                "everything else: not managed; the upstream's own CORS headers count",
+            ],
+        ),
+        (
+            policy({"allow_origins": [A]}),
+            policy({"paths": ["/x/*"], "allow_origins": [A]}),
+            [],
+            [(A, "/*")],
+            ["/*: no longer managed; the upstream's own CORS headers count"],
+        ),
+        (
+            policy({"paths": ["/x/*"], "allow_origins": [A]}),
+            policy({"allow_origins": [A]}),
+            [(A, "/*")],
+            [],
+            ["/*: managed from now on; the upstream's own CORS headers no longer count"],
+        ),
+        # A deleted parameter is an answer, and nobody is allowed: on every path, also on those without a rule.
+        (A, None, [], [(A, "/*")], [DELETED]),
+        ("*", None, [], [("everyone else", "/*")], [DELETED]),
+        (policy({"paths": ["/x/*"], "allow_origins": [A]}, mode="shadow"), None, [], [(A, "/x/*")], [DELETED]),
+        (
+            "{",
+            None,
+            [],
+            [],
+            [
+                "the policy before is rejected: running containers keep the last good one, new ones have none",
+                DELETED,
+            ],
+        ),
+        (None, None, [], [], []),
         (
             A,
             policy({"allow_origins": [A], "allow_credentials": True, "max_age": 5}),
@@ -72,7 +114,7 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
     ],
 )
 def test_difference(
-    old: str | None, new: str, gained: list[tuple[str, str]], lost: list[tuple[str, str]], changed: list[str]
+    old: str | None, new: str | None, gained: list[tuple[str, str]], lost: list[tuple[str, str]], changed: list[str]
 ) -> None:
     difference = compare(old, new)
     assert (list(difference.gained), list(difference.lost), list(difference.changed)) == (gained, lost, changed)

@@ -43,6 +43,9 @@ def test_delete_a_site_says_who_loses_access(edgecors: Command) -> None:
     edgecors.put("aliases/E1", "shop")
     dry = edgecors.json("delete", "shop", "--dry-run")
     assert {row["who"] for row in dry["access"]["shop"]["lost"]} == {A, B}
+    assert dry["access"]["shop"]["changed"] == [
+        "everywhere: nobody is allowed; the upstream's own CORS headers are removed"
+    ]
     assert any("alias E1" in note for note in dry["notes"])
     assert edgecors("delete", "shop").status == 2
     assert edgecors.value("sites/shop") == f"{A},@partners"
