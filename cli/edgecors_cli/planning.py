@@ -1,12 +1,15 @@
-"""What ``plan`` and ``apply`` share."""
+"""What ``plan``, ``apply`` and ``split`` share."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
+from edgecors_admin.conditional_write import OverwrittenError, check_unchanged, replace
+from edgecors_admin.errors import CommandError
 from edgecors_admin.lint import FINDINGS, has_errors
-from edgecors_admin.plan import PolicyPlan, make_plan
+from edgecors_admin.plan import PolicyPlan, Step, make_plan
 from edgecors_admin.policy_files import read_policies
 from edgecors_admin.sites import checked_site
 from rich.console import Console
@@ -62,3 +65,50 @@ def say(out: Console, result: PolicyPlan, *, others: bool = True) -> None:
         line(out, ("Not in the files, and left alone: ", "dim"), ", ".join(result.only_stored))
     if result.ignored:
         line(out, ("Files that were not read: ", "dim"), ", ".join(result.ignored))
+
+
+def write_steps(context: Context, plan: PolicyPlan, steps: Sequence[Step]) -> None:
+    """Write the steps of a plan in this order, and print what was written.
+
+    Writes nothing if any of the parameters is no longer what the plan shows.
+
+    Raises:
+        CommandError: A parameter could not be written. The output and the message name what was written before it.
+    """
+    parameters = context.parameters
+    names = {step.target: parameters.name_of(step.target) for step in steps}
+    check_unchanged(parameters, [(names[step.target], step.before) for step in steps])
+    written: list[dict[str, Any]] = []
+
+    def add(step: Step, version: int) -> None:
+        name = names[step.target]
+        written.append({"target": step.target, "parameter": name, "version": version})
+        if not context.json:
+            line(context.out, ("written: ", "bold green"), f"{name} version {version}")
+
+    try:
+        for number, step in enumerate(steps, 1):
+            context.progress.step(f"writing {step.target}, {number} of {len(steps)}")
+            try:
+                add(step, replace(parameters, names[step.target], step.text, step.before, "String").version)
+            except OverwrittenError as error:
+                add(step, error.after.version)
+                raise
+    except CommandError as error:
+        left = [names[step.target] for step in steps[len(written) :]]
+        if context.json:
+            context.answer({**plan.as_dict(), "written": written, "not_written": left, "error": str(error)}, _nothing)
+        raise CommandError(_with_rest(str(error), written, left), error.status) from None
+    if context.json:
+        context.answer({**plan.as_dict(), "written": written}, _nothing)
+
+
+def _with_rest(message: str, written: list[dict[str, Any]], left: list[str]) -> str:
+    if not written:
+        return message
+    done = ", ".join(f"{row['parameter']} version {row['version']}" for row in written)
+    return f"{message}\nWritten: {done}." + (f"\nNot written: {', '.join(left)}." if left else "")
+
+
+def _nothing(out: Console) -> None:
+    """What is for people has been printed as it happened."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from edgecors_admin.conditional_write import change, replace
+from edgecors_admin.conditional_write import OverwrittenError, change, check_unchanged, delete, replace
 from edgecors_admin.edit import add_to_plain
 from edgecors_admin.errors import CommandError
 from edgecors_admin.parameter_store import Parameters, ParameterType, Stored
@@ -107,7 +107,7 @@ def test_replacing_a_version_that_is_no_longer_the_newest(
     parameter_store.put(NAME, "https://a.example")
     before = parameters.get(NAME)
     parameter_store.put(NAME, THEIRS)
-    with pytest.raises(CommandError, match="Nothing was written"):
+    with pytest.raises(CommandError, match=r"was not written: version 2 was written meanwhile \(read was 1\)"):
         replace(parameters, NAME, MINE, before, "String")
     assert entries(parameter_store) == [THEIRS]
 
@@ -117,5 +117,69 @@ def test_replacing_in_the_same_moment_says_what_was_replaced(
 ) -> None:
     parameter_store.put(NAME, "https://a.example")
     parameters.disturb = lambda: parameter_store.put(NAME, THEIRS)
-    with pytest.raises(CommandError, match=r"version 2 .* replaced by version 3"):
+    with pytest.raises(OverwrittenError, match=r"version 2 .* replaced by version 3") as raised:
         replace(parameters, NAME, MINE, parameters.get(NAME), "String")
+    assert raised.value.after.version == 3
+
+
+def test_replacing_what_is_deleted_in_the_same_moment_says_that_it_is_created_again(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    parameters.disturb = lambda: parameter_store.delete(NAME)
+    with pytest.raises(OverwrittenError, match="created again as version 1"):
+        replace(parameters, NAME, MINE, parameters.get(NAME), "String")
+    parameter_store.put(NAME, "gone")  # so that it is removed behind the test
+
+
+def create_again(parameter_store: ParameterStoreServer) -> None:
+    """Delete and create: the version is 1 as before, the value is not."""
+    parameter_store.delete(NAME)
+    parameter_store.put(NAME, THEIRS)
+
+
+def test_change_of_a_parameter_that_was_created_again_is_made_on_its_text(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    asked: list[str] = []
+
+    def slow(old: str, new: str) -> None:
+        asked.append(new)
+        if len(asked) == 1:
+            create_again(parameter_store)
+
+    written = change(parameters, NAME, add_mine, slow)
+    assert entries(parameter_store) == [THEIRS, MINE]
+    assert written.notes == ("the parameter was deleted and created again meanwhile (version 1)",)
+
+
+def test_replacing_a_parameter_that_was_created_again_is_refused(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    before = parameters.get(NAME)
+    create_again(parameter_store)
+    with pytest.raises(CommandError, match="deleted and created again meanwhile"):
+        replace(parameters, NAME, MINE, before, "String")
+    with pytest.raises(CommandError, match=r"Nothing was written.*deleted and created again meanwhile"):
+        check_unchanged(parameters, [(NAME, before)])
+    assert entries(parameter_store) == [THEIRS]
+
+
+def test_deleting_what_was_changed_meanwhile_is_refused(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    before = parameters.get(NAME)
+    assert before is not None
+    parameter_store.put(NAME, THEIRS)
+    with pytest.raises(CommandError, match="was not deleted: version 2 was written meanwhile"):
+        delete(parameters, before)
+    create_again(parameter_store)
+    with pytest.raises(CommandError, match="was not deleted: the parameter was deleted and created again"):
+        delete(parameters, before)
+    assert entries(parameter_store) == [THEIRS]
+    parameter_store.delete(NAME)
+    with pytest.raises(CommandError, match="was deleted by somebody else"):
+        delete(parameters, before)

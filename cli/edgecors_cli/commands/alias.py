@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from edgecors_admin.conditional_write import delete, replace
 from edgecors_admin.errors import CommandError
 from edgecors_admin.sites import checked_site, missing
 
@@ -49,7 +50,7 @@ def set_alias(context: Context, distribution: Distribution, site: SiteName, yes:
         return
     if before is not None:
         context.confirm(f"{distribution} uses {before.text.strip()}. Use {site} instead?", yes=yes)
-    context.parameters.put(name, site, before)
+    replace(context.parameters, name, site, before, "String")
     context.answer(
         {"alias": distribution, "site": site, "written": True},
         lambda out: line(out, ("written: ", "bold green"), f"{distribution} uses the policy of {site}"),
@@ -64,7 +65,7 @@ def remove(context: Context, distribution: Distribution, yes: Yes = False) -> No
         raise CommandError(f"There is no alias {distribution}. The aliases are: edgecors alias list")
     site = before.text.strip()
     context.confirm(f"{distribution} uses {site}. Remove the alias, so that it allows nobody?", yes=yes)
-    context.parameters.delete(name)
+    delete(context.parameters, before)
     context.answer(
         {"alias": distribution, "site": site, "removed": True},
         lambda out: line(out, ("removed: ", "bold red"), f"alias {distribution} of {site}"),

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
-from edgecors_admin.conditional_write import replace
 from edgecors_admin.errors import CommandError
 
 from edgecors_cli.context import Context, Yes, command
-from edgecors_cli.planning import EnvironmentOption, Files, SiteOption, make, rejected, say
-from edgecors_cli.render import line
+from edgecors_cli.planning import EnvironmentOption, Files, SiteOption, make, rejected, say, write_steps
 
 
 def register(app: typer.Typer) -> None:
@@ -35,13 +31,4 @@ def apply(
     if result.steps:
         count = len(result.steps)
         context.confirm(f"Write {count} {'parameter' if count == 1 else 'parameters'}?", yes=yes)
-    written: list[dict[str, Any]] = []
-    for number, step in enumerate(result.steps, 1):
-        context.progress.step(f"writing {step.target}, {number} of {len(result.steps)}")
-        name = context.parameters.name_of(step.target)
-        after = replace(context.parameters, name, step.text, step.before, "String")
-        written.append({"target": step.target, "parameter": name, "version": after.version})
-        if not context.json:
-            line(context.out, ("written: ", "bold green"), f"{name} version {after.version}")
-    if context.json:
-        context.answer({**result.as_dict(), "written": written}, lambda _: None)
+    write_steps(context, result, result.steps)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from edgecors_admin import conditional_write
 from edgecors_admin.edit_review import review_deletion
-from edgecors_admin.errors import CommandError
 from edgecors_admin.sites import checked_target, missing
 from rich.console import Console
 
@@ -40,23 +40,20 @@ def delete(context: Context, target: Target, dry_run: DryRun = False, yes: Yes =
 
     if not context.json:
         say_consequences(context.out)
-    deleted = False
     if not dry_run:
         context.confirm(f"Delete {name} and its history? This can't be undone.", yes=yes)
-        deleted = context.parameters.delete(name)
-        if not deleted:
-            raise CommandError(f"{name} was deleted by somebody else in the meantime.")
+        conditional_write.delete(context.parameters, stored)
     data: dict[str, Any] = {
         "parameter": name,
-        "deleted": deleted,
+        "deleted": not dry_run,
         "access": {site: changes.as_dict() for site, changes in review.access.items()},
         "notes": review.notes,
     }
 
     def say(out: Console) -> None:
-        if deleted:
-            line(out, ("deleted: ", "bold red"), name)
-        else:
+        if dry_run:
             line(out, "Nothing was deleted (--dry-run).")
+        else:
+            line(out, ("deleted: ", "bold red"), name)
 
     context.answer(data, say)

@@ -62,7 +62,8 @@ def detach(
     if changes:
         context.confirm(f"Change the distribution {distribution}?", yes=yes)
         live.update(apply_changes(live.config, behavior, changes))
-    live.write_record({pattern: fields for pattern, fields in record.items() if pattern != behavior})
+    # Read again: another behavior may have been attached while the question was open.
+    live.write_record({pattern: fields for pattern, fields in live.record().items() if pattern != behavior})
     result = {
         "distribution": distribution,
         "behavior": behavior,

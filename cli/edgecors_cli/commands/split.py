@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import typer
-from edgecors_admin.conditional_write import replace
+from edgecors_admin.conditional_write import is_unchanged
 from edgecors_admin.errors import CommandError
+from edgecors_admin.parameter_store import Stored
 from edgecors_admin.plan import make_plan
 from edgecors_admin.policy_files import PolicyFiles
 from edgecors_admin.sites import missing, names_of_lists, users_of
@@ -24,8 +25,7 @@ from edgecors_cli.editing import (
     read_origins,
     read_selection,
 )
-from edgecors_cli.planning import rejected, say
-from edgecors_cli.render import line
+from edgecors_cli.planning import rejected, say, write_steps
 
 
 def register(app: typer.Typer) -> None:
@@ -58,18 +58,24 @@ def split(
     text = stored.text if stored is not None else ""
     taken = context.parameters.types_below("lists")
     context.progress.step(f"spreading {len(entries):,} origins over lists")
+    read: dict[str, Stored | None] = {target: stored}
     if target.startswith("@"):
-        users = {site: user.text for site, user in users_of(context.parameters, target[1:]).items()}
-        files = split_list(target[1:], text, entries, users, taken)
+        users = users_of(context.parameters, target[1:])
+        read.update(users)
+        files = split_list(target[1:], text, entries, {site: user.text for site, user in users.items()}, taken)
     else:
         lists = context.parameters.get_lists(names_of_lists(text))
         files = split_site(target, text, entries, selection, lists, taken)
-    _write(context, target, files, yes)
+    _write(context, target, files, read, yes)
 
 
-def _write(context: Context, target: str, files: PolicyFiles, yes: bool) -> None:
+def _write(context: Context, target: str, files: PolicyFiles, read: Mapping[str, Stored | None], yes: bool) -> None:
     """Write new lists, then policies, then the list that gets shorter: no origin is missing in between."""
     plan = make_plan(files, context.parameters)
+    # The new texts were made from what was read; the plan compares them with what it has read itself.
+    changed = [step.target for step in plan.steps if not is_unchanged(read.get(step.target), step.before)]
+    if changed:
+        raise CommandError(f"{', '.join(changed)} was changed meanwhile. Nothing was written; look again.")
     if not context.json:
         say(context.out, plan, others=False)
     if names := rejected(plan):
@@ -77,13 +83,4 @@ def _write(context: Context, target: str, files: PolicyFiles, yes: bool) -> None
     steps = sorted(plan.steps, key=lambda step: 2 if step.target == target else not step.target.startswith("@"))
     if steps:
         context.confirm(f"Write {len(steps)} parameters?", yes=yes)
-    written: list[dict[str, Any]] = []
-    for number, step in enumerate(steps, 1):
-        context.progress.step(f"writing {step.target}, {number} of {len(steps)}")
-        name = context.parameters.name_of(step.target)
-        after = replace(context.parameters, name, step.text, step.before, "String")
-        written.append({"target": step.target, "parameter": name, "version": after.version})
-        if not context.json:
-            line(context.out, ("written: ", "bold green"), f"{name} version {after.version}")
-    if context.json:
-        context.answer({**plan.as_dict(), "written": written}, lambda _: None)
+    write_steps(context, plan, steps)

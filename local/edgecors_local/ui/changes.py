@@ -16,7 +16,7 @@ from typing import Any, Final
 from edgecors.document import is_json
 from edgecors.findings import Finding
 from edgecors_admin.allow import EditFunction, EditOutcome, RuleSelection, allow_entries, revoke_entries
-from edgecors_admin.conditional_write import replace
+from edgecors_admin.conditional_write import delete, replace
 from edgecors_admin.edit_review import EditReview, review_deletion, review_edit
 from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.parameter_store import Parameters, ParameterType, Stored
@@ -165,8 +165,8 @@ def write(parameters: Parameters, change: Mapping[str, Any], shown: str, accepte
         raise UsageError("There is nothing to write.")
     if proposal.text is not None:
         return replace(parameters, proposal.name, proposal.text, proposal.before, proposal.type).version
-    if not parameters.delete(proposal.name):
-        raise CommandError(f"{proposal.name} was deleted by somebody else in the meantime.")
+    assert proposal.before is not None
+    delete(parameters, proposal.before)
     return None
 
 
