@@ -6,9 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgecors.decision import METHOD_NOT_ALLOWED, REASONS, Decision, Request, decide_actual, decide_preflight
+from edgecors.decision import (
+    METHOD_NOT_ALLOWED,
+    REASONS,
+    Decision,
+    Request,
+    candidates,
+    decide_actual,
+    decide_preflight,
+)
 from edgecors.document import PolicyError
 from edgecors.findings import Finding
+from edgecors.paths import readings
 from edgecors.policy import Policy
 
 from edgecors_admin.browser import (
@@ -102,6 +111,9 @@ class Explanation:
         rejected: The errors of a rejected policy.
         findings: What reading the policy and its lists reported.
         near_misses: For a refused origin, the entries that nearly allow it.
+        candidates: The rules that may decide, where there are several; None stands for "not managed". They decide
+            together: if their answers differ, the reason is ``resource-ambiguous``.
+        why_several: Why there are several; empty where there is one.
         functions: What is different in CloudFront Functions. They decide the same, but keep the policy before one that
             is too large for them.
     """
@@ -115,6 +127,17 @@ class Explanation:
     findings: tuple[Finding, ...] = ()
     near_misses: tuple[NearMiss, ...] = ()
     functions: tuple[Finding, ...] = ()
+    candidates: tuple[int | None, ...] = ()
+    why_several: str = ""
+
+    @property
+    def ambiguity(self) -> str:
+        """Which rules may decide and why, in a sentence; empty where it is certain which one decides."""
+        if not self.candidates:
+            return ""
+        *numbers, last = [str(number) for number in self.candidates if number is not None]
+        rules = f"rules {', '.join(numbers)} and {last}" if numbers else f"rule {last}"
+        return f"{self.why_several}: {rules}{', or none,' if None in self.candidates else ''} may decide."
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -128,6 +151,7 @@ class Explanation:
             "rejected": [finding.as_dict() for finding in self.rejected],
             "findings": [finding.as_dict() for finding in self.findings],
             "near_misses": [vars(near) for near in self.near_misses],
+            "candidates": list(self.candidates),
             "functions": [finding.as_dict() for finding in self.functions],
         }
 
@@ -147,15 +171,44 @@ def explain_request(text: str, lists: Mapping[str, str | None], asked: Asked) ->
     if needs_preflight(method, unsafe):
         request = Request("OPTIONS", asked.path, asked.host, "https", asked.origin, method, ",".join(unsafe) or None)
         preflight = _answer(decide_preflight(policy, request), written)
-    actual_decision = decide_actual(policy, Request(method, asked.path, asked.host, "https", asked.origin))
+    actual_request = Request(method, asked.path, asked.host, "https", asked.origin)
+    actual_decision = decide_actual(policy, actual_request)
     actual = _answer(actual_decision, written)
-    verdicts = [_verdict(preflight, actual, asked.origin, method, unsafe, credentials) for credentials in (False, True)]
+    without, with_credentials = (
+        _verdict(preflight, actual, asked.origin, method, unsafe, credentials) for credentials in (False, True)
+    )
     findings = policy.findings if policy is not None else ()
     near: list[NearMiss] = []
     if policy is not None and actual_decision.reason != "allowed":
         near = find_near_misses(policy, written, actual_decision.rule, asked.origin)
     functions = hints_for_functions(policy) if policy is not None else ()
-    return Explanation(asked, preflight, actual, verdicts[0], verdicts[1], rejected, findings, tuple(near), functions)
+    numbers, why = _several_candidates(policy, actual_request) if policy is not None else ((), "")
+    return Explanation(
+        asked,
+        preflight,
+        actual,
+        without,
+        with_credentials,
+        rejected=rejected,
+        findings=findings,
+        near_misses=tuple(near),
+        functions=functions,
+        candidates=numbers,
+        why_several=why,
+    )
+
+
+def _several_candidates(policy: Policy, request: Request) -> tuple[tuple[int | None, ...], str]:
+    """The numbers of the rules that may decide and why, where there are several."""
+    rules = candidates(policy, request)
+    if len(rules) == 1:
+        return (), ""
+    paths = readings(request.path)
+    reasons = [] if paths is not None and len(paths) == 1 else ["the path can be read in several ways"]
+    if not reasons or (not request.host and any(rule is not None and rule.hosts is not None for rule in rules)):
+        reasons.append("the host is not known")
+    why = " and ".join(reasons)
+    return tuple(rule.index if rule is not None else None for rule in rules), why[0].upper() + why[1:]
 
 
 def _answer(decision: Decision, written: PolicySource) -> ExplainedAnswer:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from edgecors_admin.explain import Asked, explain_request
 
+from tests.cli.conftest import Command
+
 A = "https://a.example.com"
 
 
@@ -64,6 +66,45 @@ def test_why_a_page_can_not_read_it(
     assert explanation.actual.reason == reason
     assert not explanation.verdict_without_credentials.ok
     assert why in explanation.verdict_without_credentials.why
+
+
+AMBIGUOUS: list[dict[str, Any]] = [
+    {"paths": ["/fonts/*"], "allow_origins": "*"},
+    {"paths": ["/api/*"], "allow_origins": [A]},
+    {"hosts": ["h.example"], "paths": ["/h/*"], "allow_origins": [A]},
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "candidates", "sentence"),
+    [
+        ("/fonts/..;/api/x", "x", [0, 1], "The path can be read in several ways: rules 0 and 1 may decide."),
+        ("/fonts%2fx", "x", [None, 0], "The path can be read in several ways: rule 0, or none, may decide."),
+        ("/h/x", None, [2, None], "The host is not known: rule 2, or none, may decide."),
+        (
+            "/h/..;/api/x",
+            None,
+            [2, None, 1],
+            "The path can be read in several ways and the host is not known: rules 2 and 1, or none, may decide.",
+        ),
+        ("/h/x", "h.example", [], ""),
+        ("/fonts/a;v=1", None, [], ""),
+    ],
+)
+def test_ambiguous_resource_has_the_rules_that_may_decide(
+    path: str, host: str | None, candidates: list[int | None], sentence: str
+) -> None:
+    explanation = explained(AMBIGUOUS, Asked(A, "PUT", [("x-a", None)], path, host))
+    assert (explanation.as_dict()["candidates"], explanation.ambiguity) == (candidates, sentence)
+    reasons = {explanation.actual.reason, explanation.preflight.reason}
+    assert ("resource-ambiguous" in reasons) is bool(candidates)
+
+
+def test_explain_command_says_which_rules_may_decide(edgecors: Command) -> None:
+    edgecors.put("sites/shop", json.dumps({"rules": AMBIGUOUS}))
+    arguments = ("explain", "shop", "--origin", A, "--path", "/fonts/..;/api/x", "--host", "x")
+    assert "The path can be read in several ways: rules 0 and 1 may decide.\n" in edgecors(*arguments).out
+    assert edgecors.json(*arguments)["candidates"] == [0, 1]
 
 
 def test_a_rejected_policy() -> None:

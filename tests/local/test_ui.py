@@ -187,6 +187,12 @@ def test_explain_names_the_near_miss(client: UiClient) -> None:
     assert result["request"]["meaning"] != ""
 
 
+def test_explain_names_the_rules_that_may_decide(client: UiClient) -> None:
+    result = client.read(f"/api/explain?target=shop&origin={APP}&path=/api/..;/account/x")
+    assert result["candidates"] == [0, 1]
+    assert result["notes"] == ["The path can be read in several ways: rules 0 and 1 may decide."]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [

@@ -67,6 +67,8 @@ def _say(out: Console, explanation: Explanation, notes: list[str]) -> None:
         message = "The policy is rejected. The last good one keeps serving; this command does not know it."
         line(out, (message, "bold red"))
         findings(out, explanation.rejected)
+    if explanation.ambiguity:
+        line(out, (explanation.ambiguity, "yellow"))
     if explanation.preflight is not None:
         _say_answer(out, "preflight", explanation.preflight)
     _say_answer(out, "request", explanation.actual)

@@ -164,7 +164,7 @@ def _explain(parameters: Parameters, arguments: Arguments) -> dict[str, Any]:
     return {
         **explanation.as_dict(),
         "asked": {"origin": asked.origin, "method": asked.method, "path": asked.path, "host": asked.host},
-        "notes": notes,
+        "notes": [*notes, *([explanation.ambiguity] if explanation.ambiguity else [])],
         "preflight": _answer(explanation.preflight) if explanation.preflight is not None else None,
         "request": _answer(explanation.actual),
     }
