@@ -573,6 +573,11 @@ def test_unsafe_origin_after_an_entry_that_is_not_a_string_is_reported_too() -> 
     ]
 
 
+def test_tolerated_origin_beside_an_unsafe_one_is_not_reported() -> None:
+    fields = {"allow_origins": ["http://a", "null"], "allow_credentials": True, "tolerate": ["insecure-origin"]}
+    assert errors_of(document(fields))[0] == [("error", "null-with-credentials", f"{R}.allow_origins[1]")]
+
+
 def test_unsafe_origin_listed_twice_is_reported_at_both_places() -> None:
     text = document({"allow_origins": ["http://a", APP, "http://a"], "allow_credentials": True})
     assert errors_of(text)[0] == [
