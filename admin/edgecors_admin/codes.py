@@ -59,6 +59,7 @@ LINTER_CODES: Mapping[str, str] = {
     "null-origin": "null is allowed, which any page can become",
     "everyone": "a rule is open to every site",
     "allows-nobody": "a rule allows no origin at all",
+    "nothing-readable": "no entry of the value can be read as an origin",
     "shadowed-rule": "an earlier rule matches everything that this one is about",
     "covered-entry": "another entry allows the same already",
     "duplicate-entry": "an entry is listed twice",
@@ -89,7 +90,6 @@ FUNCTIONS_CODES: Mapping[str, str] = {
 """Codes of compiling a policy for CloudFront Functions."""
 
 GUARD_CODES: Mapping[str, str] = {
-    "nothing-readable": "no entry of the value can be read as an origin",
     "bad-site-name": "an alias is not a valid site name",
     "site-missing": "an alias names a site that does not exist",
     "unsafe-together": "an entry of a list is unsafe in a rule with credentials that uses the list",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from edgecors.allowlist import is_name
 from edgecors.document import PolicyError
 from edgecors.fetch import NORMALIZED_METHODS, SAFELISTED_RESPONSE_HEADERS
 from edgecors.findings import ERROR, MAX_FINDINGS, NOTE, REPAIRED, SKIPPED, WARNING, Finding
@@ -58,6 +59,7 @@ def _policy(text: str, values: Mapping[str, str | None]) -> Iterator[Finding]:
         yield from error.findings
     else:
         yield from policy.findings
+        yield from _plain(policy, written)
         yield from _rules(policy, written)
         yield from hints_for_functions(policy)
     for rule in written.rules:
@@ -72,13 +74,36 @@ def _policy(text: str, values: Mapping[str, str | None]) -> Iterator[Finding]:
         yield from _list_alone(name, values.get(name) or "", written.lists[name])
 
 
+def _plain(policy: Policy, written: PolicySource) -> Iterator[Finding]:
+    if written.plain and not any(is_name(name) for rule in written.rules for name in rule.lists):
+        origins = [grant.allow_origins for rule in policy.rules for grant in rule.grants]
+        allows_anybody = any(entries is None or len(entries) for entries in origins)
+        yield from nothing_readable("", policy.findings, allows_anybody=allows_anybody)
+
+
+def nothing_readable(location: str, findings: Iterable[Finding], *, allows_anybody: bool) -> Iterator[Finding]:
+    """An error for a plain list without a readable entry: a sentence, half a JSON document, a wrong paste.
+
+    Args:
+        location: of the list; empty for a site.
+        findings: of reading the list.
+        allows_anybody: whether it has an entry that counts.
+    """
+    if not allows_anybody and any(finding.severity == SKIPPED for finding in findings):
+        message = "no entry can be read as an origin, so nobody is allowed"
+        remedy = "Write origins separated by commas. To allow nobody, delete the parameter."
+        yield Finding(ERROR, "nothing-readable", location, message, remedy)
+
+
 def lint_list(name: str, text: str) -> list[Finding]:
     """Everything there is to say of a list by itself, the worst first."""
     return _sorted(_list(name, text))
 
 
 def _list(name: str, text: str) -> Iterator[Finding]:
-    yield from read_allowlist(name, text).findings
+    allowlist = read_allowlist(name, text)
+    yield from allowlist.findings
+    yield from nothing_readable(f"@{name}", allowlist.findings, allows_anybody=bool(len(allowlist.index)))
     entries = read_written_list(name, text)
     yield from _list_alone(name, text, entries)
     for entry in entries:

@@ -1,6 +1,7 @@
 """The linter: each of its own codes has a policy that earns it and one, nearly the same, that does not."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from edgecors_admin.globs import glob_covers
 from edgecors_admin.lint import has_errors, is_clean, lint, lint_list
 from edgecors_admin.size import ADVANCED, pack
 from edgecors_admin.widening import widened
+
+from tests.cli.conftest import Command
 
 
 def policy(*rules: dict[str, Any], **fields: Any) -> str:
@@ -301,3 +304,32 @@ EVERYONE = {"allow_origins": "*"}
 )
 def test_widening(old: str | None, new: str | None, places: list[str]) -> None:
     assert [(f.code, f.location) for f in widened(old, new)] == [("widens-to-everyone", place) for place in places]
+
+
+NOT_A_LIST = ["Please allow app.example.com, thanks", '"version": 1, "rules": []', "app.example.com"]
+
+
+@pytest.mark.parametrize("text", [*NOT_A_LIST, "@bad/name", pack("nonsense")])
+def test_lint_plain_list_without_a_readable_entry_is_an_error(text: str) -> None:
+    for findings, location in ((lint(text), ""), (lint_list("partners", text), "@partners")):
+        assert ("error", "nothing-readable", location) in [(f.severity, f.code, f.location) for f in findings]
+
+
+@pytest.mark.parametrize("text", ["", ",", " ", "@partners nonsense", f"{A} nonsense", "*", '{"rules": []}', '["x"]'])
+def test_lint_value_that_may_be_meant_is_not_unreadable(text: str) -> None:
+    assert "nothing-readable" not in [f.code for f in lint(text, {"partners": "nonsense"})]
+
+
+@pytest.mark.parametrize("text", [NOT_A_LIST[0], NOT_A_LIST[2]])
+@pytest.mark.parametrize("kind", ["sites", "lists"])
+def test_apply_plain_list_without_a_readable_entry_writes_nothing(
+    edgecors: Command, tmp_path: Path, kind: str, text: str
+) -> None:
+    edgecors.put(f"{kind}/shop", A)
+    (tmp_path / kind).mkdir()
+    (tmp_path / kind / "shop.txt").write_text(text, encoding="utf-8")
+    assert "nothing-readable" in edgecors("lint", str(tmp_path)).out
+    assert edgecors("plan", str(tmp_path)).status == 1
+    ran = edgecors("apply", str(tmp_path), "--yes")
+    assert (ran.status, "Nothing was written" in ran.err) == (1, True), ran
+    assert edgecors.value(f"{kind}/shop") == A

@@ -17,7 +17,7 @@ from edgecors.document import PolicyError, load_policy
 from edgecors.findings import ERROR, SKIPPED, WARNING, Finding
 from edgecors.origin import parse_pattern
 from edgecors.packing import TooLargeError
-from edgecors_admin.lint import lint
+from edgecors_admin.lint import lint, nothing_readable
 from edgecors_admin.public_suffixes import open_to_registrants
 from edgecors_admin.sites import names_of_lists
 from edgecors_admin.source_map import read_written
@@ -92,11 +92,7 @@ def review(kind: Kind, version: Stored) -> Review:
 def _site_findings(site: Stored) -> list[Finding]:
     # Without the lists: their entries are their owners' business.
     names = names_of_lists(site.value)
-    findings = [finding for finding in lint(site.value) if not _is_about_lists(finding, names)]
-    if not names and any(f.severity == SKIPPED for f in findings) and any(f.code == "allows-nobody" for f in findings):
-        # A document with an invalid entry is rejected; so this is a plain list.
-        findings.append(_nothing_readable(""))
-    return findings
+    return [finding for finding in lint(site.value) if not _is_about_lists(finding, names)]
 
 
 def _is_about_lists(finding: Finding, names: tuple[str, ...]) -> bool:
@@ -112,10 +108,9 @@ def _list_findings(list_: Stored) -> list[Finding]:
         return [Finding(ERROR, "too-large", f"@{name}", str(error), "Split the list into several ones.")]
     except ValueError as error:
         return [Finding(ERROR, "unreadable", f"@{name}", str(error), "Write the list again.")]
-    findings = list(allowlist.findings)
-    if not len(allowlist.index) and any(finding.severity == SKIPPED for finding in findings):
-        findings.append(_nothing_readable(f"@{name}"))
-    return findings
+    allows_anybody = bool(len(allowlist.index))
+    errors = nothing_readable(f"@{name}", allowlist.findings, allows_anybody=allows_anybody)
+    return [*allowlist.findings, *errors]
 
 
 def _alias_findings(alias: Stored) -> list[Finding]:
@@ -123,13 +118,6 @@ def _alias_findings(alias: Stored) -> list[Finding]:
         return []
     message = "the value is not a valid site name"
     return [Finding(ERROR, "bad-site-name", "", message, "Write the name of one site: letters, digits, _ . and -.")]
-
-
-def _nothing_readable(location: str) -> Finding:
-    """An error for a value that is not a list at all: a sentence, half a JSON document, a wrong paste."""
-    message = "no entry can be read as an origin, so nobody is allowed"
-    remedy = "Write origins separated by commas. To allow nobody, delete the parameter."
-    return Finding(ERROR, "nothing-readable", location, message, remedy)
 
 
 def together(kind: Kind, version: Stored, home: HomeParameters, users: Iterable[Stored]) -> list[ParameterFinding]:
