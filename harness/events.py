@@ -433,7 +433,7 @@ def _api_rules(name: str, event: Any, answer: Any, summary: Summary, fronts: All
     if source is None:
         summary.counts["no_api_events"] += 1
         return
-    kind = {"ApiGatewayV1": "rest", "ApiGatewayV2": "http", "Alb": "alb"}[type(source).__name__]
+    kind = source.kind
     multi_value = kind == "alb" and event.get("multiValueHeaders") is not None
     before: set[str] = set()
     if name == "decorator":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from random import Random
 from typing import Any
 from unittest import mock
@@ -18,8 +19,13 @@ from edgecors.aws import http1
 from edgecors.aws.parameters import ParameterReader
 from edgecors.decorator import cors
 from edgecors.edge import Edge
+from edgecors.events.api import parse_event
 from edgecors.store import DEADLINE_COLD, WAIT, PolicyStore
 from edgecors.telemetry import Telemetry
+from edgecors_local.front_names import GATEWAY
+from edgecors_local.gateway import Arrival
+from edgecors_local.gateway_forms import form_of
+from edgecors_local.http import HttpRequest
 
 from harness import answers, peers
 from harness.gateway import Proxy, read_upstreams
@@ -122,14 +128,14 @@ def _edge(bench: FrontBench, setup: str) -> Ask:
     return ask
 
 
-def _api(bench: FrontBench, source: str) -> Ask:
+def _api(bench: FrontBench, front: str) -> Ask:
     @cors(site=SITE, store=bench.store, telemetry=bench.telemetry)
     def handler(event: Any, context: Any) -> dict[str, Any]:
         return {"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "x"}
 
     def ask(origin: str) -> tuple[str, str | None]:
-        preflight = handler(api_event(source, "OPTIONS", origin), None)
-        actual = handler(api_event(source, "GET", origin), None)
+        preflight = handler(api_event(front, "OPTIONS", origin), None)
+        actual = handler(api_event(front, "GET", origin), None)
         granted = answers.values(actual, "access-control-allow-origin")
         assert len(granted) <= 1
         assert actual["statusCode"] == 200
@@ -138,24 +144,19 @@ def _api(bench: FrontBench, source: str) -> Ask:
     return ask
 
 
-def api_event(source: str, method: str, origin: str) -> dict[str, Any]:
-    """A request's event of a source."""
-    headers = {"origin": origin, "host": "api.example"}
+def api_event(front: str, method: str, origin: str) -> dict[str, Any]:
+    """A request's event of a front of the gateway."""
+    headers = [("origin", origin), ("host", "api.example")]
     if method == "OPTIONS":
-        headers["access-control-request-method"] = "GET"
-    if source == "http":
-        context = {"http": {"method": method, "path": "/x", "sourceIp": "203.0.113.9"}, "stage": "$default"}
-        return {"version": "2.0", "rawPath": "/x", "headers": headers, "requestContext": context}
-    context = {"elb": {"targetGroupArn": "x"}} if source == "alb" else {"stage": "live"}
-    return {"httpMethod": method, "path": "/x", "headers": headers, "requestContext": context}
+        headers.append(("access-control-request-method", "GET"))
+    arrival = Arrival(HttpRequest(method, "/x", headers=tuple(headers)), 0.0, "request")
+    return form_of(front, None).event(arrival)
 
 
 FRONTS: dict[str, Callable[[FrontBench], Ask]] = {
     "edge, viewer set-up": lambda bench: _edge(bench, "viewer"),
     "edge, origin set-up": lambda bench: _edge(bench, "origin"),
-    "REST API": lambda bench: _api(bench, "rest"),
-    "HTTP API": lambda bench: _api(bench, "http"),
-    "ALB": lambda bench: _api(bench, "alb"),
+    **{front: partial(_api, front=front) for front in GATEWAY},
 }
 
 
@@ -384,23 +385,22 @@ class Remaining:
 
 def upstream(summary: Summary, rounds: int = 1, faults: Mapping[str, Any] = peers.UPSTREAM_FAULTS) -> None:
     """Faults of the upstream, behind each front."""
-    sources = ("rest", "http", "alb")
     with peers.PeerServer(peers.always(peers.FINE)) as server:
         for number, (name, (fault, statuses)) in enumerate(faults.items()):
-            for source in sources if rounds >= len(sources) else [sources[number % len(sources)]]:
+            for front in GATEWAY if rounds >= len(GATEWAY) else [GATEWAY[number % len(GATEWAY)]]:
                 if summary.over:
                     return
                 lines: list[str] = []
                 telemetry = Telemetry(lines.append)
                 application = Proxy(read_upstreams(server.url), telemetry, site=SITE)
                 handler = cors(policy=f"{APP}\n", telemetry=telemetry)(application)
-                title = f"upstream, {source}, {name}"
-                _judge(summary, title, _behind(source, handler, server, fault, statuses, lines, summary))
+                title = f"upstream, {front}, {name}"
+                _judge(summary, title, _behind(front, handler, server, fault, statuses, lines, summary))
                 application.reset_after_restore()
 
 
 def _behind(
-    source: str,
+    front: str,
     handler: Callable[[Any, Any], Any],
     server: peers.PeerServer,
     fault: peers.Fault | None,
@@ -408,7 +408,7 @@ def _behind(
     lines: list[str],
     summary: Summary,
 ) -> Scene:
-    event = api_event(source, "GET", APP)
+    event = api_event(front, "GET", APP)
     _set(server, fault)
     started = time.monotonic()
     answer = handler(event, Remaining())
@@ -418,7 +418,9 @@ def _behind(
         yield f"took {took:.2f} s"
     if answer.get("statusCode") not in statuses:
         yield f"status {answer.get('statusCode')} is not one of {statuses}"
-    yield from answers.violations(source, answer)
+    adapter = parse_event(event)
+    assert adapter is not None
+    yield from answers.violations(adapter.kind, answer, multi_value="multiValueHeaders" in event)
     if answers.values(answer, "access-control-allow-origin") != [APP] or answers.values(
         answer, "access-control-max-age"
     ):

@@ -219,9 +219,9 @@ def run(seed: int, cases: int, seconds: float) -> Summary:
             case = FramedResponse(random)
             upstream = _Upstream(case)
             server.behave = upstream
-            first = handler(api_event("http", case.method, APP), Remaining())
+            first = handler(api_event("http-api", case.method, APP), Remaining())
             upstream.sent.wait(5)
-            second = handler(api_event("http", "GET", APP), Remaining())
+            second = handler(api_event("http-api", "GET", APP), Remaining())
             gateway.reset_after_restore()
             summary.counts["cases"] += 1
             summary.counts[f"cases_{case.kind}"] += 1

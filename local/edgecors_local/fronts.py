@@ -18,12 +18,13 @@ from edgecors_local.cloudfront_events import EmulatedDistribution
 from edgecors_local.errors import LocalError
 from edgecors_local.forwarding import Upstream
 from edgecors_local.front import Front
+from edgecors_local.front_names import CLOUDFRONT, FRONTS, FUNCTIONS, STAGED
 from edgecors_local.functions_front import FunctionsInvoker, build_functions, require_engine
 from edgecors_local.gateway import Gateway
 from edgecors_local.gateway_forms import form_of
 from edgecors_local.http import Exchange, HttpRequest
 from edgecors_local.invoke import Container, Containers, Handler, InProcess, Invoker, Say
-from edgecors_local.plan import CLOUDFRONT, FRONTS, FUNCTIONS, STAGED, LocalPlan
+from edgecors_local.plan import LocalPlan
 from edgecors_local.policy_source import Source
 from edgecors_local.runtime import EmulatedContainer, Tools, artifact
 

@@ -8,11 +8,8 @@ from typing import Final
 
 from edgecors_local import policy_source
 from edgecors_local.front import Front
+from edgecors_local.front_names import FRONTS
 
-FUNCTIONS: Final = "cloudfront-functions"
-CLOUDFRONT: Final = ("cloudfront-viewer", "cloudfront-origin", FUNCTIONS)
-STAGED: Final = ("http-api", "rest-api")
-FRONTS: Final = (*CLOUDFRONT, *STAGED, "function-url", "alb", "alb-single-value")
 PAGE_PORT: Final = 8081
 """Where the playground is, unless that is taken."""
 

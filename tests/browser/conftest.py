@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from edgecors_local.front_names import FUNCTIONS
 from edgecors_local.javascript import find_engine
 from edgecors_local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER, DEMO_POLICY
-from edgecors_local.plan import FUNCTIONS
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.edge import EdgeProcess

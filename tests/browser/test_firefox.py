@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from edgecors_local.plan import FRONTS
+from edgecors_local.front_names import FRONTS
 
 from harness.wait import wait_until
 from tests.browser.edge import EdgeProcess

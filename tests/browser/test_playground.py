@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from edgecors_admin.explain import Asked, explain_request
+from edgecors_local.front_names import FRONTS
 from edgecors_local.parameter_store import DEMO_LIST, DEMO_POLICY
-from edgecors_local.plan import FRONTS
 from playwright.sync_api import Locator, Page
 
 from harness.wait import wait_until

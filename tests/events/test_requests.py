@@ -8,7 +8,7 @@ import pytest
 from edgecors.decision import Request
 from edgecors.events.api import parse_event
 from edgecors.events.http_event import HttpEvent
-from edgecors.events.message import HttpMessage, read_message
+from edgecors.events.message import HttpMessage
 
 from tests.events.make import ALB, ALB_MULTI, APP, CLIENT, HOSTS, HTTP_1, HTTP_2, REST, SOURCES, URL, make_event
 
@@ -20,7 +20,7 @@ def adapter(event: dict[str, Any]) -> HttpEvent:
 
 
 def message(event: dict[str, Any]) -> HttpMessage:
-    return read_message(adapter(event))
+    return adapter(event).message()
 
 
 def facts(request: Request) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from edgecors_local.front_names import GATEWAY
 
 from harness import faults, peers
 from harness.summary import Summary
@@ -20,6 +21,6 @@ from harness.summary import Summary
 )
 def test_gateway_malformed_head_of_the_upstream_becomes_502_with_cors_headers(fault: str) -> None:
     summary = Summary("upstream", 60)
-    faults.upstream(summary, rounds=3, faults={fault: peers.UPSTREAM_FAULTS[fault]})
+    faults.upstream(summary, rounds=len(GATEWAY), faults={fault: peers.UPSTREAM_FAULTS[fault]})
     assert summary.failures == []
-    assert summary.counts["scenes"] == 3
+    assert summary.counts["scenes"] == len(GATEWAY)

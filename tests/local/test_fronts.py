@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ from typing import Any
 import pytest
 from edgecors_local.banner import how_to_allow
 from edgecors_local.errors import LocalError
+from edgecors_local.front_names import FRONTS
 from edgecors_local.fronts import Fronts, Parts, plan_for
 from edgecors_local.http import HttpRequest
-from edgecors_local.plan import FRONTS, LocalPlan
+from edgecors_local.plan import LocalPlan
 from edgecors_local.policy_source import Source
 
 
@@ -59,6 +62,12 @@ def test_fronts_switch_that_fails_keeps_the_front(monkeypatch: pytest.MonkeyPatc
             return fronts.name
 
     assert asyncio.run(run()) == "cloudfront-viewer"
+
+
+def test_command_can_name_the_fronts_without_the_extra() -> None:
+    program = "import sys, edgecors_local.front_names\nprint(*(m for m in sys.modules if m.startswith('edgecors')))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"edgecors_local", "edgecors_local.front_names"}
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 import pytest
 from edgecors_local.cloudfront_events import EmulatedDistribution, make_event, request_object, response_object
+from edgecors_local.front_names import FUNCTIONS
 from edgecors_local.functions_front import function_event, lambda_result
 from edgecors_local.http import HttpRequest, HttpResponse
 from edgecors_local.javascript import find_engine
-from edgecors_local.plan import FUNCTIONS, LocalPlan
+from edgecors_local.plan import LocalPlan
 from edgecors_local.server import local_edge
 
 from tests.support.require import require

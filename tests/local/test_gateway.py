@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from edgecors.events.api import parse_event
-from edgecors.events.message import read_message
+from edgecors_local.front_names import GATEWAY
 from edgecors_local.gateway import MAX_EVENT, Arrival, Form, Gateway
 from edgecors_local.gateway_forms import FunctionUrlForm, HttpApiForm, LoadBalancer, RestApiForm, form_of
 from edgecors_local.http import Exchange, HttpRequest, value, values
 from edgecors_local.invoke import Invocation
+
+from harness.answers import FIELDS
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 FORMS: dict[str, Form] = {
@@ -72,7 +74,7 @@ def test_the_library_reads_the_request_back_from_the_event(source: str) -> None:
     adapter = parse_event(event_of(FORMS[source]))
     assert adapter is not None
     assert (adapter.method, adapter.path) == ("POST", "/api/a%20b/c")
-    message = read_message(adapter)
+    message = adapter.message()
     assert message.read_body() == REQUEST.body
     assert adapter.value("origin") == "https://app.example.com"
     assert {name.lower(): text for name, text in message.headers}["cookie"] == "a=1; b=2"
@@ -118,7 +120,7 @@ def test_bytes_that_are_not_text_travel_as_base64(source: str) -> None:
         request = HttpRequest("PUT", "/a", headers=(("content-type", kind),), body=b"\xff\x00")
         adapter = parse_event(event_of(FORMS[source], request))
         assert adapter is not None
-        assert (adapter.event["isBase64Encoded"], read_message(adapter).read_body()) == (True, b"\xff\x00")
+        assert (adapter.event["isBase64Encoded"], adapter.message().read_body()) == (True, b"\xff\x00")
 
 
 def test_a_load_balancer_takes_compressed_text_for_binary() -> None:
@@ -268,5 +270,9 @@ def test_the_forms_by_the_names_of_the_fronts() -> None:
     assert "multiValueHeaders" in event_of(form_of("alb", None))
     assert "multiValueHeaders" not in event_of(form_of("alb-single-value", None))
     assert event_of(form_of("function-url", None))["requestContext"]["domainName"].endswith(".on.aws")
+    for front in GATEWAY:
+        adapter = parse_event(event_of(form_of(front, None)))
+        assert adapter is not None, front
+        assert adapter.kind in FIELDS, front
     with pytest.raises(ValueError, match="pigeon"):
         form_of("pigeon", None)

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, Final
 
+from edgecors_local.front_names import GATEWAY
+
 from tests.template.document import ResourceReference, Stack, references
 
 Document = Mapping[str, Any]
 Check = Callable[[Document], Iterator[str]]
 
-GATEWAY_FRONTS: Final = ("http-api", "rest-api", "function-url", "alb")
+# Whether a load balancer has multi-value headers is a question of its target group, not of the front.
+GATEWAY_FRONTS: Final = tuple(front for front in GATEWAY if front != "alb-single-value")
 FRONTS: Final = ("edge", "edge-function", *GATEWAY_FRONTS, "layer-only")
 SETUPS: Final = ("viewer", "origin", "functions")
 ALL_METHODS: Final = {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"}

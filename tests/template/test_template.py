@@ -387,6 +387,10 @@ def test_parameter_patterns(name: str, good: list[str], bad: list[str], document
     assert parameter["ConstraintDescription"]
 
 
+def test_fronts_are_those_that_the_checks_know(document: dict[str, Any]) -> None:
+    assert set(document["Parameters"]["Front"]["AllowedValues"]) == set(checks.FRONTS)
+
+
 def test_parameters_are_described_and_grouped(document: dict[str, Any]) -> None:
     groups = document["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [name for group in groups for name in group["Parameters"]]

@@ -73,7 +73,7 @@ def test_headers_query_and_body_are_not_logged_when_the_upstream_fails() -> None
     lines: list[str] = []
     telemetry = Telemetry(lines.append)
     gateway = Proxy(read_upstreams("http://127.0.0.1:9"), telemetry, site="shop")
-    event = with_canaries(faults.api_event("http", "POST", faults.APP))
+    event = with_canaries(faults.api_event("http-api", "POST", faults.APP))
     answer = cors(policy=faults.APP, telemetry=telemetry)(gateway)(event, None)
     assert answer["statusCode"] == 502
     assert any("upstream failed" in line for line in lines)
@@ -140,7 +140,7 @@ def test_credentials_are_not_logged() -> None:
         line.send(peers.answer({"__type": "ValidationException", "message": request.decode("latin-1")}, "400 Bad"))
 
     with peers.PeerServer(echo) as server:
-        bench = faults.FrontBench("REST API", server.url)
+        bench = faults.FrontBench("rest-api", server.url)
         bench.ask(faults.APP)
         bench.close()
     assert any("ValidationException" in line for line in bench.lines)

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from edgecors_local.front_names import FrontName
 
 from edgecors_cli.render import console, line
-
-
-class FrontName(StrEnum):
-    """The fronts that can be chosen."""
-
-    cloudfront_viewer = "cloudfront-viewer"
-    cloudfront_origin = "cloudfront-origin"
-    cloudfront_functions = "cloudfront-functions"
-    http_api = "http-api"
-    rest_api = "rest-api"
-    function_url = "function-url"
-    alb = "alb"
-    alb_single_value = "alb-single-value"
 
 
 def register(app: typer.Typer) -> None:

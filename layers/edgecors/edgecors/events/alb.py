@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .http_event import HeaderValues
+    from .message import HttpMessage
 
 
 class Alb(HttpEvent):
     """An event of a load balancer. With multi-value headers off, it has only the last value of each header."""
 
+    kind = "alb"
     __slots__ = ("_multi_value",)
 
     def __init__(self, event: Mapping[str, Any]) -> None:
@@ -27,6 +29,12 @@ class Alb(HttpEvent):
         self._multi_value = event.get("multiValueHeaders") is not None
         scheme = self.value("x-forwarded-proto")
         self.scheme = scheme.lower() if scheme else None
+
+    def message(self) -> HttpMessage:
+        """The whole HTTP message, for a proxy that passes it on."""
+        from .message import AlbMessage
+
+        return AlbMessage(self)
 
     def _add_headers(self, response: dict[str, Any], headers: Mapping[str, str]) -> None:
         if not self._multi_value:

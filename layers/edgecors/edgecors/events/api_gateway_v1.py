@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .http_event import HeaderValues
+    from .message import HttpMessage
 
 
 class ApiGatewayV1(HttpEvent):
     """An event of format 1.0. The console's test invocation has null for every map."""
 
+    kind = "rest"
     __slots__ = ()
 
     def __init__(self, event: Mapping[str, Any]) -> None:
@@ -30,6 +32,12 @@ class ApiGatewayV1(HttpEvent):
         else:
             path = encode_path(path)
         super().__init__(event, event.get("httpMethod"), path, "https")
+
+    def message(self) -> HttpMessage:
+        """The whole HTTP message, for a proxy that passes it on."""
+        from .message import V1Message
+
+        return V1Message(self)
 
     def _write_headers(self, response: dict[str, Any], fields: HeaderValues) -> None:
         # API Gateway merges the two maps.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..decision import Decision
+    from .message import HttpMessage
 
     HeaderValues = dict[str, list[str]]
 
@@ -33,6 +34,7 @@ class HttpEvent(ABC):
     """The event of one request.
 
     Attributes:
+        kind: Which rules its response has to follow: ``rest``, ``http`` or ``alb``.
         event: The event itself.
         context: Its ``requestContext``.
         method: The method.
@@ -41,6 +43,7 @@ class HttpEvent(ABC):
         scheme: The viewer's scheme; None where the event does not show it.
     """
 
+    kind: str
     __slots__ = ("_spelling", "_values", "context", "event", "host", "method", "path", "scheme")
 
     def __init__(self, event: Mapping[str, Any], method: object, path: str, scheme: str | None) -> None:
@@ -71,6 +74,10 @@ class HttpEvent(ABC):
             request.request_headers = value("access-control-request-headers")
             request.private_network = value("access-control-request-private-network")
         return request
+
+    @abstractmethod
+    def message(self) -> HttpMessage:
+        """The whole HTTP message, for a proxy that passes it on."""
 
     def generate_response(self, decision: Decision) -> dict[str, Any]:
         """The response of a decision that has a status."""

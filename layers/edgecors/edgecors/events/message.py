@@ -1,13 +1,13 @@
-"""The whole HTTP message of a request event, for a proxy that passes it on. CORS needs none of this."""
+"""The whole HTTP message of a request event, for a proxy that passes it on. CORS needs none of this.
+
+Each adapter names its class here, and imports it when a proxy asks for the message.
+"""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
 
-from .alb import Alb
-from .api_gateway_v1 import ApiGatewayV1
-from .api_gateway_v2 import ApiGatewayV2
 from .http_event import as_list, escape, read_headers
 
 TYPE_CHECKING = False
@@ -68,7 +68,9 @@ class HttpMessage(ABC):
         return str(body).encode()
 
 
-class _V1Message(HttpMessage):
+class V1Message(HttpMessage):
+    """Payload format 1.0."""
+
     @property
     def query(self) -> str:
         """Encoded again: the event has decoded names and values only."""
@@ -84,11 +86,14 @@ class _V1Message(HttpMessage):
 
     @property
     def client(self) -> str | None:
+        """In the caller's identity."""
         address = (self.event.context.get("identity") or {}).get("sourceIp")
         return str(address) if address else None
 
 
-class _V2Message(HttpMessage):
+class V2Message(HttpMessage):
+    """Payload format 2.0."""
+
     @property
     def headers(self) -> list[tuple[str, str]]:
         """Cookies become the one header that HTTP/1.1 has.
@@ -104,19 +109,24 @@ class _V2Message(HttpMessage):
 
     @property
     def query(self) -> str:
+        """As received."""
         return _encode_query(self.event.event.get("rawQueryString"))
 
     @property
     def client(self) -> str | None:
+        """Beside the method."""
         address = self.event.context["http"].get("sourceIp")
         return str(address) if address else None
 
     @property
     def protocol(self) -> str:
+        """Beside the method."""
         return _version(self.event.context["http"].get("protocol"))
 
 
-class _AlbMessage(HttpMessage):
+class AlbMessage(HttpMessage):
+    """Application load balancers."""
+
     limit = 1024 * 1024
 
     @property
@@ -130,18 +140,6 @@ class _AlbMessage(HttpMessage):
     def client(self) -> str | None:
         """A load balancer appends the address that it saw to X-Forwarded-For, maybe with the port."""
         return bare_address((self.event.value("x-forwarded-for") or "").rpartition(",")[2]) or None
-
-
-_MESSAGES: dict[type[HttpEvent], type[HttpMessage]] = {
-    ApiGatewayV1: _V1Message,
-    ApiGatewayV2: _V2Message,
-    Alb: _AlbMessage,
-}
-
-
-def read_message(event: HttpEvent) -> HttpMessage:
-    """The message of an event."""
-    return _MESSAGES[type(event)](event)
 
 
 def bare_address(text: str) -> str:
