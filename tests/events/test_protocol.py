@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from edgecors import events
 from edgecors.decision import ALLOWED, Decision, Request
 from edgecors.events.api import parse_event
 from edgecors.events.cloudfront import CloudFrontEvent
+from edgecors.events.http_event import HttpEvent
 
+from harness import answers
 from tests.events.make import APP, SOURCES, make_event
 from tests.functions.edge.support import VIEWER_RESPONSE, event
 
 if TYPE_CHECKING:
     from edgecors.events import EventAdapter
 
+RULES_OF_RESPONSES = answers.FIELDS.keys()
 DECISION = Decision(ALLOWED, status=204, headers=(("Access-Control-Allow-Origin", APP),), vary=("Origin",))
+
+
+def test_every_adapter_has_events_here_and_rules_of_its_responses() -> None:
+    """Without them, a new payload format would be left out of the tests of this directory and of `harness.events`."""
+    modules = [importlib.import_module(f"edgecors.events.{module.name}") for module in iter_modules(events.__path__)]
+    classes = {item for module in modules for item in vars(module).values() if isinstance(item, type)}
+    known = {type(adapter) for adapter in adapters().values()}
+    assert {item for item in classes if issubclass(item, HttpEvent)} - {HttpEvent} == known - {CloudFrontEvent}
+    assert {item.kind for item in known if issubclass(item, HttpEvent)} == RULES_OF_RESPONSES
 
 
 def adapters() -> dict[str, EventAdapter]:

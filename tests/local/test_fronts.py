@@ -64,6 +64,11 @@ def test_fronts_switch_that_fails_keeps_the_front(monkeypatch: pytest.MonkeyPatc
     assert asyncio.run(run()) == "cloudfront-viewer"
 
 
+def test_page_names_every_front() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "local.md").read_text("utf-8")
+    assert [name for name in FRONTS if f"`{name}`" not in page] == []
+
+
 def test_command_can_name_the_fronts_without_the_extra() -> None:
     program = "import sys, edgecors_local.front_names\nprint(*(m for m in sys.modules if m.startswith('edgecors')))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
