@@ -471,6 +471,20 @@ def test_the_remedy_says_what_to_write_instead(text: str) -> None:
     assert error.remedy == REMEDIES[text]
 
 
+@pytest.mark.parametrize(
+    ("field", "glob", "message"),
+    [
+        ("hosts", "", '"" has an empty label, which no host has'),
+        ("hosts", "\u00e4", '"\\u00e4" is not ASCII'),
+        ("hosts", "a:443", '"a:443" is not a host name (without scheme and port)'),
+        ("paths", "", '"" is not a path: it is empty, or has a backslash, a blank or a control character'),
+        ("paths", "http://a", '"http://a" is a URL, not a path'),
+    ],
+)
+def test_bad_glob_says_what_is_wrong_with_it(field: str, glob: str, message: str) -> None:
+    assert errors_of(rule(**{field: [glob]}))[1].startswith(f"{R}.{field}[0]: {message} (bad-glob). Write ")
+
+
 @pytest.mark.parametrize("name", ERRORS)
 def test_every_error_has_a_message_and_a_remedy_in_words(name: str) -> None:
     with pytest.raises(PolicyError) as caught:

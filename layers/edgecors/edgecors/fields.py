@@ -460,7 +460,7 @@ def _host_glob(text: str) -> tuple[str, str, str]:
     if not text.isascii():
         return text, "is not ASCII", "Write an internationalised name in Punycode (xn--...)."
     glob = text.lower()
-    if not glob or glob.strip(_HOST_GLOB) or (":" in glob and not glob.endswith("]")):
+    if glob.strip(_HOST_GLOB) or (":" in glob and not glob.endswith("]")):
         return glob, "is not a host name (without scheme and port)", ""
     glob = glob.removesuffix(".")
     if not glob or glob.startswith(".") or ".." in glob:
