@@ -136,7 +136,7 @@ def test_the_version_is_compared_as_a_number(version: str) -> None:
     assert len(load_policy(f'{{"version": {version}, "rules": [{{"allow_origins": "*"}}]}}').rules) == 1
 
 
-@pytest.mark.parametrize("path", ["/https://a.example/*", "/x/http://a", "*://a", "https:/a"])
+@pytest.mark.parametrize("path", ["/https://a.example/*", "/x/http://a", "*://a", "https:/a", "http:/a"])
 def test_path_glob_that_has_a_url_in_it_is_accepted(path: str) -> None:
     assert load_policy(document({"paths": [path]})).rules[0].paths is not None
 

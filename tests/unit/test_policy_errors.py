@@ -456,6 +456,16 @@ REMEDIES = {
     rule(hosts=[".example.com"]): "Write *.example.com for the hosts below example.com.",
     rule(hosts=["b\u00fccher.example"]): "Write an internationalised name in Punycode (xn--...).",
     rule(hosts=["https://a.example"]): "Write a glob: * any run of characters, ? one.",
+    **{
+        rule(**{field: [glob]}): "Write a glob: * any run of characters, ? one."
+        for field, glob in (
+            ("hosts", "a" * 1025),
+            ("paths", "a" * 1025),
+            ("paths", ""),
+            ("paths", "/a%"),
+            ("paths", "/a/../b"),
+        )
+    },
     rule(paths=["https://a.example/x"]): "Write the path alone, such as /api/*, and the host in hosts.",
     rule(max_age=86401): "Write a whole number of seconds from 0 to 86400.",
     rule(on_refused="deny"): "Write one of: omit, block.",
