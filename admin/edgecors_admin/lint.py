@@ -56,9 +56,9 @@ def _policy(text: str, values: Mapping[str, str | None]) -> Iterator[Finding]:
     try:
         policy = load(text, values)
     except PolicyError as error:
-        yield from error.findings
+        yield from _without_moot_repairs(error.findings, _unreadable(written))
     else:
-        yield from policy.findings
+        yield from _without_moot_repairs(policy.findings, _unreadable(written))
         yield from _plain(policy, written)
         yield from _rules(policy, written)
         yield from hints_for_functions(policy)
@@ -101,14 +101,25 @@ def lint_list(name: str, text: str) -> list[Finding]:
 
 
 def _list(name: str, text: str) -> Iterator[Finding]:
-    allowlist = read_allowlist(name, text)
-    yield from allowlist.findings
+    allowlist, entries = read_allowlist(name, text), read_written_list(name, text)
+    unreadable = {entry.location for entry in entries if entry.pattern is None}
+    yield from _without_moot_repairs(allowlist.findings, unreadable)
     yield from nothing_readable(f"@{name}", allowlist.findings, allows_anybody=bool(len(allowlist.index)))
-    entries = read_written_list(name, text)
     yield from _list_alone(name, text, entries)
     for entry in entries:
         yield from _risks(entry, credentials=False, tolerated=())
     yield from _covered(entries)
+
+
+def _unreadable(written: PolicySource) -> set[str]:
+    """The locations of the entries that can't be read."""
+    own = (grant.own for rule in written.rules for grant in rule.grants)
+    return {entry.location for entries in (*own, *written.lists.values()) for entry in entries if entry.pattern is None}
+
+
+def _without_moot_repairs(findings: Iterable[Finding], unreadable: set[str]) -> Iterator[Finding]:
+    """The findings without repairs of entries that can't be read either way: what they advise is not valid."""
+    return (f for f in findings if f.severity != REPAIRED or f.location not in unreadable)
 
 
 def is_clean(findings: Iterable[Finding]) -> bool:

@@ -221,6 +221,20 @@ def test_a_list_by_itself() -> None:
     ]
 
 
+def test_entry_that_can_not_be_read_has_no_repair() -> None:
+    text = "HTTP https://A.example.com HTTPS://a/b"
+    expected = [("skipped", "origin-no-scheme", 0), ("skipped", "origin-has-path", 2), ("repaired", "repaired-case", 1)]
+    assert [(f.severity, f.code, f.location) for f in lint_list("p", text)] == [
+        (severity, code, f"@p[{n}]") for severity, code, n in expected
+    ]
+    assert findings_of(text) == [(severity, code, f"entries[{n}]") for severity, code, n in expected]
+    assert findings_of("@p", {"p": text}) == [(severity, code, f"@p[{n}]") for severity, code, n in expected]
+    assert findings_of(policy(rule("HTTP", "https://A.example.com"), version=1)) == [
+        ("error", "origin-no-scheme", "rules[0].allow_origins[0]"),
+        ("repaired", "repaired-case", "rules[0].allow_origins[1]"),
+    ]
+
+
 def test_sizes() -> None:
     def origins(count: int) -> str:
         return " ".join(f"https://shop-{number:04d}.example.com" for number in range(count))
