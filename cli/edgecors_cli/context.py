@@ -52,6 +52,10 @@ INTERNAL_ERROR = 70
 """Exit status of an error in edgecors itself (EX_SOFTWARE of sysexits.h)."""
 
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as of a shell: 128 and the number of the signal."""
+
+
 @dataclass
 class Context:
     """One call of a command: the account, and where its output goes.
@@ -114,7 +118,7 @@ class Context:
         """Ask, unless ``yes``. Raises `CommandError` for a no, `UsageError` where there is no terminal to ask at."""
         if yes:
             return
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise UsageError(
                 f"{question} There is no terminal to ask at, so nothing was written. Add {flag} to answer yes."
             )
@@ -177,11 +181,16 @@ def _run(context: Context, function: Callable[[], None]) -> int:
         print_error(str(error))
         return error.status
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever reads the output has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except typer.Abort:
+        # Ctrl-C or Ctrl-D at a question. The cursor is still behind the question.
+        print(file=sys.stderr)
+        print_error("There was no answer, so nothing was written.")
+        return INTERRUPTED
     except typer.Exit:
         raise
     except Exception as error:

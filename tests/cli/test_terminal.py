@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -277,6 +278,12 @@ def test_progress_on_a_terminal_is_one_line_that_is_erased(monkeypatch: pytest.M
     assert "\n" not in screen.getvalue()
 
 
+# Ctrl-C is a signal for the processes of the session that controls the terminal.
+_ON_ITS_TERMINAL = (
+    "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from edgecors_cli.main import main; main()"
+)
+
+
 class Terminal:
     """The command in a process of its own, on a terminal of 60 columns and 30 rows."""
 
@@ -284,11 +291,12 @@ class Terminal:
         self.leader, follower = pty.openpty()
         environment = {**os.environ, "COLUMNS": "60", "LINES": "30", "TERM": "xterm"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "edgecors_cli", *arguments],
+            [sys.executable, "-c", _ON_ITS_TERMINAL, *arguments],
             stdin=follower,
             stdout=follower,
             stderr=follower,
             env=environment,
+            start_new_session=True,
         )
         os.close(follower)
         self.output = ""
@@ -323,6 +331,36 @@ def test_watch_on_a_terminal_draws_over_the_last_result_and_ends_with_ctrl_c(edg
     assert "every 1 s; Ctrl-C ends" in terminal.output
     assert terminal.output.count("\x1b[2J") == 1, "the screen is erased once, and then drawn over"
     assert "Traceback" not in terminal.output
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize("arguments", [("delete", "shop"), ("revoke", "shop", A)], ids=["delete", "revoke"])
+def test_a_question_that_gets_no_answer_ends_the_command_with_a_sentence(
+    edgecors: Command, arguments: tuple[str, ...], key: str
+) -> None:
+    edgecors.put("sites/shop", A)
+    terminal = Terminal(*arguments)
+    terminal.wait_for("[y/N]")
+    os.write(terminal.leader, key.encode())
+    terminal.wait_for("nothing was written.")
+    assert terminal.process.wait(60) == 130
+    assert "internal error" not in terminal.output
+    assert edgecors.value("sites/shop") == A
+
+
+@pytest.mark.parametrize("stdin", ["</dev/null", "<&-"], ids=["empty", "closed"])
+def test_a_question_without_a_terminal_is_not_asked(edgecors: Command, stdin: str) -> None:
+    edgecors.put("sites/shop", A)
+    line = f"{shlex.quote(sys.executable)} -m edgecors_cli delete shop {stdin}"
+    ran = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2, ran
+    assert "There is no terminal to ask at" in ran.stderr
+
+
+def test_standard_input_that_is_closed_is_said_in_a_sentence(edgecors: Command) -> None:
+    line = f"{shlex.quote(sys.executable)} -m edgecors_cli lint - <&-"
+    ran = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (2, "error: Standard input is closed.\n")
 
 
 # -- watch ------------------------------------------------------------------------------------------------------------

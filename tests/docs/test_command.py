@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from edgecors_cli.app import app
-from edgecors_cli.context import CHANGES, INTERNAL_ERROR
+from edgecors_cli.context import CHANGES, INTERNAL_ERROR, INTERRUPTED
 from typer.main import get_command
 
 from tests.docs.markdown import read, section, table
@@ -28,4 +28,4 @@ def test_documented_command_line_can_be_parsed(line: str) -> None:
 
 def test_every_exit_status_is_documented() -> None:
     statuses = [row[0] for row in table(section(PAGE, "Exit status"))]
-    assert statuses == ["0", "1", "2", "3", str(CHANGES), str(INTERNAL_ERROR)]
+    assert statuses == ["0", "1", "2", "3", str(CHANGES), str(INTERNAL_ERROR), str(INTERRUPTED)]
