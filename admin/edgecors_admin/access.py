@@ -16,6 +16,7 @@ from edgecors.policy import Grant, Policy, Rule
 
 from edgecors_admin.globs import rule_for, texts
 from edgecors_admin.loading import load
+from edgecors_admin.sites import names_of_lists
 
 _WORD = "0q0z0j0"
 _PORT = "61347"
@@ -62,6 +63,8 @@ def compare(
         old_lists: The lists before, by name.
         new_lists: The lists after, by name.
     """
+    if old == new and _same_lists(old, old_lists or {}, new_lists or {}):
+        return AccessDifference()  # nothing differs, even where the policy is rejected
     before, after = _policy(old, old_lists), _policy(new, new_lists)
     comparison = _Comparison()
     rejected = [name for name, text, policy in (("before", old, before), ("after", new, after)) if text and not policy]
@@ -82,6 +85,11 @@ def compare(
         comparison.changed.append("everywhere: nobody is allowed; the upstream's own CORS headers are removed")
     comparison.changed += _site_changes(before, after)
     return comparison.result()
+
+
+def _same_lists(text: str | None, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> bool:
+    """Whether the lists that a policy names have the same values."""
+    return before == after or all(before.get(name) == after.get(name) for name in names_of_lists(text or ""))
 
 
 def _policy(text: str | None, lists: Mapping[str, str | None] | None) -> Policy | None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgecors.document import is_json
-from edgecors.findings import Finding
+from edgecors.document import PolicyError, is_json, read_document
+from edgecors.findings import ERROR, Finding
 
 from edgecors_admin.access import AccessDifference, compare
 from edgecors_admin.edit import canonical
-from edgecors_admin.lint import lint, lint_list
+from edgecors_admin.lint import has_errors, lint, lint_list
 from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_admin.policy_files import PolicyFiles
 
@@ -77,10 +77,23 @@ def make_plan(files: PolicyFiles, parameters: Parameters) -> PolicyPlan:
         new = files.sites.get(name, old)
         access[name] = compare(old, new, lists_now, lists_then)
         if name not in files.sites and access[name]:
-            findings[name] = tuple(lint(new or "", lists_then))
+            findings[name] = _introduced(new or "", lists_now, lists_then)
     only = [name for name in stored_sites if name not in files.sites]
     only += [f"@{name}" for name in stored_lists if name not in files.lists]
     return PolicyPlan(tuple(steps), access, tuple(unchanged), tuple(only), findings, tuple(files.ignored))
+
+
+def _introduced(
+    text: str, lists_now: Mapping[str, str | None], lists_then: Mapping[str, str | None]
+) -> tuple[Finding, ...]:
+    """The findings of a policy whose lists change, without the errors that it has already."""
+    findings = lint(text, lists_then)
+    if not has_errors(findings):
+        return tuple(findings)
+    # Without the location: entries behind a removed one have other numbers. Nor is the count of unlisted errors news.
+    known = {(f.code, f.message) for f in lint(text, lists_now) if f.severity == ERROR}
+    codes = {code for code, _ in known} & {"more-findings"}
+    return tuple(f for f in findings if f.severity != ERROR or not ((f.code, f.message) in known or f.code in codes))
 
 
 def _step(
@@ -98,16 +111,36 @@ def _step(
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two texts say the same, however they are laid out."""
+    """Whether two texts say the same, however they are laid out. A rejected document says nothing that others say."""
+    if one == other:
+        return True
     if is_json(one) != is_json(other):
         return False
     if not is_json(one):
         return _entries(one) == _entries(other)
     try:
         left, right = json.loads(one), json.loads(other)
-    except ValueError:
-        return one == other
-    return bool(left == right)
+    except (ValueError, RecursionError):
+        return False
+    return _equal(left, right) and not is_rejected(one) and not is_rejected(other)
+
+
+def is_rejected(text: str) -> bool:
+    """Whether a policy has errors by itself, whatever its lists hold."""
+    try:
+        read_document(text)
+    except PolicyError:
+        return True  # such as for a field that it has twice, of which JSON readers take the last
+    return False
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two decoded values are equal. To Python 1 equals true, which a policy must not have in its place."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _entries(text: str) -> set[str]:

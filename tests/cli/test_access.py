@@ -121,6 +121,13 @@ def test_difference(
     assert bool(difference) is bool(gained or lost or changed)
 
 
+def test_a_rejected_policy_that_stays_as_it_is_makes_no_difference() -> None:
+    text = '{"rules": [{"allow_origins": ["@p"], "nonsense": 1}]}'
+    assert not compare(text, text, {"p": A, "q": A}, {"p": A, "q": None})
+    assert compare(text, text, {"p": A}, {"p": None}).changed
+    assert compare(text, f"{text} ", {}, {}).changed
+
+
 def test_a_list_makes_the_difference() -> None:
     difference = compare("@p", "@p", {"p": A}, {"p": f"{A} {B}"})
     assert difference.gained == ((B, "/*"),)
