@@ -10,7 +10,9 @@ pipes and ``/dev/fd/N`` work as well.
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -56,7 +58,10 @@ class PolicyFiles:
     ignored: list[str] = field(default_factory=list)
 
     def named(self, site: str | None) -> PolicyFiles:
-        """The same with every policy named. Raises `UsageError` when the single policy needs the name of a site."""
+        """The same with every policy named. Raises `UsageError` unless a single policy, and only that, gets a name."""
+        if self.single is None and site is not None:
+            names = ", ".join([*self.sites, *(f"@{name}" for name in self.lists)]) or "none"
+            raise UsageError(f"--site is for a file with one policy. {self.name} has names for its own: {names}.")
         if self.single is None:
             return self
         if site is None:
@@ -84,7 +89,9 @@ def read_policies(path: str, environment: str | None = None) -> PolicyFiles:
     Raises:
         UsageError: for what can't be read, and for an environment that is missing.
     """
-    if path != "-" and Path(path).is_dir():
+    if not path:
+        raise UsageError("The name of the file is empty.")  # which pathlib reads as the working directory
+    if path != "-" and _is_directory(path):
         return _read_directory(Path(path), environment)
     if environment is not None:
         raise UsageError(f"--environment is for a directory with environments/{environment}/lists, not for a file.")
@@ -109,7 +116,10 @@ def read_policy_text(text: str, name: str, ending: str = "") -> PolicyFiles:
     if ending == ".json" or (is_json(text) and not yaml_ending):
         return _read_json(text, name)
     if yaml_ending or (ending != ".txt" and _looks_like_yaml(text)):
-        return _from_data(parse_yaml(text, name, strict=True), name)
+        data = parse_yaml(text, name, strict=True)
+        if data is None and _plain(text.splitlines()) in (NOBODY, "---"):
+            return PolicyFiles(name, single=NOBODY)  # nothing but comments
+        return _from_data(data, name)
     if _looks_like_yaml(text):
         raise UsageError(f"{name} looks like YAML, and .txt files hold plain lists. Rename it to .yaml.")
     return PolicyFiles(name, single=_plain(text.splitlines()))
@@ -120,13 +130,14 @@ def read_text(path: str) -> str:
     name = "standard input" if path == "-" else path
     try:
         if path == "-":
+            if sys.stdin is None:
+                raise UsageError("Standard input is closed.")
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with open(path, "rb") as file:
                 data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{name} can't be read: {reason}.") from None
+        raise _unreadable(name, error) from None
     if len(data) > MAX_BYTES:
         raise UsageError(f"{name} is larger than {MAX_BYTES // 1024 // 1024} MB.")
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -136,6 +147,30 @@ def read_text(path: str) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         byte = data[error.start] if error.start < len(data) else 0
         raise UsageError(f"{name}, line {line}: byte 0x{byte:02x} is not UTF-8. Save the file as UTF-8.") from None
+
+
+def _unreadable(name: object, error: OSError | ValueError) -> UsageError:
+    return UsageError(f"{name} can't be read: {getattr(error, 'strerror', None) or error}.")
+
+
+def _is_directory(path: str | Path) -> bool:
+    """Whether there is such a directory. Raises `UsageError` where that can't be known, which pathlib may hide."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _files_in(directory: Path) -> list[Path]:
+    """The content of a directory, sorted; nothing where there is no such directory."""
+    try:
+        return sorted(directory.iterdir())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:  # which Path.glob hides: half a directory must not pass for the whole
+        raise _unreadable(directory, error) from None
 
 
 def read_entries(path: str) -> list[str]:
@@ -173,7 +208,7 @@ def _read_directory(path: Path, environment: str | None) -> PolicyFiles:
 def _read_files(directory: Path, texts: dict[str, str], files: PolicyFiles) -> None:
     """Add the policies or lists of one directory to ``texts``."""
     names: set[str] = set()
-    for file in sorted(directory.glob("*")):
+    for file in _files_in(directory):
         if not _is_policy_file(file):
             files.ignored.append(str(file.relative_to(files.name)))
             continue
@@ -182,7 +217,7 @@ def _read_files(directory: Path, texts: dict[str, str], files: PolicyFiles) -> N
         if file.stem in names:
             raise UsageError(f"{directory} has two files called {file.stem}. Remove one.")
         names.add(file.stem)
-        texts[file.stem] = _single_text(file, directory.name == "sites")
+        texts[file.stem] = read_single(read_text(str(file)), file)
 
 
 def _is_policy_file(file: Path) -> bool:
@@ -192,7 +227,7 @@ def _is_policy_file(file: Path) -> bool:
 
 def _read_environment(path: Path, environment: str | None, files: PolicyFiles) -> None:
     """Put the lists of an environment in the place of those that all environments share."""
-    directories = {d.name: d for d in sorted((path / "environments").glob("*")) if d.is_dir()}
+    directories = {d.name: d for d in _files_in(path / "environments") if _is_directory(d)}
     names = ", ".join(directories)
     if environment is None and directories:
         raise UsageError(f"{path} has environments ({names}). Add --environment NAME.")
@@ -201,14 +236,14 @@ def _read_environment(path: Path, environment: str | None, files: PolicyFiles) -
     if environment not in directories:
         raise UsageError(f"{path} has no environment {environment!r}. Its environments: {names or 'none'}.")
     for directory in directories.values():
-        if others := sorted(entry.name for entry in directory.iterdir() if entry.name != "lists"):
+        if others := [entry.name for entry in _files_in(directory) if entry.name != "lists"]:
             raise UsageError(
                 f"{directory / others[0]}: environments have only lists. Rules are the same everywhere: put them into"
                 f" {path / 'sites'}."
             )
     _read_files(directories[environment] / "lists", files.lists, files)
     for other, directory in directories.items():
-        for file in filter(_is_policy_file, sorted((directory / "lists").glob("*"))):
+        for file in filter(_is_policy_file, _files_in(directory / "lists")):
             if file.stem not in files.lists:
                 raise UsageError(
                     f"{directories[environment] / 'lists'} has no list {file.stem!r}, which {other} has. Add"
@@ -219,8 +254,20 @@ def _read_environment(path: Path, environment: str | None, files: PolicyFiles) -
 _NAMES = "Use letters, digits, '_', '.' and '-'."
 
 
-def _single_text(file: Path, site: bool) -> str:
-    files = read_policy_text(read_text(str(file)), str(file), file.suffix)
+def files_by_name(directory: Path) -> dict[str, list[Path]]:
+    """The files of a directory by the site or list that they hold. Raises `UsageError`."""
+    files: dict[str, list[Path]] = {}
+    for file in filter(_is_policy_file, _files_in(directory)):
+        files.setdefault(file.stem, []).append(file)
+    return files
+
+
+def read_single(text: str, file: Path) -> str:
+    """The policy of a file in a directory ``sites``, or the list of a file in another. Raises `UsageError`."""
+    if not _is_policy_file(file):
+        raise UsageError(f"{file} is not read as a policy: the name starts with a dot, or ends with .schema.json.")
+    site = file.parent.name == "sites"
+    files = read_policy_text(text, str(file), file.suffix)
     if files.single is None:
         raise UsageError(f"{file} holds a bundle of sites and lists; a file in {file.parent} holds one policy.")
     if not site and files.error:
@@ -256,8 +303,9 @@ def _read_json(text: str, name: str) -> PolicyFiles:
 
 def _describe_json(error: json.JSONDecodeError, text: str, name: str) -> str:
     """The error in one sentence, with the line it is in."""
-    line = text.split("\n")[error.lineno - 1].strip()[:120]
-    reason = f"{name}, line {error.lineno}, column {error.colno}: not valid JSON, {error.msg}: {line!r}."
+    line = text.split("\n")[error.lineno - 1].strip()[:120]  # the module counts line feeds only
+    shown = f": {line!r}" if line else ""
+    reason = f"{name}, line {error.lineno}, column {error.colno}: not valid JSON, {error.msg}{shown}."
     return f"{reason} JSON has no comments." if text.startswith(("//", "/*", "#"), error.pos) else reason
 
 
@@ -321,9 +369,11 @@ def _bundle(data: Mapping[str, Any], name: str) -> PolicyFiles:
 def _text(value: Any, where: str, *, site: bool) -> str:
     """The text that is written to Parameter Store for a decoded policy or list."""
     if isinstance(value, dict) and site:
-        return json.dumps(value, indent=2, ensure_ascii=False)
+        return formatted(value)
     if isinstance(value, list):
         for number, entry in enumerate(value):
+            if isinstance(entry, str) and _SURROGATE.search(entry):
+                raise UsageError(_no_text(f"{where}[{number}]", entry))
             if not isinstance(entry, str):
                 remedy = (
                     "Write origins in quotes." if not isinstance(entry, dict) else "Put rules into an object's 'rules'."
@@ -331,9 +381,30 @@ def _text(value: Any, where: str, *, site: bool) -> str:
                 raise UsageError(f"{where}[{number}] is {_shown(entry)}, not a string. {remedy}")
         return _plain(value)
     if isinstance(value, str):
-        return value.strip() if is_json(value) and site else _plain(value.splitlines())
+        if is_json(value) and site:
+            return without_surrogates(value.strip())
+        if _SURROGATE.search(value):
+            raise UsageError(_no_text(where, value))
+        return _plain(value.splitlines())
     expected = "a policy or a list of origins" if site else "a list of origins"
     raise UsageError(f"{where} is {_shown(value)}; it has to be {expected}.")
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def formatted(value: object) -> str:
+    """A JSON document on several lines, as it is written to files and to Parameter Store."""
+    return without_surrogates(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def without_surrogates(text: str) -> str:
+    """The JSON text with lone surrogates as escapes: they are not valid UTF-8, and the library reports them."""
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _no_text(where: str, value: str) -> str:
+    return f"{where} is {_shown(value)}, which has half of a surrogate pair. Write the character itself."
 
 
 def _shown(value: Any) -> str:

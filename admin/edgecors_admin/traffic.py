@@ -7,7 +7,9 @@ page that reads across origins sends it unless its referrer policy forbids that.
 from __future__ import annotations
 
 import gzip
+import os
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -117,16 +119,28 @@ def read_traffic(traffic: RecordedTraffic, source: str) -> None:
     A file is an access log of CloudFront or of a load balancer, a log in the common or combined format, an OpenAPI
     description, or has plain lines: an origin, a path, a method and a path, or a header name and a colon.
     """
-    path = Path(source)
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    for file in files:
-        try:
+    file: object = source
+    try:
+        for file in _files(source):
             with _open(file) as lines:
                 _read_lines(traffic, lines, str(file))
-        except (OSError, EOFError, gzip.BadGzipFile) as error:
-            raise UsageError(f"{file} can't be read: {getattr(error, 'strerror', None) or error}.") from None
-        except UnicodeDecodeError:
-            raise UsageError(f"{file} is not text in UTF-8.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not text in UTF-8.") from None
+    except (OSError, EOFError, zlib.error) as error:
+        name = getattr(error, "filename", None) or file
+        raise UsageError(f"{name} can't be read: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _files(source: str) -> list[Path]:
+    """The file, or all files of the directory. Raises `OSError` for a directory that can't be read, unlike pathlib."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    if not os.path.isdir(source):
+        return [Path(source)]
+    paths = (Path(directory, name) for directory, _, names in os.walk(source, onerror=fail) for name in names)
+    return sorted(path for path in paths if path.is_file())
 
 
 def _open(file: Path) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from edgecors_admin.errors import UsageError
 from edgecors_admin.policy_files import ENDINGS, PolicyFiles
@@ -18,11 +18,18 @@ def names_file(source: str) -> bool:
     Raises:
         UsageError: it can only be a file, and there is no such file.
     """
-    if source == "-" or Path(source).exists():
+    if source == "-":
         return True
-    if not source.startswith("@") and ("/" in source or source.endswith(ENDINGS)):
-        raise UsageError(f"There is no file {source}.")
-    return False
+    is_path = not source.startswith("@") and ("/" in source or source.endswith(ENDINGS))
+    try:
+        os.stat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        if is_path:
+            raise UsageError(f"There is no file {source}.") from None
+        return False
+    except (OSError, ValueError):
+        return is_path  # its reader says what is wrong with it
+    return True
 
 
 def lists_of(context: Context, files: PolicyFiles, policies: Iterable[str]) -> dict[str, str | None]:

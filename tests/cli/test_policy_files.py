@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -351,3 +353,188 @@ def test_plan_and_apply_write_the_lists_of_the_environment(edgecors: Command, re
     assert (refused.status, "Name it: edgecors lint policies/" in refused.err) == (2, True)
     explained = edgecors("explain", "shop", "--origin", "https://dev.example.com", "--file", *options)
     assert explained.status == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"version": 1,\n',
+            "FILE, line 2, column 1: not valid JSON, Expecting property name enclosed in double quotes.",
+        ),
+        ('{"version": 1,\n\n \n', "FILE, line 4, column 1: not valid JSON, [^:]*"),
+        ('{"a": "\u2028",\nnobody}', "FILE, line 2, column 1: not valid JSON, .*: 'nobody}'."),
+        ("[\n", "FILE, line 2, column 1: not valid JSON, [^:]*"),
+        ('{"a": "\n', "FILE, line 1, column 8: not valid JSON, .*"),
+    ],
+)
+def test_json_that_ends_too_early_is_located(text: str, message: str) -> None:
+    assert re.fullmatch(message, read(text).error)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("lint", "FILE"),
+        ("plan", "FILE", "--site", "s"),
+        ("apply", "FILE", "--site", "s", "--yes"),
+        ("explain", "s", "--file", "FILE", "--origin", A),
+        ("compile", "FILE", "--id", "E1"),
+        ("import", "FILE"),
+        ("lint", "-"),
+    ],
+    ids=" ".join,
+)
+def test_json_that_ends_too_early_is_an_error_in_every_command(
+    edgecors: Command, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text('{"version": 1,\n')
+    ran = edgecors(*(str(file) if part == "FILE" else part for part in command), stdin='{"version": 1,\n')
+    assert ran.status in (1, 2)
+    assert "JSON" in ran.out + ran.err
+
+
+@pytest.mark.parametrize("text", ["# nobody yet\n", "---\n# nobody yet\n", "\n  # nobody\n# yet"])
+@pytest.mark.parametrize("ending", [".yaml", ".yml", ".txt", ""])
+def test_a_file_with_only_comments_allows_nobody(text: str, ending: str) -> None:
+    if not (text.startswith("---") and ending == ".txt"):
+        assert read(text, ending).single == ","
+
+
+@pytest.mark.parametrize("text", ["null\n", "~", "# nobody\nnull"])
+def test_null_in_yaml_is_no_list(text: str) -> None:
+    with pytest.raises(UsageError, match="FILE is null"):
+        read(text, ".yaml")
+
+
+HALF = r"https://a\ud800.example.com"
+"""A lone surrogate, as JSON writes it."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"rules": [{{"allow_origins": ["{HALF}"]}}]}}',
+        f'{{"sites": {{"s": {{"rules": [{{"allow_origins": ["{HALF}"]}}]}}}}}}',
+        json.dumps(
+            {"sites": {"s": f'{{"rules": [{{"allow_origins": ["{HALF}"]}}]}}'.encode().decode("unicode_escape")}}
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [("lint",), ("plan",), ("apply", "--yes")], ids=" ".join)
+def test_half_of_a_surrogate_pair_in_a_policy_is_a_finding(
+    edgecors: Command, tmp_path: Path, text: str, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "p.json").write_text(text)
+    site = ("--site", "s") if "sites" not in text and command[0] != "lint" else ()
+    ran = edgecors(command[0], str(tmp_path / "p.json"), *command[1:], *site)
+    assert ran.status == 1
+    assert "origin-not-ascii" in ran.out
+
+
+def test_half_of_a_surrogate_pair_in_an_imported_source_is_said_in_a_sentence(edgecors: Command) -> None:
+    rule = f'{{"AllowedOrigins": ["{HALF}", "{A}"], "AllowedMethods": ["GET"], "ExposeHeaders": ["{HALF}"]}}'
+    ran = edgecors("import", "-", "--site", "s", stdin=f'{{"CORSRules": [{rule}]}}')
+    assert ran.status in (0, 1, 2)
+    assert A in ran.out + ran.err
+
+
+@pytest.mark.parametrize("text", [f'["{HALF}"]', f'"{HALF}"', f'{{"lists": {{"l": ["{HALF}"]}}}}'])
+def test_half_of_a_surrogate_pair_in_a_list_is_said_in_a_sentence(text: str) -> None:
+    with pytest.raises(UsageError, match="has half of a surrogate pair"):
+        _from_json(text)
+
+
+def _from_json(text: str) -> PolicyFiles:
+    return read(text if text[0] in "{[" else f'{{"sites": {{"s": {text}}}}}')
+
+
+LONG_NAME = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("lint", LONG_NAME), "is not a valid site name"),
+        (("compile", LONG_NAME, "--id", "E1"), "is not a valid site name"),
+        (("lint", f"./{LONG_NAME}"), "can't be read: File name too long."),
+        (("plan", LONG_NAME), "can't be read: File name too long."),
+        (("apply", f"{LONG_NAME}/b", "--yes"), "can't be read: File name too long."),
+        (("explain", "s", "--origin", A, "--file", LONG_NAME), "can't be read: File name too long."),
+        (("import", LONG_NAME), "can't be read: File name too long."),
+        (("import", "--from-live", LONG_NAME), "can't be read: File name too long."),
+        (("probe", "http://127.0.0.1:1", "--file", LONG_NAME), "can't be read: File name too long."),
+        (("probe", "http://127.0.0.1:1", "--record", "r.json", "--from", LONG_NAME), "File name too long."),
+        (("allow", "s", "--from", LONG_NAME), "can't be read: File name too long."),
+        (("export", LONG_NAME), "can't be read: File name too long."),
+        (("schema", LONG_NAME), "can't be written: File name too long."),
+        (("lint", "loop.json"), "can't be read: Too many levels of symbolic links."),
+        (("plan", "loop.json"), "can't be read: Too many levels of symbolic links."),
+        (("lint", "file/p.json"), "There is no file file/p.json."),
+        (("plan", "file/p.json"), "can't be read: Not a directory."),
+        (("plan", "half"), "half/sites can't be read: Not a directory."),
+        (("plan", "ring"), "can't be read: Too many levels of symbolic links."),
+        (("export", "file/e"), "can't be read: Not a directory."),
+        (("schema", "file/e/"), "can't be written: "),
+        (("lint", ""), "'' is not a valid site name"),
+        (("plan", ""), "The name of the file is empty."),
+        (("apply", "", "--yes"), "The name of the file is empty."),
+        (("export", "", "--yes"), "The name of the directory is empty."),
+        (("schema", ""), "The name of the file is empty."),
+        (("lint", "nul\0.json"), "can't be read: embedded null byte."),
+        (("plan", "nul\0.json"), "can't be read: embedded null byte."),
+        (("export", "nul\0"), "can't be read: embedded null byte."),
+        (("lint", "\udcff"), "is not a valid site name"),
+        (("lint", "\udcff.json"), "There is no file"),
+        (("plan", "\udcff.json"), "can't be read: No such file or directory."),
+    ],
+)
+def test_an_argument_that_can_not_be_a_file_is_said_in_a_sentence(
+    edgecors: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    edgecors.put("sites/s", A)
+    (tmp_path / "file").touch()
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    for name in ("half/lists", "ring/sites"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "a.txt").write_text(A)
+    (tmp_path / "half" / "sites").touch()
+    (tmp_path / "ring" / "environments").symlink_to("environments")
+    ran = edgecors(*command)
+    assert ran.status == 2, ran
+    assert message in ran.err
+
+
+@pytest.fixture
+def without_root() -> Iterator[Path]:
+    """A directory that another user may read; to root nothing is without permission."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        is_root = os.geteuid() == 0
+        try:
+            yield Path(directory)
+        finally:
+            if is_root:
+                os.seteuid(0)
+            for path in [Path(directory), *Path(directory).rglob("*")]:
+                path.chmod(0o755)
+
+
+@pytest.mark.parametrize("hidden", ["p", "p/sites", "p/lists", "p/environments", "p/environments/x/lists"])
+def test_a_directory_without_permission_is_not_read_in_part(without_root: Path, hidden: str) -> None:
+    for name in ("sites", "lists", "environments/x/lists"):
+        (without_root / "p" / name).mkdir(parents=True)
+        (without_root / "p" / name / "a.txt").write_text(A)
+    (without_root / hidden).chmod(0)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    with pytest.raises(UsageError, match=r"can't be read: Permission denied\."):
+        read_policies(str(without_root / "p"), "x")
+
+
+def test_bytes_that_are_not_text_in_standard_input_are_said_in_a_sentence(edgecors: Command) -> None:
+    ran = edgecors("allow", "s", "-", stdin=f"{A}\0\n")
+    assert ran.status == 2
+    assert "\0" not in ran.err

@@ -73,7 +73,7 @@ def read_json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
-        line = text.splitlines()[error.lineno - 1] if text.splitlines()[error.lineno - 1 :] else ""
+        line = text.split("\n")[error.lineno - 1]
         raise _SyntaxError(
             f"The input starts like JSON but is not valid JSON: {error.msg} at line {error.lineno}, column "
             f"{error.colno}: {shown(line.strip())}"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from edgecors.document import is_json
 from edgecors_admin.errors import UsageError
-from edgecors_admin.plan import same
+from edgecors_admin.exporting import ExportedFile, export_bundle, export_file
+from edgecors_admin.policy_files import files_by_name
 from rich.console import Console
 
 from edgecors_cli.context import Context, Yes, command
+from edgecors_cli.output_file import STDOUT, write_file
 from edgecors_cli.render import as_json, line
 
 
@@ -30,68 +30,56 @@ def export(
     ],
     yes: Yes = False,
 ) -> None:
-    """Write all sites and lists to files that `plan` and `apply` read, packed values unpacked."""
-    sites = {name: stored.text for name, stored in context.parameters.below("sites").items()}
-    lists = {name: stored.text for name, stored in context.parameters.below("lists").items()}
-    if directory == "-":
-        as_json(
-            {"sites": {n: _value(t) for n, t in sites.items()}, "lists": {n: _entries(t) for n, t in lists.items()}}
-        )
-        return
-    files = {
-        Path("sites", f"{name}{'.json' if is_json(text) else '.txt'}"): _file(text) for name, text in sites.items()
+    """Write all sites and lists to files that `plan` and `apply` read, packed values unpacked.
+
+    A file that says the same as Parameter Store stays as it is.
+    """
+    if not directory:
+        raise UsageError("The name of the directory is empty.")
+    texts = {
+        kind: {name: stored.text for name, stored in context.parameters.below(kind).items()}
+        for kind in ("sites", "lists")
     }
-    files |= {Path("lists", f"{name}.txt"): _file(text) for name, text in lists.items()}
-    root = Path(directory)
-    _write(context, root, files, yes)
-    written = [str(root / path) for path in files]
+    if directory == STDOUT:
+        as_json(export_bundle(texts["sites"], texts["lists"]))
+        return
+    files: list[ExportedFile] = []
+    problems: list[str] = []
+    for kind, values in texts.items():
+        existing = files_by_name(Path(directory, kind))
+        for name, text in values.items():
+            try:
+                files.append(export_file(Path(directory, kind), name, text, existing.get(name, ())))
+            except UsageError as error:
+                problems.append(str(error))
+    _write(context, files, yes)
 
     def say(out: Console) -> None:
-        line(out, ("written: ", "bold green"), f"{len(sites)} sites and {len(lists)} lists below {directory}")
+        counts = [sum(file.path.parent.name == kind for file in files) for kind in texts]
+        line(out, ("written: ", "bold green"), f"{counts[0]} sites and {counts[1]} lists below {directory}")
+        for problem in problems:
+            line(out, ("not exported: ", "bold red"), problem)
 
-    context.answer({"files": written}, say)
+    context.answer({"files": [str(file.path) for file in files], "not_exported": problems}, say)
+    context.fail_if(problems)
 
 
-def _write(context: Context, root: Path, files: dict[Path, str], yes: bool) -> None:
+def _write(context: Context, files: list[ExportedFile], yes: bool) -> None:
+    replaced = [path for file in files for path in file.replaced]
+    if replaced:
+        names = ", ".join(map(str, replaced[:5]))
+        which = "1 file that says" if len(replaced) == 1 else f"{len(replaced)} files that say"
+        context.confirm(f"Replace {which} something else ({names})?", yes=yes)
+    for file in files:
+        if file.text is not None:
+            write_file(file.path, file.text)
+        for path in file.replaced:
+            if path != file.path:
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
     try:
-        changed = [
-            p for p, text in files.items() if (root / p).exists() and not same((root / p).read_text("utf-8"), text)
-        ]
-        if changed:
-            names = ", ".join(str(root / path) for path in changed[:5])
-            context.confirm(f"Overwrite {len(changed)} files that say something else ({names})?", yes=yes)
-        for path, text in files.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text, "utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{directory_name(root)} can't be written: {error}.") from None
-
-
-def directory_name(root: Path) -> str:
-    """The directory as it is called in messages."""
-    return str(root)
-
-
-def _value(text: str) -> object:
-    """A policy as a value of a bundle; a document that is not valid JSON stays text."""
-    if not is_json(text):
-        return _entries(text)
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _entries(text: str) -> list[str]:
-    return text.replace(",", " ").split()
-
-
-def _file(text: str) -> str:
-    """A JSON document as it is, on several lines; a plain list with one entry a line."""
-    if not is_json(text):
-        return "\n".join(_entries(text)) + "\n"
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return text if "\n" in text.strip() else json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        path.unlink()
+    except OSError as error:
+        raise UsageError(f"{path} can't be removed: {error.strerror}.") from None

@@ -10,7 +10,7 @@ from edgecors.findings import REPAIRED, Finding
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing import FORMATS, Imported, import_account, import_recording, import_text
 from edgecors_admin.lint import is_clean, lint
-from edgecors_admin.policy_files import read_text
+from edgecors_admin.policy_files import formatted, read_text
 from edgecors_admin.recording import read_recording
 
 from edgecors_cli.context import Context, command
@@ -86,7 +86,7 @@ def import_(
         )
     else:
         if document is not None:
-            print(json.dumps(document, indent=2, ensure_ascii=False))
+            print(formatted(document))
         _report(console(error=True), imported, problems)
     context.fail_if(document is None or not is_clean(problems))
 

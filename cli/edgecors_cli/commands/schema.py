@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from edgecors_admin.errors import UsageError
 from edgecors_admin.schema import policy_schema
 
 from edgecors_cli.context import Context, command
+from edgecors_cli.output_file import STDOUT, write_file
 from edgecors_cli.render import as_json, line
 
 FILE_NAME = "policy.schema.json"
@@ -26,19 +28,19 @@ def schema(
     context: Context,
     path: Annotated[
         str | None,
-        typer.Argument(metavar="DIRECTORY|FILE", help=f"Where to write it, as {FILE_NAME}. Default: standard output."),
+        typer.Argument(
+            metavar="DIRECTORY|FILE|-", help=f"Where to write it, as {FILE_NAME}. Default: -, standard output."
+        ),
     ] = None,
 ) -> None:
     """Write or print the JSON schema. With "$schema": "./policy.schema.json" in a policy, editors check as you type."""
-    if path is None:
+    if path is None or path == STDOUT:
         as_json(policy_schema())
         return
+    if not path:
+        raise UsageError("The name of the file is empty.")
     file = Path(path)
-    if file.is_dir() or path.endswith("/"):
+    if os.path.isdir(path) or path.endswith("/"):
         file /= FILE_NAME
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(policy_schema(), indent=2) + "\n", "utf-8")
-    except OSError as error:
-        raise UsageError(f"{file} can't be written: {error.strerror}.") from None
+    write_file(file, json.dumps(policy_schema(), indent=2) + "\n")
     context.answer({"file": str(file)}, lambda out: line(out, ("written: ", "bold green"), str(file)))

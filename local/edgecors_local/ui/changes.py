@@ -22,7 +22,7 @@ from edgecors_admin.errors import CommandError, UsageError
 from edgecors_admin.parameter_store import Parameters, ParameterType, Stored
 from edgecors_admin.pasted import Pasted, read_all_pasted, split_pasted
 from edgecors_admin.plan import same
-from edgecors_admin.policy_files import read_policy_text
+from edgecors_admin.policy_files import read_policy_text, without_surrogates
 from edgecors_admin.sites import checked_target, missing, names_of_lists, similar
 from edgecors_admin.text_difference import text_difference_lines
 from edgecors_admin.versions import new_errors, one_version
@@ -219,7 +219,7 @@ def _laid_out_like(old: str, new: str) -> str:
         return old
     if is_json(old) and is_json(new) and "\n" not in old:
         with contextlib.suppress(ValueError, RecursionError):
-            return json.dumps(json.loads(new), ensure_ascii=False)
+            return without_surrogates(json.dumps(json.loads(new), ensure_ascii=False))
     return new
 
 
