@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -175,7 +176,8 @@ def _failed(error: Exception, account: str, region: str) -> CommandError:
     if "SSO" in kind or "Token" in kind or kind == "LoginRefreshRequired":
         profile = account.removeprefix("profile ") if account.startswith("profile ") else "NAME"
         return AwsError(
-            f"The SSO session of {account} has expired: {error}. Run aws sso login --profile {profile}.", kind
+            f"The SSO session of {account} has expired: {error}. Run aws sso login --profile {shlex.quote(profile)}.",
+            kind,
         )
     if kind in ("InvalidRegionError", "NoRegionError"):
         return UsageError(f"{region!r} is not a valid Region. Write --region with one such as us-east-1.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -265,7 +266,7 @@ class _Scope:
     def still_allowed(self, entry: str) -> str | None:
         """What allows the entry after the removal; None for nothing."""
         if name := self._list_of.get(entry):
-            return f"still allowed by @{name}: edgecors revoke @{name} {entry}"
+            return f"still allowed by @{name}: edgecors revoke @{name} {shlex.quote(entry)}"
         if "*" in self._remaining:
             return "still allowed, because everyone is"
         pattern = _pattern(entry)

@@ -269,4 +269,4 @@ def read_recording(text: str, name: str) -> Recording:
         methods = {item["path"]: list(item["methods"]) for item in data["paths"]}
         return Recording(str(data["url"]), methods, observations, int(data["unasked_paths"]), list(data["failed"]))
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise UsageError(f"{name} is not a recording. Make one: edgecors probe URL --record {name}") from None
+        raise UsageError(f"{name} is not a recording. Make one: edgecors probe URL --record FILE") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -127,7 +128,7 @@ def _aws_environment(site: str) -> Mapping[str, str]:
         if code == "ParameterNotFound":
             raise LocalError(
                 f"There is no parameter {name} in {region}. Make it with:\n"
-                f"  aws ssm put-parameter --region {region} --name {name} --type String --value file://policy.json",
+                f"  aws ssm put-parameter --region {shlex.quote(region)} --name {name} --type String --value file://policy.json",
                 2,
             ) from error
         raise LocalError(f"{name} in {region} can't be read: {error}.", 2) from error

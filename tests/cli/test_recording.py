@@ -245,6 +245,36 @@ def test_record_sends_only_get_and_options(edgecors: Command, tmp_path: Path) ->
     assert "granted nothing to any origin" in ran.err
 
 
+def test_record_to_a_hyphen_is_printed_and_imported_from_a_pipe(
+    edgecors: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with serve(make_site(**SETTINGS)) as url:
+        ran = edgecors("probe", f"{url}/api/orders", "--record", "-", "--origin", APP)
+    assert ran.status == 0
+    assert read_recording(ran.out, "-").url == url
+    assert "next: edgecors import --from-live -" in ran.err
+    assert list(tmp_path.iterdir()) == []
+    assert APP in edgecors("import", "--from-live", "-", stdin=ran.out).out
+
+
+def test_record_names_its_file_as_a_shell_takes_it(
+    edgecors: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with serve(make_site(**SETTINGS)) as url:
+        ran = edgecors("probe", url, "--record", "to day.json", "--origin", APP)
+    assert "edgecors import --from-live 'to day.json'" in ran.out
+
+
+def test_record_log_that_is_not_valid_gzip_is_said_in_a_sentence(edgecors: Command, tmp_path: Path) -> None:
+    log = tmp_path / "log.gz"
+    log.write_bytes(gzip.compress(b"/api/x\n" * 100)[:10] + b"\xff" * 40)
+    ran = edgecors("probe", "http://127.0.0.1:1", "--record", "-", "--from", str(log))
+    assert ran.status == 2
+    assert f"{log} can't be read: " in ran.err
+
+
 def test_record_json_counts_what_was_asked(edgecors: Command, tmp_path: Path) -> None:
     file = str(tmp_path / "r.json")
     with serve(make_site(**SETTINGS)) as url:

@@ -65,6 +65,9 @@ def test_a_busy_port_is_named_with_the_option() -> None:
     [
         (["--upstream", "nonsense"], "'nonsense' is not a URL to forward to."),
         (["--policy", "p.json", "--site", "shop"], "give --policy or --site, not both"),
+        (["--site", "bad name"], "'bad name' is not a valid site name"),
+        (["--site", "a;b"], "'a;b' is not a valid site name"),
+        (["--differences"], "--differences takes no other option, not --port"),
         (["--front", "carrier-pigeon"], "carrier-pigeon"),
         (["--front", "alb", "--stage", "live"], "--stage is for APIs: --front http-api or --front rest-api."),
         (

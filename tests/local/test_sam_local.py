@@ -133,7 +133,10 @@ def test_command_without_a_container_engine_says_what_is_missing(
     assert "listen on 172.17.0.1 and give --upstream http://172.17.0.1:PORT" in message
 
 
-@pytest.mark.parametrize("option", ["--site=shop", "--policy=p.json", "--runtime", "--stage=live"])
+@pytest.mark.parametrize(
+    "option",
+    ["--site=shop", "--policy=p.json", "--runtime", "--stage=live", "--front=alb", "--port=1", "--page-port=1"],
+)
 def test_command_with_an_option_of_the_local_edge_is_refused(option: str) -> None:
     code, message = sam(option)
     assert code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 
 _ORIGIN = re.compile(r"""https?://[A-Za-z0-9.\-*\[\]:]{1,253}(?=["'\s,;/)\]]|$)""")
@@ -107,7 +108,7 @@ def describe_unsupported(text: str) -> str | None:
     if source is None:
         return None
     origins = list(dict.fromkeys(match.group().rstrip(".:") for match in _ORIGIN.finditer(text)))[:MAX_ORIGINS]
-    command = f"edgecors allow SITE {' '.join(origins)}" if origins else "edgecors allow SITE ORIGIN"
+    command = f"edgecors allow SITE {shlex.join(origins)}" if origins else "edgecors allow SITE ORIGIN"
     return (
         f"This looks like {source.title}, which can't be imported. Write the policy by hand: {command}. {source.remedy}"
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -31,6 +33,10 @@ from rich.console import Console
 
 from edgecors_cli.context import Context, Yes, command
 from edgecors_cli.render import line, text_difference
+
+EVERY_PATH = "*"
+"""The path pattern of the default behavior."""
+VIEWER = "viewer"
 
 Behavior = Annotated[
     str, typer.Option("--behavior", metavar="PATTERN", help="Path pattern of the behavior; * is the default behavior.")
@@ -68,8 +74,8 @@ def attach(
     stack: Annotated[
         str, typer.Option(metavar="NAME", help="The stack in us-east-1 whose functions to attach (distributions).")
     ] = "",
-    behavior: Behavior = "*",
-    setup: Annotated[str, typer.Option(metavar="SETUP", help="viewer, origin or functions.")] = "viewer",
+    behavior: Behavior = EVERY_PATH,
+    setup: Annotated[str, typer.Option(metavar="SETUP", help="viewer, origin or functions.")] = VIEWER,
     viewer_request_function: Annotated[
         str, typer.Option(metavar="ARN", help="CloudFront Function for viewer-request (functions set-up).")
     ] = "",
@@ -84,6 +90,17 @@ def attach(
     For an API or a function URL, its own CORS settings are turned off; the function behind it is the gateway or a
     handler with @cors.
     """
+    refuse_options_of_distributions(
+        target,
+        {
+            "--function": function,
+            "--stack": stack,
+            "--behavior": behavior != EVERY_PATH,
+            "--setup": setup != VIEWER,
+            "--viewer-request-function": viewer_request_function,
+            "--viewer-response-function": viewer_response_function,
+        },
+    )
     if (resource := resource_of(context, target, name)) is not None:
         _attach_resource(context, resource, dry_run=dry_run, yes=yes)
         return
@@ -164,8 +181,15 @@ def say_changes(out: Console, live: Distribution, pattern: str, changes: tuple[C
 
 def _say_done(out: Console, distribution: str, behavior: str) -> None:
     line(out, (f"Attached. CloudFront deploys the change to {distribution} within minutes.", "bold green"))
-    line(out, f"Undo it with: edgecors detach {distribution} --behavior '{behavior}'")
+    line(out, f"Undo it with: edgecors detach {distribution} --behavior {shlex.quote(behavior)}")
     line(out, f"Allow an origin with: edgecors allow {distribution} https://app.example.com")
+
+
+def refuse_options_of_distributions(target: str, options: Mapping[str, object]) -> None:
+    """Raise `UsageError` where an option that only distributions have is set for an API or a function URL."""
+    present = [option for option, value in options.items() if value]
+    if target in KINDS and present:
+        raise UsageError(f"{present[0]} is for distributions, not for {target}.")
 
 
 def resource_of(context: Context, target: str, name: str | None) -> AttachedResource | None:

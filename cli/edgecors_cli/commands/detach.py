@@ -9,7 +9,16 @@ from edgecors_admin.attach import ConfigChange, apply_changes, find_behavior, un
 from edgecors_admin.distribution import Distribution
 from edgecors_admin.errors import CommandError
 
-from edgecors_cli.commands.attach import Behavior, Name, Target, refuse_drift, resource_of, say_changes
+from edgecors_cli.commands.attach import (
+    EVERY_PATH,
+    Behavior,
+    Name,
+    Target,
+    refuse_drift,
+    refuse_options_of_distributions,
+    resource_of,
+    say_changes,
+)
 from edgecors_cli.context import Context, Yes, command
 from edgecors_cli.render import line
 
@@ -25,13 +34,14 @@ def detach(
     context: Context,
     target: Target,
     name: Name = None,
-    behavior: Behavior = "*",
+    behavior: Behavior = EVERY_PATH,
     force: Annotated[
         bool, typer.Option("--force", help="Restore the earlier values even where somebody changed them since.")
     ] = False,
     yes: Yes = False,
 ) -> None:
     """Restore everything that attach has changed."""
+    refuse_options_of_distributions(target, {"--behavior": behavior != EVERY_PATH, "--force": force})
     if (resource := resource_of(context, target, name)) is not None:
         context.confirm(f"Restore the CORS settings of {resource.name}?", yes=yes)
         resource.detach()

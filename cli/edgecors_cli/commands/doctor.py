@@ -16,6 +16,7 @@ from edgecors_cli.commands.attach import (
     Name,
     Target,
     policy_checks,
+    refuse_options_of_distributions,
     resource_of,
     resource_result,
     say_checks,
@@ -44,6 +45,7 @@ def doctor(
     ] = None,
 ) -> None:
     """Repeat the checks of attach, and explain what a page will see."""
+    refuse_options_of_distributions(target, {"--behavior": behavior})
     if (resource := resource_of(context, target, name)) is not None:
         result = resource_result(resource)
         context.answer(result, lambda out: say_resource(out, resource))

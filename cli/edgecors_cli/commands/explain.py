@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from edgecors.findings import ERROR, SKIPPED, WARNING
 from edgecors_admin.asked import read_asked
+from edgecors_admin.errors import UsageError
 from edgecors_admin.explain import ExplainedAnswer, Explanation, explain_request
 from edgecors_admin.policy_files import read_policies
 from edgecors_admin.sites import checked_site, load_site
@@ -43,6 +44,8 @@ def explain(
     environment: EnvironmentOption = None,
 ) -> None:
     """Explain a decision: its rule and entry, the headers, the browser's verdict, and what nearly matched."""
+    if environment is not None and file is None:
+        raise UsageError("--environment is for a directory of policies. Name it: --file policies/.")
     request, notes = read_asked(origin, method, headers, path, host)
     if file is not None:
         files = read_policies(file, environment)

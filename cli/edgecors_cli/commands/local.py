@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from edgecors.allowlist import is_name
 from edgecors_local.front_names import FrontName
 
 from edgecors_cli.render import console, line
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def local(
+    call: typer.Context,
     front: Annotated[FrontName, typer.Option(help="The service to stand in for.")] = FrontName.cloudfront_viewer,
     upstream: Annotated[
         str | None, typer.Option(metavar="URL", help="Where requests go. Without it: an upstream that misbehaves.")
@@ -66,15 +68,17 @@ def local(
     from edgecors_local.server import run
 
     if differences:
+        _refuse_others(call, "--differences")
         _say_differences()
         return
     if sam:
-        if policy or site or unkeyed or stage or runtime:
-            raise typer.BadParameter("--sam takes --upstream only")
+        _refuse_others(call, "--sam", "--upstream")
         _sam(upstream)
         return
     if policy is not None and site is not None:
         raise typer.BadParameter("give --policy or --site, not both")
+    if site is not None and not is_name(site):
+        raise typer.BadParameter(f"{site!r} is not a valid site name: use letters, digits, '_', '.' and '-'")
     try:
         plan = LocalPlan(front.value, port, upstream, policy, site, tuple(unkeyed or ()), stage, runtime, page_port)
         run(plan, say)
@@ -83,6 +87,16 @@ def local(
         raise typer.Exit(error.status) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _refuse_others(call: typer.Context, option: str, *allowed: str) -> None:
+    """Raise `BadParameter` for options that have no effect beside this one."""
+    for parameter in call.command.params:
+        source = call.get_parameter_source(parameter.name or "")
+        name = parameter.opts[0]
+        if source is not None and source.name == "COMMANDLINE" and name not in (option, *allowed):
+            beside = f"{' and '.join(allowed)} only" if allowed else "no other option"
+            raise typer.BadParameter(f"{option} takes {beside}, not {name}")
 
 
 def _sam(upstream: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,8 +22,11 @@ from edgecors_admin.urls import is_http_url
 from rich.console import Console
 
 from edgecors_cli.context import Context, command
+from edgecors_cli.output_file import STDOUT, write_file
 from edgecors_cli.planning import EnvironmentOption
-from edgecors_cli.render import findings, line
+from edgecors_cli.render import as_json, console, findings, line
+
+DEFAULT_PATHS = 40
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +51,9 @@ def probe(
     ] = None,
     record_to: Annotated[
         str | None,
-        typer.Option("--record", metavar="FILE", help="Write what the site answers today to a file, for import."),
+        typer.Option(
+            "--record", metavar="FILE|-", help="Write what the site answers today to a file, for import. -: to stdout."
+        ),
     ] = None,
     sources: Annotated[
         list[str] | None,
@@ -61,7 +67,10 @@ def probe(
     origin: Annotated[
         list[str] | None, typer.Option(metavar="O", help="With --record: an origin that uses the site.")
     ] = None,
-    paths: Annotated[int, typer.Option(metavar="N", min=1, help="With --record: the most paths to ask for.")] = 40,
+    paths: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help=f"With --record: the most paths to ask for. Default: {DEFAULT_PATHS}."),
+    ] = None,
 ) -> None:
     """Send real preflights and requests, and compare every header with what the policy says.
 
@@ -69,13 +78,16 @@ def probe(
     file from which `edgecors import --from-live` makes a policy. Only GET and OPTIONS are sent.
     """
     location = place_of(url)
+    if environment is not None and file is None:
+        raise UsageError("--environment is for a directory of policies. Name it: --file policies/.")
     if record_to is not None:
         if site is not None or file is not None:
             raise UsageError("--record needs no policy. Leave out --site and --file.")
-        _record(context, url, record_to, sources or [], origin or [], paths, _extra(header or []))
+        most = DEFAULT_PATHS if paths is None else paths
+        _record(context, url, record_to, sources or [], origin or [], most, _extra(header or []))
         return
-    if sources or origin:
-        raise UsageError("--from and --origin belong to --record FILE.")
+    if sources or origin or paths is not None:
+        raise UsageError("--from, --origin and --paths belong to --record FILE.")
     if site is None and file is None:
         raise UsageError("Add --site SITE or --file FILE.")
     if file is not None:
@@ -126,12 +138,13 @@ def _record(
     asked = questions(chosen, [o for o, _ in traffic.origins.most_common() if o != own], traffic.headers)
     recording = record(live.url, chosen, asked, live, context.progress.step)
     recording.unasked = unasked + len(traffic.left_out)
-    try:
-        Path(file).write_text(json.dumps(recording.as_dict(), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{file} can't be written: {error.strerror}.") from None
     summary = _summary(recording, len(asked))
-    context.answer({**summary, "file": file}, lambda out: _say_recorded(out, file, recording, summary))
+    if file == STDOUT:
+        as_json(recording.as_dict())
+        _say_recorded(console(error=True), file, recording, summary)
+    else:
+        write_file(Path(file), json.dumps(recording.as_dict(), indent=1) + "\n")
+        context.answer({**summary, "file": file}, lambda out: _say_recorded(out, file, recording, summary))
     context.fail_if(recording.failed)
 
 
@@ -157,7 +170,7 @@ def _say_recorded(out: Console, file: str, recording: Recording, summary: dict[s
         line(out, (f"{len(recording.failed)} requests had no answer: {recording.failed[0]}", "yellow"), indent=4)
     if not summary["origins"]:
         line(out, ("No origin is known. Add those of your pages with --origin or --from.", "yellow"), indent=4)
-    line(out, ("next: ", "cyan"), f"edgecors import --from-live {file}")
+    line(out, ("next: ", "cyan"), f"edgecors import --from-live {shlex.quote(file)}")
 
 
 def _counted(count: int, name: str) -> str:
