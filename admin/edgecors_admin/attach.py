@@ -292,13 +292,13 @@ def check_policy(policy: Policy | None, behavior: Mapping[str, Any], policies: P
         )
 
 
-def check_missing_policy(id: str) -> Check:
-    """The check of a distribution without a policy."""
+def check_missing_policy(id: str, site: str) -> Check:
+    """The check of a distribution without a policy; ``site`` is that of its alias, or the distribution itself."""
     return Check(
         WARNING,
         "no-policy",
         f"There is no policy for {id}, so nobody is allowed, and the upstream's own CORS headers are removed.",
-        f"Write one before you attach: edgecors allow {id} https://app.example.com",
+        f"Write one before you attach: edgecors allow {site} https://app.example.com",
     )
 
 

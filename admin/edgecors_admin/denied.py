@@ -25,6 +25,8 @@ PARALLEL = 8
 MAX_GROUPS = 50
 """Log groups in one query."""
 MAX_ROWS = 1000
+MAX_NAMES_LENGTH = 8000
+"""Characters of the sites' names in one query, which may have 10,000."""
 POLL_SECONDS = 0.5
 GIVE_UP_SECONDS = 60.0
 
@@ -73,11 +75,12 @@ def seconds_of(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def query(site: str) -> str:
-    """The query for a site, whose name is known to be one."""
+def query(*sites: str) -> str:
+    """The query for the log lines of sites, whose names are known to be names."""
+    names = ", ".join(f'"{site}"' for site in sites)
     return (
         "fields @timestamp"
-        f' | filter message = "refused" and site = "{site}"'
+        f' | filter message = "refused" and site in [{names}]'
         " | stats count(*) as log_lines, max(@timestamp) as last_seen, latest(request_method) as last_method,"
         " latest(request_headers) as last_headers by origin, reason, rule"
         f" | sort log_lines desc | limit {MAX_ROWS}"
@@ -87,15 +90,26 @@ def query(site: str) -> str:
 def find_refused(
     clients: Callable[[str], CloudWatchLogsClient],
     regions: Iterable[str],
-    site: str,
+    sites: Iterable[str],
     seconds: int,
     prefixes: Iterable[str] = PREFIXES,
     now: float | None = None,
     answered: Callable[[str], None] = lambda region: None,
 ) -> DeniedReport:
-    """Ask all Regions at once, and call ``answered`` after each. Raises `AwsError` when none could be asked."""
+    """Ask all Regions at once, and call ``answered`` after each. Raises `AwsError` when none could be asked.
+
+    Args:
+        clients: Gives the client of a Region.
+        regions: The Regions to ask.
+        sites: The names in the log lines.
+        seconds: How far back.
+        prefixes: The starts of the log groups' names.
+        now: Seconds since 1970.
+        answered: Called with each Region that has answered or failed.
+    """
     end = int(time.time() if now is None else now)
     regions, prefixes = list(regions), tuple(prefixes)
+    queries = [query(*names) for names in _batches(sites)]
 
     def ask(region: str) -> tuple[str, list[str], list[dict[str, str]], str]:
         try:
@@ -104,7 +118,8 @@ def find_refused(
                 groups = _groups(client, prefixes)
                 rows: list[dict[str, str]] = []
                 for start in range(0, len(groups), MAX_GROUPS):
-                    rows += _run(client, groups[start : start + MAX_GROUPS], query(site), end - seconds, end)
+                    for text in queries:
+                        rows += _run(client, groups[start : start + MAX_GROUPS], text, end - seconds, end)
                 return region, groups, rows, ""
         except (AwsError, TimeoutError) as error:
             return region, [], [], str(error)
@@ -118,6 +133,18 @@ def find_refused(
         raise AwsError(f"No Region could be asked: {next(iter(failed.values()))}")
     groups = tuple(f"{region}:{group}" for region, names, _, _ in answers for group in names)
     return DeniedReport(_merged((region, rows) for region, _, rows, _ in answers), groups, failed)
+
+
+def _batches(sites: Iterable[str]) -> list[list[str]]:
+    batches: list[list[str]] = []
+    length = MAX_NAMES_LENGTH
+    for site in sites:
+        length += len(site) + len('"", ')
+        if length > MAX_NAMES_LENGTH:
+            batches.append([])
+            length = len(site)
+        batches[-1].append(site)
+    return batches
 
 
 def _groups(client: CloudWatchLogsClient, prefixes: Iterable[str]) -> list[str]:
@@ -152,5 +179,6 @@ def _merged(answers: Iterable[tuple[str, list[dict[str, str]]]]) -> tuple[Refuse
                 refused.last = row.get("last_seen") or ""
                 refused.request_method = row.get("last_method") or ""
                 refused.request_headers = row.get("last_headers") or ""
-            refused.regions.append(region)
+            if region not in refused.regions:
+                refused.regions.append(region)
     return tuple(sorted(merged.values(), key=lambda refused: (-refused.lines, refused.origin)))

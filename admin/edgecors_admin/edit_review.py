@@ -9,8 +9,9 @@ from edgecors.findings import ERROR, SKIPPED, Finding
 from edgecors_admin.access import AccessDifference, compare
 from edgecors_admin.errors import NotPermittedError
 from edgecors_admin.lint import lint, lint_list
+from edgecors_admin.overview import aliases_by_site
 from edgecors_admin.parameter_store import Parameters
-from edgecors_admin.sites import names_of_lists, users_of
+from edgecors_admin.sites import alias_target, names_of_lists, users_of
 
 RISKS = ("public-suffix", "insecure-origin", "null-origin", "allows-nobody")
 """Codes of findings that a change is only made for after a question."""
@@ -92,17 +93,9 @@ def review_deletion(parameters: Parameters, target: str, text: str) -> EditRevie
         target: The site or ``@list``.
         text: Its text.
     """
-    review = EditReview()
     if not target.startswith("@"):
-        lists = parameters.get_lists(names_of_lists(text))
-        review.notes.append("a site without a policy allows nobody; running containers notice within two refresh times")
-        try:
-            aliases = [a for a, stored in parameters.below("aliases").items() if stored.text.strip() == target]
-        except NotPermittedError:
-            aliases = []
-        review.notes += [f"the alias {alias} uses this site" for alias in aliases]
-        review.access[target] = compare(text, None, lists, lists)
-        return review
+        return _review_site_deletion(parameters, target, text)
+    review = EditReview()
     name = target[1:]
     try:
         for site, stored in users_of(parameters, name).items():
@@ -111,4 +104,26 @@ def review_deletion(parameters: Parameters, target: str, text: str) -> EditRevie
             review.notes.append(f"site {site} still names {target}: edgecors revoke {site} {target}")
     except NotPermittedError as error:
         review.notes.append(f"the sites that use {target} were not looked at: {error}")
+    return review
+
+
+def _review_site_deletion(parameters: Parameters, site: str, text: str) -> EditReview:
+    review = EditReview()
+    inherited, aliases = "", []
+    try:
+        aliases = aliases_by_site(parameters).get(site, [])
+        inherited = alias_target(parameters, site)
+    except NotPermittedError as error:
+        review.notes.append(f"the aliases were not looked at, so distributions that use {site} may be missing: {error}")
+    present = parameters.get(parameters.name_of(inherited)) if inherited else None
+    after = present.text if present is not None else ""
+    if after:
+        review.notes.append(f"{site} is an alias of {inherited} as well: without a policy of its own it uses that one")
+    else:
+        review.notes.append(
+            "a site without a policy allows nobody; running containers notice within their refresh time"
+        )
+    review.notes += [f"the alias {alias} uses this site" for alias in aliases]
+    lists = parameters.get_lists(tuple(dict.fromkeys((*names_of_lists(text), *names_of_lists(after)))))
+    review.access[site] = compare(text, after or None, lists, lists)
     return review

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from edgecors.findings import ERROR, Finding
 
 from edgecors_admin.access import AccessDifference, compare
 from edgecors_admin.edit import canonical
+from edgecors_admin.errors import NotPermittedError
 from edgecors_admin.lint import has_errors, lint, lint_list
 from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_admin.policy_files import PolicyFiles
@@ -42,6 +43,7 @@ class PolicyPlan:
     only_stored: tuple[str, ...]
     findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -51,6 +53,7 @@ class PolicyPlan:
             "unchanged": list(self.unchanged),
             "only_stored": list(self.only_stored),
             "ignored_files": list(self.ignored),
+            "notes": list(self.notes),
             "findings": {
                 target: [f.as_dict() for f in matches] for target, matches in self.findings.items() if matches
             },
@@ -71,16 +74,32 @@ def make_plan(files: PolicyFiles, parameters: Parameters) -> PolicyPlan:
     for name, text in files.sites.items():
         findings[name] = tuple(lint(text, lists_then))
         _step(name, text, stored_sites.get(name), findings[name], steps, unchanged)
+    inherited, notes = _inherited(parameters, [name for name in files.sites if name not in stored_sites])
     access = {}
     for name in sorted({*stored_sites, *files.sites}):
-        old = stored_sites[name].text if name in stored_sites else None
+        present = stored_sites.get(name) or stored_sites.get(inherited.get(name, ""))
+        old = present.text if present is not None else None
         new = files.sites.get(name, old)
         access[name] = compare(old, new, lists_now, lists_then)
         if name not in files.sites and access[name]:
             findings[name] = _introduced(new or "", lists_now, lists_then)
     only = [name for name in stored_sites if name not in files.sites]
     only += [f"@{name}" for name in stored_lists if name not in files.lists]
-    return PolicyPlan(tuple(steps), access, tuple(unchanged), tuple(only), findings, tuple(files.ignored))
+    return PolicyPlan(tuple(steps), access, tuple(unchanged), tuple(only), findings, tuple(files.ignored), notes)
+
+
+def _inherited(parameters: Parameters, new_sites: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The site that each new site is an alias of so far, and what to say of it."""
+    aliases = {f"{parameters.root}/aliases/{name}": name for name in new_sites}
+    try:
+        stored = parameters.get_many(aliases)
+    except NotPermittedError as error:
+        return {}, (f"whether a new site ({', '.join(new_sites)}) is an alias was not looked at: {error}",)
+    inherited = {aliases[name]: alias.text.strip() for name, alias in stored.items() if alias is not None}
+    return inherited, tuple(
+        f"{name} is an alias of {site}, and uses the policy of {site} until it has its own"
+        for name, site in inherited.items()
+    )
 
 
 def _introduced(

@@ -12,7 +12,7 @@ from edgecors.document import PolicyError, read_document
 from edgecors.findings import Finding
 from edgecors.policy import Policy
 
-from edgecors_admin.errors import CommandError, NotPermittedError, UsageError
+from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
 from edgecors_admin.lint import lint
 from edgecors_admin.loading import load
 from edgecors_admin.parameter_store import Parameters, Stored
@@ -68,22 +68,81 @@ def load_site(parameters: Parameters, name: str) -> Site:
     stored = parameters.get(parameters.name_of(name))
     if stored is not None:
         return with_lists(parameters, name, stored.text, stored)
-    alias = parameters.get(f"{parameters.root}/aliases/{name}")
-    target = alias.text.strip() if alias is not None else ""
+    target = alias_target(parameters, name)
     stored = parameters.get(parameters.name_of(target)) if target else None
     if stored is None:
         raise missing(parameters, name)
     return with_lists(parameters, target, stored.text, stored, name)
 
 
-def missing(parameters: Parameters, target: str) -> CommandError:
-    """The error for a site or ``@list`` that does not exist, with the nearest that does."""
+def alias_target(parameters: Parameters, name: str) -> str:
+    """The site whose policy a distribution without a policy of its own uses; empty where it has no alias."""
+    alias = parameters.get(f"{parameters.root}/aliases/{name}")
+    return alias.text.strip() if alias is not None else ""
+
+
+def site_to_read(parameters: Parameters, target: str) -> tuple[str, str]:
+    """The site or ``@list`` to read, and the alias: ``target``, if it has no policy of its own, otherwise empty."""
+    if checked_target(target).startswith("@") or parameters.get(parameters.name_of(target)) is not None:
+        return target, ""
+    site = alias_target(parameters, target)
+    return (site, target) if site else (target, "")
+
+
+def refuse_alias(parameters: Parameters, target: str, command: str) -> None:
+    """Refuse to create a policy for a distribution that uses that of another site: it would replace that policy.
+
+    Args:
+        parameters: Where the aliases are.
+        target: The site or ``@list`` that does not exist yet.
+        command: The command that the message names, with the site instead of the alias.
+
+    Raises:
+        CommandError: The target is an alias.
+        NotPermittedError: The caller may not read whether it is one.
+    """
+    site = "" if target.startswith("@") else alias_target(parameters, target)
+    if site:
+        raise _only_an_alias(parameters, target, site, command)
+
+
+def missing(parameters: Parameters, target: str, command: str = "") -> CommandError:
+    """The error for a site or ``@list`` that does not exist, with the nearest that does.
+
+    Args:
+        parameters: Where it was looked for.
+        target: The name.
+        command: The command to name where the name is an alias.
+    """
+    unknown = ""
+    if not target.startswith("@"):
+        try:
+            refuse_alias(parameters, target, command)
+        except NotPermittedError as error:
+            unknown = f" It may be an alias, which could not be read: {error}"
+        except AwsError:
+            raise
+        except CommandError as error:
+            return error
     near = similar(parameters, target)
     hint = f" Did you mean {near}?" if near else ""
     create = f"edgecors allow {target} https://app.example.com"
     what = f"list {target}" if target.startswith("@") else f"site {target!r}"
+    where = f"{parameters.region} ({parameters.name_of(target)})"
+    return CommandError(f"There is no {what} in {where}.{hint}{unknown} To create it: {create}")
+
+
+def _only_an_alias(parameters: Parameters, alias: str, site: str, command: str) -> CommandError:
+    if parameters.get(parameters.name_of(site)) is None:
+        return CommandError(
+            f"{alias} is an alias of {site}, and there is no site {site!r} in {parameters.region}"
+            f" ({parameters.name_of(site)}). To create it: edgecors allow {site} https://app.example.com"
+        )
+    instead = f"edgecors {command} {site} ..." if command else f"write {site} instead of {alias}"
     return CommandError(
-        f"There is no {what} in {parameters.region} ({parameters.name_of(target)}).{hint} To create it: {create}"
+        f"{alias} has no policy of its own: it is an alias of {site}, and uses the policy of {site}."
+        f"\nTo change that policy: {instead}"
+        f"\nTo give {alias} one of its own, which replaces that of {site} there: edgecors alias remove {alias}"
     )
 
 

@@ -11,11 +11,11 @@ from edgecors.document import is_json
 from edgecors_admin.allow import EditFunction, EditOutcome, RuleSelection
 from edgecors_admin.conditional_write import ChangeResult, change
 from edgecors_admin.edit_review import EditReview, review_edit
-from edgecors_admin.errors import CommandError, UsageError, ValueTooLargeError
+from edgecors_admin.errors import CommandError, NotPermittedError, UsageError, ValueTooLargeError
 from edgecors_admin.parameter_store import Parameters
 from edgecors_admin.pasted import Pasted, read_all_pasted, split_pasted
 from edgecors_admin.policy_files import read_entries
-from edgecors_admin.sites import checked_target, missing, names_of_lists, similar
+from edgecors_admin.sites import checked_target, missing, names_of_lists, refuse_alias, similar
 from rich.console import Console
 
 from edgecors_cli.context import Context
@@ -78,6 +78,7 @@ class Editing:
     outcome: EditOutcome = field(default_factory=lambda: EditOutcome(""))
     review: EditReview = field(default_factory=EditReview)
     before: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def parameters(self) -> Parameters:
@@ -102,13 +103,27 @@ class Editing:
 
     def _apply(self, text: str) -> str:
         if not text and self.must_exist:
-            raise missing(self.parameters, self.target)
+            raise missing(self.parameters, self.target, "revoke")
         if not text:
+            self._check_alias()
             self._confirm_creation()
         self.context.progress.step(f"editing {len(self.pasted):,} entries of {self.target}")
         lists = {} if self.target.startswith("@") else self.parameters.get_lists(names_of_lists(text))
         self.outcome = self.edit(self.target, text, (p.entry for p in self.pasted), lists, self.selection)
         return self.outcome.text
+
+    def _check_alias(self) -> None:
+        """Refuse to create a policy that would replace a shared one; ask where that can't be known."""
+        try:
+            refuse_alias(self.parameters, self.target, "allow")
+        except NotPermittedError as error:
+            self.notes = [
+                f"whether {self.target} is an alias, whose site's policy this replaces, is not known: {error}"
+            ]
+            if self.dry_run:
+                return
+            question = f"Whether {self.target} is an alias of a site can't be read. Create a policy of its own?"
+            self.context.confirm(question, yes=self.yes or self.create, flag="--create")
 
     def _confirm_creation(self) -> None:
         """Ask before a site or list is created whose name is nearly that of an existing one."""
@@ -149,15 +164,18 @@ class Editing:
             "others": [{"entry": entry, "why": why} for entry, why in self.outcome.others],
             "still_allowed": list(self.outcome.still_allowed),
             "read_as": [{"given": p.received, "entry": p.entry, "notes": p.notes} for p in self.pasted],
-            "notes": [*(result.notes if result is not None else ()), *self.review.notes],
+            "notes": self._all_notes(result),
             "access": {site: changes.as_dict() for site, changes in self.review.access.items()},
             "findings": [f.as_dict() for f in self.review.findings],
         }
 
+    def _all_notes(self, result: ChangeResult | None) -> list[str]:
+        return [*self.notes, *(result.notes if result is not None else ()), *self.review.notes]
+
     def _say(self, out: Console, name: str, result: ChangeResult | None) -> None:
         for pasted in [p for p in self.pasted if p.notes][:SHOWN]:
             line(out, f"{pasted.received} is {pasted.entry} ", (f"({'; '.join(pasted.notes)})", "dim"))
-        for note in (*(result.notes if result is not None else ()), *self.review.notes):
+        for note in self._all_notes(result):
             line(out, ("note: ", "yellow"), note)
         self._say_changes(out, self.before, self.outcome.text)
         findings(out, self.review.findings)

@@ -59,6 +59,8 @@ def say(out: Console, result: PolicyPlan, *, others: bool = True) -> None:
         if access:
             line(out, (f"site {site}", "bold"))
             difference(out, access, indent=2)
+    for note in result.notes:
+        line(out, ("note: ", "yellow"), note)
     if not result.steps:
         line(out, "No changes: Parameter Store already has the content of the files.")
     if result.only_stored and others:

@@ -60,6 +60,11 @@ def line(out: Console, *parts: object, indent: int = 0) -> None:
         out.print(Text(" " * (indent + _HANG * bool(number))) + row, no_wrap=True, overflow="ignore", crop=False)
 
 
+def say_alias(out: Console, alias: str, site: str) -> None:
+    """Print that a distribution uses the policy of a site, so that what follows is the site's."""
+    line(out, ("note: ", "yellow"), f"{alias} is an alias of {site}, and uses the policy of {site}.")
+
+
 def folded(text: Text, width: int) -> list[Text]:
     """A line as rows of at most ``width`` columns, broken between words; all but the first are indented further.
 

@@ -478,6 +478,16 @@ def test_attach_policy_of_an_alias_is_found(edgecors: Command, play: Play) -> No
     edgecors.put(f"aliases/{ID}", "shop")
     edgecors.put("sites/shop", HOSTS)
     assert codes(edgecors.json("attach", ID, "--function", EDGE, "--dry-run"), "warning") == []
+    attached = edgecors("attach", ID, "--function", EDGE, "--yes")
+    assert "Allow an origin with: edgecors allow shop https://app.example.com" in attached.out
+
+
+def test_attach_alias_of_a_missing_site_says_which_one_to_create(edgecors: Command, play: Play) -> None:
+    play(configuration(behavior(OriginRequestPolicyId="request-all")))
+    edgecors.store.client.delete_parameter(Name=f"/edgecors/sites/{ID}")
+    edgecors.put(f"aliases/{ID}", "shop")
+    ran = edgecors("attach", ID, "--function", EDGE, "--dry-run")
+    assert "Write one before you attach: edgecors allow shop https://app.example.com" in ran.out
 
 
 def test_attach_origin_setup_runs_at_the_origin_events(edgecors: Command, play: Play) -> None:

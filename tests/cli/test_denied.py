@@ -66,7 +66,7 @@ def test_regions_are_put_together() -> None:
         ),
         "ap-south-1": Logs([], []),
     }
-    report = find_refused(lambda region: regions[region], regions, "shop", 3600, now=1_800_000_000)  # type: ignore[arg-type,return-value]
+    report = find_refused(lambda region: regions[region], regions, ["shop"], 3600, now=1_800_000_000)  # type: ignore[arg-type,return-value]
     assert [(r.origin, r.lines, r.last, r.regions) for r in report.refused] == [
         ("https://b.example", 9, "2026-11-22 10:00:00.000", ["eu-west-1"]),
         ("https://a.example", 7, "2026-11-22 11:00:00.000", ["us-east-1", "eu-west-1"]),
@@ -92,11 +92,11 @@ def test_a_region_that_can_not_be_asked_does_not_take_the_others_along() -> None
             return Logs([EDGE], [], ("Failed",))
         return Logs([EDGE], [row("https://a.example", 1)])
 
-    report = find_refused(clients, ["us-east-1", "me-south-1", "sa-east-1"], "shop", 60)
+    report = find_refused(clients, ["us-east-1", "me-south-1", "sa-east-1"], ["shop"], 60)
     assert len(report.refused) == 1
     assert sorted(report.failed) == ["me-south-1", "sa-east-1"]
     with pytest.raises(AwsError, match="No Region"):
-        find_refused(clients, ["me-south-1"], "shop", 60)
+        find_refused(clients, ["me-south-1"], ["shop"], 60)
 
 
 def test_the_query_asks_for_what_the_service_logs() -> None:
@@ -156,4 +156,5 @@ def test_the_command(edgecors: Command, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_command_against_a_real_api(edgecors: Command) -> None:
     result = edgecors.json("denied", "shop", "--in-region", "us-east-1")
-    assert result == {"refused": [], "log_groups": [], "failed_regions": {}}
+    about = {"site": "shop", "logged_as": ["shop"], "aliases_error": None}
+    assert result == {**about, "refused": [], "log_groups": [], "failed_regions": {}}

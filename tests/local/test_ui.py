@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from edgecors_admin.parameter_store import Parameters
+from edgecors_admin.errors import NotPermittedError
+from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_local.ui.page import make_page
 
 from tests.support.parameter_store import ParameterStoreServer
@@ -263,6 +264,30 @@ def test_change_other_than_the_one_proposed_is_refused(client: UiClient) -> None
     proposal = client.propose("allow", "shop", origins="https://new.example.com", rule=0)
     response = client.write(proposal, "allow", "shop", origins="https://evil.example", rule=0)
     assert (response.status_code, client.value("sites/shop")) == (409, POLICY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("allow", {"origins": APP}), ("replace", {"text": APP}), ("revoke", {"origins": APP}), ("delete", {})],
+)
+def test_change_of_an_alias_is_refused(client: UiClient, kind: str, fields: dict[str, Any]) -> None:
+    client.store.put("/edgecors/aliases/E1", "shop")
+    response = client.ask("/api/propose", content={"change": {"kind": kind, "target": "E1", **fields}})
+    assert response.status_code == 409
+    assert "it is an alias of shop" in response.json()["error"]
+
+
+def test_new_site_that_may_be_an_alias_needs_consent(client: UiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    get = Parameters.get
+
+    def get_without_aliases(self: Parameters, name: str, version: int | None = None) -> Stored | None:
+        if "/aliases/" in name:
+            raise NotPermittedError("AWS refused it")
+        return get(self, name, version)
+
+    monkeypatch.setattr(Parameters, "get", get_without_aliases)
+    proposal = client.propose("allow", "E1", origins=APP)
+    assert [consent["code"] for consent in proposal["consents"]] == ["alias-unknown"]
 
 
 WIDE = json.dumps({"version": 1, "rules": [{"allow_origins": "*"}]})

@@ -18,10 +18,10 @@ from tests.support.parameter_store import ParameterStoreServer
 class InsightsOverMoto:
     """One Region's CloudWatch Logs client."""
 
-    def __init__(self, server: ParameterStoreServer, region: str, site: str) -> None:
+    def __init__(self, server: ParameterStoreServer, region: str, *sites: str) -> None:
         options: dict[str, Any] = {**server._options(), "region_name": region}
         self.client = boto3.client("logs", **options)
-        self._site = site
+        self._sites = sites
         self._results: list[list[dict[str, str]]] = []
 
     def put(self, group: str, lines: list[str], timestamp: int) -> None:
@@ -35,13 +35,13 @@ class InsightsOverMoto:
         return self.client.get_paginator(name)
 
     def start_query(self, *, logGroupNames: list[str], startTime: int, endTime: int, queryString: str) -> Any:
-        assert queryString == query(self._site)
+        assert queryString == query(*self._sites)
         rows: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
         for group in logGroupNames:
             span = {"startTime": startTime * 1000, "endTime": (endTime + 1) * 1000}
             for event in self.client.filter_log_events(logGroupName=group, **span)["events"]:
                 line = json.loads(event["message"])
-                if line.get("message") == "refused" and line["site"] == self._site:
+                if line.get("message") == "refused" and line["site"] in self._sites:
                     rows[line["origin"], line["reason"], str(line["rule"])].append(line)
         self._results = [
             [

@@ -333,10 +333,12 @@ def test_apply_role_may_not_delete(runner: Runner) -> None:
         (WRITES, "ssm:PutParameter", "sites/shop", True),
         (WRITES, "ssm:PutParameter", "lists/web", True),
         (WRITES, "ssm:PutParameter", "aliases/E1", False),
+        (WRITES, "ssm:GetParameters", "aliases/E1", True),
+        (READS, "ssm:GetParameters", "aliases/E1", True),
         (WRITES, "ssm:DeleteParameter", "sites/shop", False),
     ],
 )
-def test_documented_role_reaches_sites_and_lists_only(title: str, action: str, name: str, allowed: bool) -> None:
+def test_documented_role_changes_sites_and_lists_only(title: str, action: str, name: str, allowed: bool) -> None:
     resource = f"arn:aws:ssm:us-east-1:123456789012:parameter/edgecors/{name}".rstrip("/")
     assert allows(statements_of(title), action, resource, {}) is allowed
 

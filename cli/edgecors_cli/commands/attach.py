@@ -28,7 +28,7 @@ from edgecors_admin.attach import (
 from edgecors_admin.attach_api import KINDS, AttachedResource, open_resource
 from edgecors_admin.distribution import Distribution, functions_of_stack
 from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
-from edgecors_admin.sites import load_site
+from edgecors_admin.sites import load_site, site_to_read
 from rich.console import Console
 
 from edgecors_cli.context import Context, Yes, command
@@ -123,13 +123,14 @@ def attach(
         context.answer(result, lambda out: say_plan(out, live, plan))
         context.fail_if(plan.blocked)
         return
+    site = policy_name(context, distribution)
     say_plan(context.out, live, plan)
     context.confirm(f"Change the distribution {distribution}?", yes=yes)
     # The record first: what is not recorded could not be undone.
     live.write_record(merge_record(live.record(), plan))
     live.update(apply_changes(live.config, behavior, plan.changes))
     result["applied"] = True
-    context.answer(result, lambda out: _say_done(out, distribution, behavior))
+    context.answer(result, lambda out: _say_done(out, distribution, behavior, site))
 
 
 def policy_checks(context: Context, live: Distribution, pattern: str, setup: str) -> list[Check]:
@@ -141,8 +142,16 @@ def policy_checks(context: Context, live: Distribution, pattern: str, setup: str
     except AwsError:
         raise
     except CommandError:
-        return [check_missing_policy(live.id)]
+        return [check_missing_policy(live.id, policy_name(context, live.id))]
     return list(check_policy(site.policy, find_behavior(live.config, pattern), live.policies(pattern), setup))
+
+
+def policy_name(context: Context, distribution: str) -> str:
+    """The site whose policy a distribution uses; the distribution itself where the caller may not read that."""
+    try:
+        return site_to_read(context.parameters, distribution)[0]
+    except NotPermittedError:
+        return distribution
 
 
 def say_plan(out: Console, live: Distribution, plan: Plan) -> None:
@@ -179,10 +188,10 @@ def say_changes(out: Console, live: Distribution, pattern: str, changes: tuple[C
     text_difference(out, json.dumps(before, sort_keys=True), json.dumps(after, sort_keys=True), indent=2)
 
 
-def _say_done(out: Console, distribution: str, behavior: str) -> None:
+def _say_done(out: Console, distribution: str, behavior: str, site: str) -> None:
     line(out, (f"Attached. CloudFront deploys the change to {distribution} within minutes.", "bold green"))
     line(out, f"Undo it with: edgecors detach {distribution} --behavior {shlex.quote(behavior)}")
-    line(out, f"Allow an origin with: edgecors allow {distribution} https://app.example.com")
+    line(out, f"Allow an origin with: edgecors allow {site} https://app.example.com")
 
 
 def refuse_options_of_distributions(target: str, options: Mapping[str, object]) -> None:

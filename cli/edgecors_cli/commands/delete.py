@@ -28,7 +28,7 @@ def delete(context: Context, target: Target, dry_run: DryRun = False, yes: Yes =
     name = context.parameters.name_of(checked_target(target))
     stored = context.parameters.get(name)
     if stored is None:
-        raise missing(context.parameters, target)
+        raise missing(context.parameters, target, "delete")
     review = review_deletion(context.parameters, target, stored.text)
 
     def say_consequences(out: Console) -> None:

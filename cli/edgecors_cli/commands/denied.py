@@ -6,14 +6,15 @@ from typing import Any
 
 import typer
 from edgecors_admin.denied import PREFIXES, seconds_of
+from edgecors_admin.logged_sites import logged_sites
 from edgecors_admin.sites import checked_site, with_lists
 from rich.console import Console
 
 from edgecors_cli import watching
 from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
-from edgecors_cli.log_reading import InRegions, LogGroups, Since, read_refused
-from edgecors_cli.render import line
+from edgecors_cli.log_reading import InRegions, LogGroups, Since, read_refused, say_sites, sites_as_dict
+from edgecors_cli.render import line, say_alias
 from edgecors_cli.watching import Interval, Watch
 
 WATCH_SECONDS = 60
@@ -50,8 +51,9 @@ def denied(
 def _refused(
     context: Context, site: str, since: str, seconds: int, regions: list[str], prefixes: list[str]
 ) -> tuple[dict[str, Any], watching.Say]:
-    report = read_refused(context, site, seconds, regions, prefixes)
-    has_rules = _has_several_rules(context, site)
+    logged = logged_sites(context.parameters, site)
+    report = read_refused(context, logged, seconds, regions, prefixes)
+    has_rules = _has_several_rules(context, logged.site)
     rows: list[dict[str, Any]] = [
         {
             "origin": r.origin,
@@ -60,12 +62,15 @@ def _refused(
             "log_lines": r.lines,
             "last_seen": r.last,
             "regions": r.regions,
-            "remedy": r.remedy(site, has_rules),
+            "remedy": r.remedy(logged.site, has_rules),
         }
         for r in report.refused
     ]
 
     def say(out: Console) -> None:
+        if logged.alias:
+            say_alias(out, logged.alias, logged.site)
+            line(out, (f"All distributions that use it: edgecors denied {logged.site}", "dim"))
         for row in rows:
             line(out, (row["origin"] or "(empty)", "bold"), "  ", (row["reason"], "yellow"))
             line(out, f"{row['log_lines']} log lines, last {row['last_seen']}, {', '.join(row['regions'])}", indent=4)
@@ -77,11 +82,13 @@ def _refused(
             line(out, f"No origin was refused within {since} ({len(report.groups)} log groups).")
         else:
             line(out, ("A container logs an origin once a minute: lines are not requests.", "dim"))
+        say_sites(out, logged)
         if report.failed:
             first = next(iter(report.failed.items()))
             line(out, (f"{len(report.failed)} Regions could not be asked", "yellow"), f" ({first[0]}: {first[1]})")
 
-    return {"refused": rows, "log_groups": report.groups, "failed_regions": dict(report.failed)}, say
+    data = {"refused": rows, "log_groups": report.groups, "failed_regions": dict(report.failed)}
+    return {**sites_as_dict(logged), **data}, say
 
 
 def _has_several_rules(context: Context, site: str) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from edgecors_admin.sites import site_to_read
 from edgecors_admin.text_difference import text_difference_lines
 from edgecors_admin.versions import compare_versions, one_version
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import Target
 from edgecors_cli.context import Context, command
-from edgecors_cli.render import difference, line, text_difference
+from edgecors_cli.render import difference, line, say_alias, text_difference
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +27,7 @@ def diff(
     second: Annotated[int | None, typer.Argument(metavar="V2", min=1, help="Default: the newest.")] = None,
 ) -> None:
     """Show who gained and who lost access between two versions, and the text. Lists count as they are now."""
+    target, alias = site_to_read(context.parameters, target)
     old = one_version(context.parameters, target, first)
     new = one_version(context.parameters, target, second)
     context.progress.step("comparing access")
@@ -36,6 +38,9 @@ def diff(
         "access": access.as_dict() if access is not None else None,
         "text": text_difference_lines(old.text, new.text),
     }
+
+    if alias:
+        say_alias(context.out, alias, target)
 
     def say(out: Console) -> None:
         line(out, (f"{target}, version {old.version} to {new.version}", "bold"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+from edgecors_admin.sites import site_to_read
 from edgecors_admin.versions import all_versions, version_row
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import Target
 from edgecors_cli.context import Context, command
-from edgecors_cli.render import table
+from edgecors_cli.render import say_alias, table
 
 
 def register(app: typer.Typer) -> None:
@@ -21,12 +22,16 @@ def register(app: typer.Typer) -> None:
 
 def history(context: Context, target: Target) -> None:
     """List the versions that Parameter Store still has, with the origins that each added and removed."""
+    target, alias = site_to_read(context.parameters, target)
     versions = all_versions(context.parameters, target)
     by_number = {stored.version: stored for stored in versions}
     rows = []
     for stored in versions:
         context.progress.step(f"comparing version {stored.version}")
         rows.append(version_row(target, stored, by_number.get(stored.version - 1)))
+
+    if alias:
+        say_alias(context.out, alias, target)
 
     def say(out: Console) -> None:
         head = ("VERSION", "WHEN", "ORIGINS", "BY", "NOTES")

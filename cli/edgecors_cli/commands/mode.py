@@ -53,7 +53,7 @@ def mode(
 
     def edit(text: str) -> str:
         if not text:
-            raise missing(context.parameters, site)
+            raise missing(context.parameters, site, "mode")
         lists = context.parameters.get_lists(names_of_lists(text))
         try:
             current = load(text, lists).mode

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 from edgecors_admin.conditional_write import replace
 from edgecors_admin.errors import CommandError
+from edgecors_admin.sites import checked_target, missing
 from edgecors_admin.versions import compare_versions, new_errors, one_version
 
 from edgecors_cli.commands.arguments import Target, Version
@@ -19,16 +20,18 @@ def register(app: typer.Typer) -> None:
 
 def rollback(context: Context, target: Target, version: Version, yes: Yes = False) -> None:
     """Write an older version again, as a new one."""
-    wanted = one_version(context.parameters, target, version)
-    name = context.parameters.name_of(target)
+    name = context.parameters.name_of(checked_target(target))
     current = context.parameters.get(name)
-    if current is not None and current.value == wanted.value:
+    if current is None:
+        raise missing(context.parameters, target, "rollback")
+    wanted = one_version(context.parameters, target, version)
+    if current.value == wanted.value:
         context.answer(
             {"parameter": name, "written": False, "version": current.version},
             lambda out: line(out, f"Version {current.version} is the same as version {version}: nothing to do."),
         )
         return
-    text = current.text if current is not None else ""
+    text = current.text
     access = compare_versions(context.parameters, target, text, wanted.text)
     if access is not None:
         difference(context.out, access)

@@ -9,14 +9,15 @@ from edgecors.policy import Policy
 from edgecors_admin.denied import PREFIXES, DeniedReport, Refused, seconds_of
 from edgecors_admin.errors import CommandError
 from edgecors_admin.globs import texts
+from edgecors_admin.logged_sites import LoggedSites, logged_sites
 from edgecors_admin.shadow import ShadowReport, shadow_report
 from edgecors_admin.sites import checked_site, load_site
 from rich.console import Console
 
 from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, command
-from edgecors_cli.log_reading import InRegions, LogGroups, Since, read_refused
-from edgecors_cli.render import line
+from edgecors_cli.log_reading import InRegions, LogGroups, Since, read_refused, say_sites, sites_as_dict
+from edgecors_cli.render import line, say_alias
 
 
 def register(app: typer.Typer) -> None:
@@ -40,27 +41,35 @@ def shadow(
     """
     seconds = seconds_of(since)
     loaded = load_site(context.parameters, checked_site(site))
-    policy = loaded.policy
+    policy, name = loaded.policy, loaded.name
     if policy is None:
-        raise CommandError(f"The policy of {site} is rejected. Run edgecors lint {site}.")
+        raise CommandError(f"The policy of {name} is rejected. Run edgecors lint {name}.")
     if not policy.shadow:
         raise CommandError(
-            f"{site} is not in shadow mode: what it refuses is refused. See edgecors denied {site}, or go back with"
-            f" edgecors mode {site} shadow."
+            f"{name} is not in shadow mode: what it refuses is refused. See edgecors denied {name}, or go back with"
+            f" edgecors mode {name} shadow."
         )
     regions = in_region or context.account.regions()
     prefixes = log_group or list(PREFIXES)
-    logs = read_refused(context, site, seconds, regions, prefixes)
+    # Of every distribution that uses the policy, also where one of them was asked for: enforcing it counts for all.
+    logged = logged_sites(context.parameters, name)
+    logs = read_refused(context, logged, seconds, regions, prefixes)
     report = shadow_report(policy, logs.refused)
     answer = {
-        "site": loaded.name,
-        "refused": [_as_dict(item, loaded.name, policy) for item in report.refused],
-        "allowed_since": [_as_dict(item, loaded.name, policy) for item in report.allowed_since],
+        **sites_as_dict(logged),
+        "refused": [_as_dict(item, name, policy) for item in report.refused],
+        "allowed_since": [_as_dict(item, name, policy) for item in report.allowed_since],
         "log_groups": logs.groups,
         "failed_regions": dict(logs.failed),
     }
-    context.answer(answer, lambda out: _say(out, loaded.name, policy, report, logs, since, prefixes))
-    context.fail_if(report.refused or logs.failed or not logs.groups)
+
+    def say(out: Console) -> None:
+        if loaded.alias:
+            say_alias(out, loaded.alias, name)
+        _say(out, logged, policy, report, logs, since, prefixes)
+
+    context.answer(answer, say)
+    context.fail_if(report.refused or logs.failed or not logs.groups or logged.unread)
 
 
 def _as_dict(item: Refused, site: str, policy: Policy) -> dict[str, Any]:
@@ -84,7 +93,7 @@ def _paths(policy: Policy, rule: int | None) -> list[str]:
 
 def _say(
     out: Console,
-    site: str,
+    logged: LoggedSites,
     policy: Policy,
     report: ShadowReport,
     logs: DeniedReport,
@@ -98,10 +107,11 @@ def _say(
             line(out, (item.origin or "(empty)", "bold"), "  ", (item.reason, "yellow"), indent=2)
             lines = "1 log line" if item.lines == 1 else f"{item.lines} log lines"
             line(out, f"{lines}, last {item.last}, {', '.join(item.regions)}", indent=4)
-            if remedy := item.remedy(site, len(policy.rules) > 1):
+            if remedy := item.remedy(logged.site, len(policy.rules) > 1):
                 line(out, (remedy, "green"), indent=4)
     if report.allowed_since:
         line(out, (f"{len(report.allowed_since)} more were logged, and the policy allows them by now.", "dim"))
+    say_sites(out, logged)
     if logs.failed:
         first = next(iter(logs.failed.items()))
         line(out, (f"{len(logs.failed)} Regions could not be asked", "yellow"), f" ({first[0]}: {first[1]})")
@@ -110,6 +120,6 @@ def _say(
     elif report.refused:
         count = len({item.origin for item in report.refused})
         line(out, (f"{count} {'origin' if count == 1 else 'origins'} would have been refused within {since}.", "bold"))
-    elif not logs.failed:
+    elif not logs.failed and not logged.unread:
         line(out, (f"Nothing would have been refused within {since}.", "bold green"))
-        line(out, ("next: ", "cyan"), f"edgecors mode {site} enforce")
+        line(out, ("next: ", "cyan"), f"edgecors mode {logged.site} enforce")

@@ -10,7 +10,7 @@ from edgecors_admin.errors import CommandError
 from edgecors_admin.parameter_store import Stored
 from edgecors_admin.plan import make_plan
 from edgecors_admin.policy_files import PolicyFiles
-from edgecors_admin.sites import missing, names_of_lists, users_of
+from edgecors_admin.sites import missing, names_of_lists, refuse_alias, users_of
 from edgecors_admin.splitting import split_list, split_site
 
 from edgecors_cli.commands.arguments import Target
@@ -54,7 +54,9 @@ def split(
     entries = [p.entry for p in read_origins(origins, file)] if origins or file else []
     stored = context.parameters.get(context.parameters.name_of(target))
     if stored is None and not entries:
-        raise missing(context.parameters, target)
+        raise missing(context.parameters, target, "split")
+    if stored is None:
+        refuse_alias(context.parameters, target, "split")
     text = stored.text if stored is not None else ""
     taken = context.parameters.types_below("lists")
     context.progress.step(f"spreading {len(entries):,} origins over lists")

@@ -18,18 +18,19 @@ from edgecors.findings import Finding
 from edgecors_admin.allow import EditFunction, EditOutcome, RuleSelection, allow_entries, revoke_entries
 from edgecors_admin.conditional_write import delete, replace
 from edgecors_admin.edit_review import EditReview, review_deletion, review_edit
-from edgecors_admin.errors import CommandError, UsageError
+from edgecors_admin.errors import CommandError, NotPermittedError, UsageError
 from edgecors_admin.parameter_store import Parameters, ParameterType, Stored
 from edgecors_admin.pasted import Pasted, read_all_pasted, split_pasted
 from edgecors_admin.plan import same
 from edgecors_admin.policy_files import read_policy_text, without_surrogates
-from edgecors_admin.sites import checked_target, missing, names_of_lists, similar
+from edgecors_admin.sites import checked_target, missing, names_of_lists, refuse_alias, similar
 from edgecors_admin.text_difference import text_difference_lines
 from edgecors_admin.versions import new_errors, one_version
 from edgecors_admin.widening import widened
 
 CREATE: Final = "similar-name"
 DELETE: Final = "deletion"
+ALIAS: Final = "alias-unknown"
 
 
 class Outdated(Exception):
@@ -131,10 +132,22 @@ def propose(parameters: Parameters, change: Mapping[str, Any]) -> Proposal:
     if before is None and change["kind"] in ("revoke", "delete"):
         raise missing(parameters, target)
     proposal = Proposal(target, name, before, "")
+    if before is None:
+        _check_alias(parameters, proposal)
     kind(parameters, proposal, change)
     if proposal.text is not None and not proposal.changes_nothing:
         _add_consents(parameters, proposal)
     return proposal
+
+
+def _check_alias(parameters: Parameters, proposal: Proposal) -> None:
+    """Refuse to create a policy that would replace a shared one; ask for consent where that can't be known."""
+    try:
+        refuse_alias(parameters, proposal.target, "")
+    except NotPermittedError:
+        proposal.consents[ALIAS] = (
+            f"Whether {proposal.target} is an alias of a site can't be read. Create a policy of its own."
+        )
 
 
 def write(parameters: Parameters, change: Mapping[str, Any], shown: str, accepted: Collection[str]) -> int | None:
