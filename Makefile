@@ -53,7 +53,7 @@ check: $(VENV)/.stamp ## formatting, lint, types, generated files
 generate: $(VENV)/.stamp ## writes the files that are made from others (docs/policy.*, deploy/**/{variables.tf,parameters.py})
 	$(BIN)/python scripts/generate.py
 
-format: $(VENV)/.stamp ## rewrites the sources as `make check` wants them, where that can be done mechanically
+format: $(VENV)/.stamp ## formats the sources and applies automatic lint fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

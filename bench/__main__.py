@@ -12,8 +12,8 @@ from bench.report import PARTS, markdown, run, write
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="within a minute, less exact, docs are left alone")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="the figures, too (-: print them alone)")
+    parser.add_argument("--quick", action="store_true", help="about a minute, less exact; docs are not written")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures to FILE (-: only print them)")
     parser.add_argument(
         "--only",
         action="append",

@@ -98,7 +98,7 @@ def markdown(head: Mapping[str, Any], parts: Sequence[Part]) -> str:
             images,
             f"{sum(g.reached for g in goals)} of {len(goals)} [goals](#goals) are reached. `make bench` measures all "
             "of this in one run and writes this page and its charts; edit `bench/` instead. Nothing here ran on AWS: "
-            "links that delay packets, a store on this machine and Lambda's runtime emulator stand for it.",
+            "links that delay packets, a store on this machine and Lambda's runtime emulator simulate it.",
             f"{head['date']}: {head['machine']}. {known}.",
             "## Goals",
             table(["goal", "measured", "limit", "", "decided by"], rows),

@@ -1,7 +1,7 @@
 """What the worst values of Parameter Store, and the worst paths, cost: `python -m harness bombs`.
 
 Every value is at most 8 KB, as Parameter Store holds it; most are compressed. Each is read as a list, as a site and by
-the linter, in a process of its own, which reports its processor time and how far its memory grew. Demanded: at most
+the linter, in a process of its own, which reports its processor time and how far its memory grew. Limits: at most
 1 second and 64 MB, whether the value is accepted or refused, and findings that stay short. Then requests are decided by
 the slowest policies: the time per request must grow no faster than the path.
 """

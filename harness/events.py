@@ -343,7 +343,7 @@ def judge(
     try:
         answer = handler(event_copy)
     except Exception as error:
-        if name == "gateway" and isinstance(error, ValueError) and "takes requests of" in str(error):
+        if name == "gateway" and isinstance(error, ValueError) and "accepts requests from" in str(error):
             summary.counts["no_requests"] += 1  # the gateway refuses events that no front sends
             return
         yield f"raised {error!r}"

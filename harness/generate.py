@@ -1,7 +1,7 @@
 """Random policies, and requests that nearly fit them. Plain `random`: a seed gives the same cases anywhere.
 
 Random text would almost always be refused for the same dull reason, so requests start from what a policy allows and are
-spoilt in one place, seldom in several. What a case should come to is not decided here but by the oracle.
+corrupted in one place, rarely in several. The oracle, not this module, decides the expected result.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Random policies and request paths. For every server in `harness.upstreams.models`, the rule that decides over the path
 which that server's application sees is chosen by a slow and obvious glob matcher, and its answer is taken from a
-policy of that one rule. Demanded of the library's decision about the whole policy:
+policy of that one rule. The library's decision about the whole policy must meet these conditions:
 
 - it grants nothing that one of these rules would not grant in the same words;
 - it is never "not managed" while one of the resources is managed, and never passes what one of the rules blocks;

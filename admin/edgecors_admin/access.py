@@ -1,7 +1,7 @@
-"""Who gains and who loses access by a change: the decision is asked before and after.
+"""Who gains and who loses access by a change: the decisions before and after it are compared.
 
-Every entry that only one of the two policies has is tried with an origin of its own, on a resource of each rule. A
-word that nobody writes stands for the star of a pattern or a glob, so that only the pattern as such counts.
+For every entry that only one of the two policies has, an origin that it allows is tried on a resource of each rule. An
+unlikely word replaces the star of a pattern or glob, so that only the pattern itself matches.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def compare(
     comparison = _Comparison()
     rejected = [name for name, text, policy in (("before", old, before), ("after", new, after)) if text and not policy]
     comparison.changed += [
-        f"the policy {name} is rejected: running containers keep the last good one, new ones have none"
+        f"the policy {name} the change is rejected: running containers keep the last good one, new ones have none"
         for name in rejected
     ]
     for where, host, path in _resources(before, after):
@@ -78,9 +78,9 @@ def compare(
         if before is not None and after is not None:
             comparison.add_changes(was, will, where)
         elif after is not None and not old:
-            comparison.changed.append(f"{where}: managed; the upstream's own CORS headers do not count")
+            comparison.changed.append(f"{where}: managed; the upstream's own CORS headers are removed")
     if not old and after is not None and not _manages_everything(after):
-        comparison.changed.append("everything else: not managed; the upstream's own CORS headers count")
+        comparison.changed.append("everything else: not managed; the upstream's own CORS headers are kept")
     if old and not new:
         comparison.changed.append("everywhere: nobody is allowed; the upstream's own CORS headers are removed")
     comparison.changed += _site_changes(before, after)
@@ -164,9 +164,9 @@ class _Comparison:
         """What else changes for a resource."""
         if was is None or will is None:
             if will is not None:
-                self.changed.append(f"{where}: managed from now on; the upstream's own CORS headers no longer count")
+                self.changed.append(f"{where}: managed from now on; the upstream's own CORS headers are removed")
             elif was is not None:
-                self.changed.append(f"{where}: no longer managed; the upstream's own CORS headers count")
+                self.changed.append(f"{where}: no longer managed; the upstream's own CORS headers are kept")
             return
         for described in RULE_FIELDS:
             if described.name not in _NOT_COMPARED:
@@ -246,7 +246,7 @@ def _word(value: object) -> str:
 
 def _site_changes(before: Policy | None, after: Policy | None) -> Iterable[str]:
     if before is None and after is not None and after.shadow:
-        yield "mode: shadow, so nothing of this is done yet: the upstream's own CORS headers count"
+        yield "mode: shadow, so none of this takes effect yet: the upstream's own CORS headers are kept"
     if before is None or after is None:
         return
     if before.shadow != after.shadow:

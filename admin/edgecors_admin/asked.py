@@ -1,4 +1,4 @@
-"""Read a request as people write it: a pasted origin, a URL in place of a path, header names with commas between."""
+"""Parse a request as users write it: a pasted origin, a URL in place of a path, header names with commas between."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _origin(text: str, notes: list[str]) -> str:
     if not text.strip():
         raise UsageError("The origin is empty. Write the page's origin, such as https://app.example.com, or null.")
     if len(split_pasted(text)) > 1:
-        raise UsageError(f"{text!r} holds several origins. Ask about one at a time.")
+        raise UsageError(f"{text!r} has several origins. Explain one at a time.")
     if text == "null":
         return text
     if "*" in text:

@@ -319,7 +319,7 @@ def _check_response_policy(policies: Policies) -> Iterator[Check]:
         yield Check(
             ERROR,
             "response-headers-policy-cors",
-            f"The response headers policy {policy.get('Name', '')!r} sets CORS headers beside other headers.",
+            f"The response headers policy {policy.get('Name', '')!r} sets other headers as well as CORS headers.",
             "Choose a response headers policy with the other headers only.",
         )
 
@@ -332,7 +332,7 @@ def _check_errors(config: Mapping[str, Any], policies: Policies, behavior: Mappi
         yield Check(
             WARNING,
             "custom-error-page",
-            f"CloudFront replaces errors with pages of its own ({codes}). No function runs for them, so they have no"
+            f"CloudFront replaces errors with custom error pages ({codes}). No function runs for them, so they have no"
             " CORS headers.",
             "Leave errors of APIs to the origin server.",
         )
@@ -442,7 +442,7 @@ def _response_policy_changes(behavior: Mapping[str, Any], policies: Policies) ->
             behavior,
             "ResponseHeadersPolicyId",
             None,
-            f"remove the response headers policy {policy.get('Name', '')!r}: it sets CORS headers of its own",
+            f"remove the response headers policy {policy.get('Name', '')!r}: it sets its own CORS headers",
         )
 
 

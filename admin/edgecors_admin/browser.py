@@ -43,7 +43,7 @@ def cors_check(headers: Headers, origin: str, credentials: bool) -> Verdict:
     if allowed == "*" and not credentials:
         return Verdict(True, "Access-Control-Allow-Origin: * allows every origin without credentials")
     if allowed == "*":
-        return Verdict(False, "Access-Control-Allow-Origin: * does not count for a request with credentials")
+        return Verdict(False, "Access-Control-Allow-Origin: * is not accepted for a request with credentials")
     if allowed != origin:
         return Verdict(False, f"Access-Control-Allow-Origin names {allowed}, not {origin}")
     if not credentials:

@@ -16,7 +16,7 @@ LIBRARY_CODES: Mapping[str, str] = {
     "extension-wildcard-with-credentials": "a wildcard over browser extensions with credentials",
     "forbidden-header": "pages can never send, or never read, this header",
     "forbidden-method": "browsers never send this method",
-    "grants-beside-fields": "a rule has grants and, beside them, a field that belongs in a grant",
+    "grants-beside-fields": "a rule has both grants and a field that belongs in a grant",
     "insecure-origin": "an http origin that is not loopback with credentials",
     "invalid-json": "the document starts like JSON but is not valid JSON",
     "list-missing": "the policy uses a list that does not exist",
@@ -36,19 +36,19 @@ LIBRARY_CODES: Mapping[str, str] = {
     "origin-not-ascii": "an internationalised name is not in Punycode, or has a look-alike letter",
     "origin-too-long": "the entry is longer than any origin",
     "out-of-range": "a number is too small or too large",
-    "repaired-blanks": "blanks around an entry were removed",
+    "repaired-blanks": "white space around an entry was removed",
     "repaired-case": "upper-case letters were made lower case",
     "repaired-default-port": "the scheme's default port was removed",
     "repaired-trailing-slash": "a trailing slash was removed",
-    "too-large": "the value is larger than a parameter holds, or than edgecors reads",
+    "too-large": "the value exceeds a limit of Parameter Store or of edgecors",
     "unknown-field": "there is no field of this name",
-    "unknown-value": "the field does not have this value",
-    "unknown-version": "the document has a version that this edgecors does not know",
+    "unknown-value": "the value is not one of the field's values",
+    "unknown-version": "this version of edgecors does not support the document's version",
     "unreadable": "the value after gz: can't be unpacked",
-    "wildcard-not-alone": "* is beside other entries",
+    "wildcard-not-alone": "* is combined with other entries",
     "wildcard-not-last": "a grant other than the last one has *",
     "wildcard-with-credentials": "* with credentials",
-    "wrong-type": "the value has another type than the field",
+    "wrong-type": "the value does not have the field's type",
     "yaml-not-json": "the value is YAML, and Parameter Store holds plain lists or JSON",
 }
 """Codes that reading a policy or a list can report."""
@@ -56,11 +56,11 @@ LIBRARY_CODES: Mapping[str, str] = {
 LINTER_CODES: Mapping[str, str] = {
     "public-suffix": "a wildcard over names that anybody can register",
     "insecure-origin": "an origin without encryption",
-    "null-origin": "null is allowed, which any page can become",
+    "null-origin": "null is allowed, an origin that any page can get with a sandboxed frame",
     "everyone": "a rule is open to every site",
     "allows-nobody": "a rule allows no origin at all",
     "nothing-readable": "no entry of the value can be read as an origin",
-    "shadowed-rule": "an earlier rule matches everything that this one is about",
+    "shadowed-rule": "an earlier rule matches everything that this rule matches",
     "covered-entry": "another entry allows the same already",
     "duplicate-entry": "an entry is listed twice",
     "missing-content-type": "POST, PUT or PATCH is allowed, and the header content-type is not",
@@ -70,16 +70,16 @@ LINTER_CODES: Mapping[str, str] = {
     "max-age-over-ceiling": "browsers keep a preflight's answer for a shorter time",
     "needless-expose": "a response header that every page may read anyway",
     "method-case": "a method in a spelling that browsers do not send",
-    "needless-tolerate": "a safety error is switched off that does not occur",
+    "needless-tolerate": "tolerate names a safety error that does not occur",
     "block-without-effect": "on_refused: block where nobody is refused",
-    "block-at-origin-events": "on_refused: block knows less at CloudFront's origin events",
+    "block-at-origin-events": "on_refused: block may not recognise same-origin requests at CloudFront's origin events",
     "hosts-at-origin-events": "hosts are known at CloudFront's origin events only if forwarded",
     "missing-version": "the document has no version",
     "large": "the value needs the advanced tier, or packing",
     "nearly-full": "the value is near Parameter Store's limit",
     "too-large": "the value does not fit a parameter, not even packed",
     "not-referenced": "a list that no policy uses",
-    "widens-to-everyone": "a change opens something to every site",
+    "widens-to-everyone": "a change opens a rule to every site",
 }
 """Codes that the linter and the comparison of two policies report."""
 
@@ -97,8 +97,8 @@ GUARD_CODES: Mapping[str, str] = {
 """Codes that only the guard reports, as only it looks at a whole account."""
 
 IMPORT_CODES: Mapping[str, str] = {
-    "import-no-origins": "a part of the source from which no origin could be read; it gives no policy",
-    "import-wildcard-with-credentials": "the source allows every origin with credentials; it gives no policy",
+    "import-no-origins": "no origin could be read from a part of the source, so no policy is made from it",
+    "import-wildcard-with-credentials": "the source allows every origin with credentials, so no policy is made from it",
     "import-unresolved": "a variable or an intrinsic function whose value the source does not contain",
     "import-origin": "an origin that was left out",
     "import-value": "a value that was left out, because it could not be read or no policy can have it",
@@ -108,11 +108,11 @@ IMPORT_CODES: Mapping[str, str] = {
     "import-default": "a setting that the source leaves out and its platform fills in",
     "import-elsewhere": "a setting that has nothing to do with CORS and stays where it is",
     "import-not-permitted": "a service of the account that could not be read",
-    "live-any-origin": "a live site allows every origin that asks; the policy has those that were asked for",
+    "live-any-origin": "a live site allows every origin; the policy has only the origins that were probed",
     "live-any-method": "a live site allows every method; the policy has those that clients use",
     "live-any-header": "a live site allows every request header; the policy has those that clients send",
     "live-wildcard-with-credentials": "a live site answers * with credentials, which browsers refuse",
-    "live-null-origin": "a live site allows null, which any page can become",
+    "live-null-origin": "a live site allows null, an origin that any page can get with a sandboxed frame",
     "live-subdomains": "a live site allows every subdomain of an origin",
     "live-lookalike-origin": "a live site allows an origin that a stranger can register",
     "live-responses-without-headers": "a live site grants preflights, but its response has no CORS headers",
@@ -121,4 +121,4 @@ IMPORT_CODES: Mapping[str, str] = {
 """Codes that only `edgecors import` reports; their locations are places of the source."""
 
 CODES: Mapping[str, str] = {**LINTER_CODES, **FUNCTIONS_CODES, **GUARD_CODES, **IMPORT_CODES, **LIBRARY_CODES}
-"""Every code with its meaning. Where the linter widens a code of the library, the library's meaning counts."""
+"""Every code with its meaning. Where the library and the linter share a code, this is the library's meaning."""

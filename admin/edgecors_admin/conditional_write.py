@@ -1,4 +1,4 @@
-"""Changing a parameter that others may change at the same time: their change is noticed, and nothing of it is lost.
+"""Change a parameter that others may change at the same time: their changes are detected and never lost.
 
 Parameter Store has no conditional write. So the value is read again right before it is written, and the version that
 the write returns shows whether somebody else wrote in between: then the edit is made once more, on their text. Versions
@@ -85,7 +85,7 @@ def change(
         if edit(hidden.text) == after.text:
             return ChangeResult(first, after, tuple(notes))
         before, base = after, hidden.text
-    raise CommandError(f"{name} is being changed by others all the time; gave up after {ATTEMPTS} attempts.", 3)
+    raise CommandError(f"Others keep changing {name}; gave up after {ATTEMPTS} attempts.", 3)
 
 
 def replace(parameters: Parameters, name: str, text: str, before: Stored | None, new_type: ParameterType) -> Stored:

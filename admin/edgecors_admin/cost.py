@@ -1,6 +1,6 @@
 """What CORS costs a month in each set-up: traffic in, dollars out. Every price is an input with AWS's page and a date.
 
-What is not counted is the same with and without CORS, or is the caller's to know: CloudFront's and the upstream's own
+Not included: costs that are the same without CORS, or that depend on the site: CloudFront's and the upstream's own
 requests, data transfer, free tiers, volume discounts, taxes. The guard costs cents.
 """
 
@@ -78,10 +78,10 @@ class Traffic:
     cold_share: float = _input(0.001, "share of invocations that start a container")
     cold_ms: float = _input(300.0, "milliseconds that a start is billed for")
     log_bytes: float = _input(350, "bytes that Lambda itself logs for an invocation (START, END, REPORT)")
-    containers: float = _input(200, "containers that are up in the mean")
+    containers: float = _input(200, "containers that run on average")
     key_reads: float = _input(1, "keys that a CloudFront Function reads for a request (edgecors compile says how many)")
     refresh_seconds: float = _input(60, "refresh_seconds of the policy")
-    higher_throughput: float = _input(0, "1: reads are paid for, beyond 40 a second or of advanced parameters")
+    higher_throughput: float = _input(0, "1: reads are billed, for more than 40 a second or for advanced parameters")
     advanced_parameters: float = _input(0, "parameters of more than 4 KB")
     reasons: float = _input(5, "reasons of decisions that occur: each is a metric in each Region with containers")
     regions: float = _input(13, "Regions in which edge functions run")
@@ -221,7 +221,7 @@ class _Calculator:
 
     def layer(self) -> Cost:
         items = self.invocations(self.preflights, 1, self.traffic.gateway_mb, "lambda")
-        note = "in a function that is there already: its preflights; other requests take microseconds more"
+        note = "in an existing function: only preflights cost extra; other requests take microseconds longer"
         return Cost("layer", items | self.parameters() | self.monitoring(0), note)
 
     def functions(self, *, with_edge: bool) -> Cost:

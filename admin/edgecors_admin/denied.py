@@ -130,7 +130,7 @@ def find_refused(
         answers = list(pool.map(ask, regions))
     failed = {region: error for region, _, _, error in answers if error}
     if answers and len(failed) == len(answers):
-        raise AwsError(f"No Region could be asked: {next(iter(failed.values()))}")
+        raise AwsError(f"No Region could be queried: {next(iter(failed.values()))}")
     groups = tuple(f"{region}:{group}" for region, names, _, _ in answers for group in names)
     return DeniedReport(_merged((region, rows) for region, _, rows, _ in answers), groups, failed)
 

@@ -90,7 +90,7 @@ def _diagnose(live: LiveDistribution, pattern: str) -> Diagnosis:
     checks = (
         (*missing, *plan.checks)
         if missing
-        else (*plan.checks, Check(OK, "attached", f"All of the {setup} set-up runs."))
+        else (*plan.checks, Check(OK, "attached", f"All triggers of the {setup} set-up are attached."))
     )
     return Diagnosis(pattern, setup, checks, tuple(_outcomes(behavior, policies, setup, own).items()))
 
@@ -121,7 +121,7 @@ def _outcomes(behavior: Mapping[str, Any], policies: Policies, setup: str, own: 
         "preflight": (
             "a 403 from CloudFront, because OPTIONS is not allowed"
             if "OPTIONS" not in methods
-            else f"the answer of edgecors{'' if setup != 'origin' else ', which CloudFront may cache'}"
+            else f"the response of edgecors{'' if setup != 'origin' else ', which CloudFront may cache'}"
             if answered
             else "whatever the origin server answers"
         ),

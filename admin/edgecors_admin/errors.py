@@ -15,7 +15,7 @@ class CommandError(Exception):
 
 
 class UsageError(CommandError):
-    """The command was called in a way that has no meaning."""
+    """The command line is invalid."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 2)

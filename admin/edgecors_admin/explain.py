@@ -78,10 +78,10 @@ class ExplainedAnswer:
     def outcome(self) -> str:
         """What happens to the request."""
         if self.status is not None:
-            return f"answered with {self.status}; the upstream is not asked"
+            return f"answered with {self.status}; the request does not reach the upstream"
         if self.managed:
             return "passed on to the upstream, whose own CORS headers are removed from its response"
-        return "passed on unchanged: the upstream's own CORS headers count"
+        return "passed on unchanged: the upstream's own CORS headers are kept"
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -244,7 +244,7 @@ def _verdict(
 ) -> Verdict:
     if not can_be_sent(method):
         return Verdict(False, f"no page can send {method}")
-    untouched = "that is up to the upstream: nothing is decided here"
+    untouched = "the policy does not apply here; the upstream's headers decide"
     if preflight is not None:
         if not preflight.managed:
             return Verdict(False, untouched)

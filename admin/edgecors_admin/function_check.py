@@ -90,7 +90,7 @@ def _fault(result: Mapping[str, Any], expected: Event, utilization: int) -> str:
     if differences:
         return "; ".join(differences)
     if utilization >= MAX_UTILIZATION:
-        return f"it takes {utilization} % of the allowed compute time; less than {MAX_UTILIZATION} % is needed"
+        return f"it takes {utilization} % of the allowed compute time, which must be below {MAX_UTILIZATION} %"
     return ""
 
 

@@ -278,7 +278,7 @@ def _fill_buckets(sets: Sequence[_OriginEntries], most: int) -> list[str]:
             groups.setdefault(_bucket_key(entry), {}).setdefault(number, []).append(entry)
     largest = max(groups, key=lambda key: len(_lines(groups[key])), default="")
     if groups and len(_lines(groups[largest])) > most:
-        message = f"the entries for {largest!r} take more than {most:,} bytes, the most that one key can hold"
+        message = f"the entries for {largest!r} take more than {most:,} bytes, the limit for one key"
         raise PolicyTooLargeError([_too_large(message)])
     hashes = {key: _hash(key) for key in groups}
     count = -(-sum(len(_lines(group)) for group in groups.values()) // int(most * _BUCKET_FILL))
@@ -354,7 +354,7 @@ def _check_size(compiled: CompiledPolicy, limits: Limits) -> None:
         raise PolicyTooLargeError([_too_large(message)])
     size = sum(len(key) + len(value) for key, value in compiled.content().items())
     if size > MAX_VERSION_BYTES:
-        message = f"the policy takes {size:,} bytes of the store, more than the half of it, {MAX_VERSION_BYTES:,}"
+        message = f"the policy takes {size:,} bytes of the store, more than half of it, {MAX_VERSION_BYTES:,}"
         raise PolicyTooLargeError([_too_large(message)])
 
 
@@ -365,7 +365,7 @@ def _too_large(message: str) -> Finding:
 def _ignored(policy: Policy) -> Iterable[Finding]:
     if policy.refresh_seconds != DEFAULT_REFRESH_SECONDS:
         message = "refresh_seconds has no effect in CloudFront Functions: the guard writes each change to their store"
-        yield Finding(NOTE, "ignored-by-functions", "refresh_seconds", message, "Nothing has to be done.")
+        yield Finding(NOTE, "ignored-by-functions", "refresh_seconds", message, "No action is needed.")
     if policy.shadow:
         message = "mode shadow changes nothing, but CloudFront Functions do not log what they would decide"
         remedy = "Use EdgeSetup=viewer while a policy is in shadow mode."

@@ -160,7 +160,7 @@ def _origins(rule: RuleSource, written: PolicySource) -> Iterator[Finding]:
                 codes.update(_risk_codes(entry))
         if any(e.pattern is not None and e.pattern.kind == "any" for e in grant.own):
             location = grant.own[0].location
-            message = "every site may read what this rule is about"
+            message = "every site may read the resources of this rule"
             yield Finding(NOTE, "everyone", location, message, "List the origins.")
         else:
             yield from _covered(entries)
@@ -182,7 +182,7 @@ def _risks(entry: EntrySource, *, credentials: bool, tolerated: tuple[str, ...])
     if pattern is None or (pattern.kind == "origin" and pattern.scheme == "https"):
         return  # nothing can be wrong with it
     if (suffix := open_to_registrants(pattern)) and "public-suffix" not in tolerated:
-        reach = "is over" if pattern.host.endswith(f".{suffix}") else "covers"
+        reach = "is a wildcard over" if pattern.host.endswith(f".{suffix}") else "covers"
         message = f"{pattern.text!r} {reach} {suffix!r}, where anybody can register a name that matches"
         remedy = "Write the domain that is yours, such as https://*.example.com"
         remedy += ', or accept the risk with "tolerate": ["public-suffix"].' if credentials else "."
@@ -219,7 +219,7 @@ def _rules(policy: Policy, written: PolicySource) -> Iterator[Finding]:
         location = written.rules[rule.index].location
         earlier = next((r for r in policy.rules[: rule.index] if rule_covers(r, rule)), None)
         if earlier is not None:
-            message = f"rules[{earlier.index}] matches everything that this rule is about, so this one never decides"
+            message = f"rules[{earlier.index}] matches everything that this rule matches, so this rule never applies"
             yield Finding(WARNING, "shadowed-rule", location, message, "Put the narrower rule first, or remove it.")
         for grant in rule.grants:
             if grant.allow_origins is not None and not len(grant.allow_origins):
@@ -263,7 +263,7 @@ def _grants(rule: RuleSource, written: PolicySource) -> Iterator[Finding]:
                 message = f"{by!r} in an earlier grant ({where}) covers {pattern.text!r}, and decides"
                 yield Finding(WARNING, "grants-overlap", entry.location, message, remedy)
         if entries and not reached:
-            message = "earlier grants decide about all origins of this grant, so it never decides"
+            message = "earlier grants match every origin of this grant, so it never applies"
             yield Finding(WARNING, "shadowed-grant", grant.location, message, "Remove it, or put it first.")
         for entry, pattern in entries:
             earlier.setdefault(pattern.text, entry)
@@ -302,7 +302,7 @@ def _fields(grant: GrantSource) -> Iterator[Finding]:
     for name, at in _strings(data, location, "allow_methods"):
         if name != name.upper() and name.upper() in (*NORMALIZED_METHODS, "PATCH"):
             # Browsers put all but PATCH in upper case, and methods are compared with regard to case.
-            message = f"methods are compared with regard to case, and {name!r} is not {name.upper()!r}"
+            message = f"methods are case-sensitive, and {name!r} is not {name.upper()!r}"
             yield Finding(WARNING, "method-case", at, message, f"Write {name.upper()!r}.")
 
 

@@ -310,8 +310,8 @@ def _describe_json(error: json.JSONDecodeError, text: str, name: str) -> str:
 
 
 def _invalid(text: str, name: str, reason: str) -> PolicyFiles:
-    if not is_json(text):
-        raise UsageError(reason)  # the library would read a plain list
+    if text.lstrip()[:1] not in ("{", "["):
+        raise UsageError(reason)  # it is not meant as a document
     return PolicyFiles(name, single=text.strip(), error=reason)
 
 

@@ -163,18 +163,18 @@ def cases(rule: Rule) -> list[Case]:
     chosen = [(grant, origin) for grant in rule.grants for origin in _origins_of(grant, most)]
     first = [origin for _, origin in chosen[:1]]
     method, names = _asked_for(rule.grants[0])
-    actual = [Case(f"request of {origin}", origin) for _, origin in chosen]
+    actual = [Case(f"request from {origin}", origin) for _, origin in chosen]
     actual += [
-        Case("request of a stranger", STRANGER),
+        Case("request from an unknown origin", STRANGER),
         Case("request without Origin", None),
-        *(Case(f"request of {origin} again", origin) for origin in first),
+        *(Case(f"request from {origin} again", origin) for origin in first),
     ]
-    preflights = [Case(f"preflight of {origin}", origin, *_asked_for(grant)) for grant, origin in chosen]
-    preflights.append(Case("preflight of a stranger", STRANGER, method, names))
+    preflights = [Case(f"preflight from {origin}", origin, *_asked_for(grant)) for grant, origin in chosen]
+    preflights.append(Case("preflight from an unknown origin", STRANGER, method, names))
     for grant in rule.grants:
         origin = next((origin for other, origin in chosen if other is grant), None)
         if grant.allow_methods is not None and origin is not None:
-            preflights.append(Case(f"preflight of {origin} for a method that is not allowed", origin, UNKNOWN_METHOD))
+            preflights.append(Case(f"preflight from {origin} for a method that is not allowed", origin, UNKNOWN_METHOD))
     return [*actual, *preflights]
 
 
@@ -239,7 +239,7 @@ def _why_status(case: Case, reply: Reply) -> str:
     if failed := _failed_function(reply):
         return failed
     if case.request_method is None:
-        return "something before the service answered, or the policy that serves is another version"
+        return "something in front of the service responded, or the service uses another version of the policy"
     if reply.status == 503:
         return "no policy could be loaded yet: look at the logs for 'policy refresh failed'"
     if reply.status == 403:
@@ -265,7 +265,7 @@ def _failed_function(reply: Reply) -> str:
     if "FunctionThrottledError" in cache:
         return (
             f"CloudFront throttles the function (X-Cache: {cache}), because it failed or took too much time;"
-            " after a fix that goes on for some minutes"
+            " after a fix, the throttling continues for some minutes"
         )
     return ""
 
@@ -274,7 +274,7 @@ def _why_header(name: str, case: Case, expected: str | None, got: list[str], rep
     if failed := _failed_function(reply):
         return failed
     older = (
-        "an older version of the policy may still serve; ask again after refresh_seconds"
+        "an older version of the policy may still be in use; probe again after refresh_seconds"
         " (with CloudFront Functions after a minute)"
     )
     if len(got) > 1 or (name == "access-control-allow-origin" and any("," in value for value in got)):
@@ -288,8 +288,8 @@ def _why_header(name: str, case: Case, expected: str | None, got: list[str], rep
         return f"the upstream's own header was not removed: no response trigger runs here, or {older}"
     if value is None and case.request_method is None and reply.status >= 400:
         return (
-            f"an error response ({reply.status}) without headers: viewer-response never sees those of 400 and above, so"
-            " origin-response has to be attached too; what CloudFront, WAF or a gateway makes itself runs no function"
+            f"an error response ({reply.status}) without headers: viewer-response does not run for 400 and above, so"
+            " attach origin-response too; no function runs for errors that CloudFront, WAF or a gateway generates"
         )
     if value is None:
         return f"no response trigger runs here{_cached(reply)}, or {older}"
@@ -334,7 +334,7 @@ class HttpSender:
             reply = Reply(response.status, tuple(response.headers.items()))
             response.close()
         except urllib3.exceptions.HTTPError as error:
-            raise CommandError(f"{self.url} could not be asked: {error}") from None
+            raise CommandError(f"{self.url} could not be reached: {error}") from None
         finally:
             pool.clear()
         return reply

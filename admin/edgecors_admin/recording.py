@@ -170,14 +170,14 @@ def record(
     def answer(question: Question) -> Observation | str:
         nonlocal done
         if len(recording.failed) > MAX_FAILED:
-            return "not asked: too many requests had no answer"
+            return "not sent: too many requests got no response"
         try:
             outcome: Observation | str = Observation(question, ask(question))
         except CommandError as error:
             outcome = str(error)
         with lock:
             done += 1
-            progress(f"asking {url}, {done:,} of {len(asked):,} requests")
+            progress(f"probing {url}, {done:,} of {len(asked):,} requests")
             if isinstance(outcome, str):
                 recording.failed.append(outcome)
         return outcome
@@ -186,7 +186,7 @@ def record(
         outcomes = list(pool.map(answer, asked))
     recording.observations = [outcome for outcome in outcomes if isinstance(outcome, Observation)]
     if not recording.observations or len(recording.failed) > MAX_FAILED:
-        raise CommandError(f"{url} does not answer: {recording.failed[0]}")
+        raise CommandError(f"{url} does not respond: {recording.failed[0]}")
     return recording
 
 
@@ -235,7 +235,7 @@ class LiveSite:
             else:
                 response.close()  # connecting again costs less than the rest of the body
         except urllib3.exceptions.HTTPError as error:
-            raise CommandError(f"{self.url}{path} could not be asked: {error}") from None
+            raise CommandError(f"{self.url}{path} could not be reached: {error}") from None
         return response.status, list(response.headers.items()), body
 
 

@@ -1,4 +1,4 @@
-"""A policy as it is written: which entry is where. It locates things; the library decides what they mean."""
+"""The locations of a policy's entries in its source. The library alone decides what the entries mean."""
 
 from __future__ import annotations
 

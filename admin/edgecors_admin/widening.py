@@ -58,7 +58,7 @@ def _finding(rule: Rule, policy: Policy | None) -> Finding:
     plain = policy is not None and len(policy.rules) == 1 and rule.paths is None and rule.hosts is None
     location = "" if plain else f"rules[{rule.index}]"
     about = f"{', '.join(texts(rule.paths))} on {', '.join(texts(rule.hosts))}"
-    message = f"every website may read {about} after this change, and could not before it"
+    message = f"this change lets every website read {about}"
     return Finding(
         WARNING, "widens-to-everyone", location, message, "If this is not intended, list the origins instead."
     )

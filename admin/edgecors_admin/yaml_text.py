@@ -83,7 +83,7 @@ def _describe(error: yaml.YAMLError, text: str, name: str) -> str:
     elif text[mark.index : mark.index + 1] == "@":
         problem, remedy = "an unquoted @ can't start a YAML value", ' Put it in quotes: "@partners".'
     elif "\t" in whole[: len(whole) - len(whole.lstrip())]:
-        problem, remedy = "a tab is used for indentation", " Use blanks."
+        problem, remedy = "a tab is used for indentation", " Use spaces."
     shown = f": {line[:120]!r}" if line else ""
     return f"{name}, line {mark.line + 1}, column {mark.column + 1}: not valid YAML, {problem}{shown}.{remedy}"
 

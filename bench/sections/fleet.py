@@ -186,11 +186,11 @@ def _fleet_text(courses: Sequence[fleet.Course], shapes: Sequence[tuple[str, fle
     text = f"""### The load on Parameter Store
 
 One store, simulated with the store's own waits, refresh time 60 s: containers start within ten seconds, each gets
-a request a second at random, lives two hours in the mean and is replaced by a cold one. Peaks are the busiest second
+a request a second at random, lives two hours on average and is replaced by a cold one. Peaks are the busiest second
 in means; "by chance" is about what they would be if every read came at random. "Stale" are requests served by the
 last good policy after a failed read, "none" those that found no policy at all (their preflights get 503, all else
-goes through). What comes all at once (the fleet with requests once a minute) and what chance alone lifts above the
-goal is not judged.
+goes through). Fleets whose requests come all at once (once a minute), and peaks that chance alone explains, are not
+judged.
 
 {table(head, rows)}
 

@@ -34,7 +34,7 @@ Assumed:
 
 {table(["input", "", "meaning"], about)}
 
-Prices of North Virginia; what is published counts, so check them:
+Prices for us-east-1 (N. Virginia). Check them against the pages that AWS publishes:
 
 {table(["price", "$", "for a", "as of", "check at"], prices)}
 """

@@ -167,8 +167,8 @@ that is (the median of the rounds' ratios). The yardstick is the least a CORS ha
 names, look one origin up in a set, return one dict. Events carry the headers that Chromium sends, are new for every
 call and decoded from JSON as in Lambda; that is outside the time, and so is turning the answer into JSON.
 {samples.SPREAD} origins from all over the list take turns; "{request.ANEW}" means so many that no earlier decision
-is at hand. The garbage collector runs between samples and not within, for everybody. Log
-lines go nowhere.
+is at hand. The garbage collector runs between samples and not within, for all contenders.
+Log output is discarded.
 
 ### edgecors, by number of origins
 """,

@@ -35,7 +35,7 @@ def sizes(directory: Path, *, quick: bool) -> Part:
         ]
         text.append(
             f"""Peak resident memory (`VmHWM`) of the function's own process after {memory.INVOCATIONS} invocations,
-in MB. The 100,000 origins stand in as many packed lists of at most 8 KB as that takes, and are read ten lists a call.
+in MB. The 100,000 origins are in packed lists of at most 8 KB, which are read ten per call.
 
 {table(["", "MB", "over the empty handler"], rows)}
 """

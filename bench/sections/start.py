@@ -103,7 +103,7 @@ def _summary(measured: Measured) -> str:
     own, peer = measured.request(cold.EDGE, FAR), measured.request(cold.BOTO3, FAR)
     if own and peer:
         text += (
-            f"\n- **A refresh**, once in `refresh_seconds` for each container: the median request waits for none; the "
+            f"\n- **A refresh**, once in `refresh_seconds` for each container: the median request does not wait; the "
             f"longest wait {FAR} ms away is {own.longest_wait:,.0f} ms, with boto3 in the handler "
             f"{peer.longest_wait:,.0f} ms."
         )

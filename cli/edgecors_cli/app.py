@@ -54,8 +54,8 @@ COMMANDS = (
 app = typer.Typer(
     name="edgecors",
     help="CORS for CloudFront and API Gateway from an allowlist in Parameter Store.\n\n"
-    "Exit status: 0 fine; 1 findings, or a change that was refused; 2 called wrongly; 3 AWS could not be reached or"
-    " refused; 4 plan has changes; 70 an error in edgecors itself; 130 interrupted.",
+    "Exit status: 0 success; 1 findings, or a refused change; 2 usage error; 3 AWS could not be reached or denied the"
+    " request; 4 plan has changes; 70 internal error; 130 interrupted.",
     epilog="Start with: edgecors allow shop https://app.example.com",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -120,7 +120,7 @@ class Context:
             return
         if sys.stdin is None or not sys.stdin.isatty():
             raise UsageError(
-                f"{question} There is no terminal to ask at, so nothing was written. Add {flag} to answer yes."
+                f"{question} There is no terminal for the answer, so nothing was written. Add {flag} to confirm."
             )
         self.progress.pause(True)
         if not typer.confirm(question, err=True):
@@ -183,7 +183,7 @@ def _run(context: Context, function: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever reads the output has seen enough. Python would complain once more when it flushes at exit.
+        # The reader has closed the pipe. Python would report that again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except typer.Abort:

@@ -182,7 +182,7 @@ class Editing:
         for entry, why in self.outcome.others[:SHOWN]:
             line(out, entry, (f"  {why}", "yellow"))
         if len(self.outcome.others) > SHOWN:
-            line(out, (f"... and {len(self.outcome.others) - SHOWN:,} more unchanged; --json has them all", "dim"))
+            line(out, (f"... and {len(self.outcome.others) - SHOWN:,} more unchanged; use --json to see all", "dim"))
         if result is None:
             line(out, "Nothing was written (--dry-run).")
         elif result.after is None:

@@ -64,7 +64,7 @@ def say(out: Console, result: PolicyPlan, *, others: bool = True) -> None:
     if not result.steps:
         line(out, "No changes: Parameter Store already has the content of the files.")
     if result.only_stored and others:
-        line(out, ("Not in the files, and left alone: ", "dim"), ", ".join(result.only_stored))
+        line(out, ("Only in Parameter Store, not changed: ", "dim"), ", ".join(result.only_stored))
     if result.ignored:
         line(out, ("Files that were not read: ", "dim"), ", ".join(result.ignored))
 

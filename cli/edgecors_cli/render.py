@@ -122,7 +122,7 @@ def difference(out: Console, changes: AccessDifference, indent: int = 0) -> None
 
 def _say_rest(out: Console, count: int, what: str, indent: int) -> None:
     if count > SHOWN:
-        line(out, (f"... and {count - SHOWN:,} more {what}; --json has them all", "dim"), indent=indent)
+        line(out, (f"... and {count - SHOWN:,} more {what}; use --json to see all", "dim"), indent=indent)
 
 
 def text_difference(out: Console, old: str, new: str, indent: int = 0) -> None:

@@ -15,11 +15,9 @@ from rich.console import Console
 from edgecors_cli.context import Context, print_error
 from edgecors_cli.render import line
 
-Watch = Annotated[
-    bool, typer.Option("--watch", "-w", help="Look again and again until Ctrl-C. With --json: a line for each change.")
-]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Poll until Ctrl-C. With --json: a line for each change.")]
 Interval = Annotated[
-    int | None, typer.Option(metavar="SECONDS", min=1, max=86400, help="Time between two looks with --watch.")
+    int | None, typer.Option(metavar="SECONDS", min=1, max=86400, help="Seconds between polls with --watch.")
 ]
 
 Say = Callable[[Console], None]
@@ -46,7 +44,7 @@ def answer(context: Context, look: Look, watch: bool, interval: int | None, defa
     """
     if not watch:
         if interval is not None:
-            raise UsageError("--interval is the time between two looks: add --watch.")
+            raise UsageError("--interval is the time between polls: add --watch.")
         context.answer(*look())
         return
     screen = _Screen(context, interval or default)
@@ -98,13 +96,13 @@ class _Screen:
 
     def _draw(self, out: Console, say: Say, first: bool) -> None:
         with out.capture() as captured:
-            line(out, (f"{_now()}, every {self.seconds} s; Ctrl-C ends", "dim"))
+            line(out, (f"{_now()}, every {self.seconds} s; Ctrl-C to stop", "dim"))
             say(out)
         rows = captured.get().splitlines()
         if len(rows) >= out.height:
             rows = [
                 *rows[: out.height - 2],
-                f"... {len(rows) - out.height + 2} more lines; without --watch all of them",
+                f"... {len(rows) - out.height + 2} more lines; run without --watch to see all",
             ]
         # Drawn over what is there, each row erased to its end: the screen does not flicker.
         start = _ERASE_SCREEN + _HOME if first else _HOME

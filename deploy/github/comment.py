@@ -33,7 +33,7 @@ def body(plan: str, status: str, environment: str, root: str) -> str:
 
 
 def marker(environment: str, root: str) -> str:
-    """What tells the comment of this plan from others; invisible."""
+    """An invisible mark that identifies the comment of this plan."""
     # Two hyphens would end the comment.
     name = re.sub(r"[^A-Za-z0-9_./]+", "-", f"{environment or 'default'} {root}")
     return f"<!-- edgecors-plan {name} -->"

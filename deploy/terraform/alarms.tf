@@ -23,18 +23,18 @@ locals {
       periods     = 3
     }
     PolicyOverdue = {
-      description = "Requests use an allowlist that was not read again for three refresh times. A change may not have arrived."
+      description = "Requests use an allowlist that has not been read for three refresh times. A change may not have arrived."
       periods     = 2
     }
   }
   region_alarms = {
     EdgeRefreshFailures = "Reading the allowlist keeps failing in a Region that runs the edge function. The last good version is still used there."
-    EdgePolicyOverdue   = "Requests in a Region that runs the edge function use an allowlist that was not read again for three refresh times."
+    EdgePolicyOverdue   = "Requests in a Region that runs the edge function use an allowlist that has not been read for three refresh times."
   }
 
   store_alarms = {
-    StoreFailures = "The guard keeps failing to write policies into the KeyValueStore. CloudFront Functions use the policy before."
-    StoreTooLarge = "A policy is too large for CloudFront Functions. They use the policy before, or leave out its largest lists."
+    StoreFailures = "The guard keeps failing to write policies into the KeyValueStore. CloudFront Functions use the previous policy."
+    StoreTooLarge = "A policy is too large for CloudFront Functions. They use the previous policy, or leave out its largest lists."
   }
 
   # Alarms about counts: the name in the template, without Alarm at the end.
@@ -58,7 +58,7 @@ locals {
       periods     = 2
     } if local.guard_checks_regions },
     { for event, function in aws_cloudfront_function.viewer : "Viewer${title(event)}Time" => {
-      description = "The CloudFront Function at viewer-${event} uses most of its compute time, in percent; above 100 viewers get 503."
+      description = "The CloudFront Function at viewer-${event} uses at least 80 % of its compute time; above 100 % viewers get 503."
       namespace   = "AWS/CloudFront"
       metric      = "FunctionComputeUtilization"
       dimensions  = { FunctionName = function.name, Region = "Global" }
@@ -126,7 +126,7 @@ locals {
       dimensions  = { DistributionId = local.distribution_id, Region = "Global" }
     } if local.has_distribution },
     { for event, function in aws_cloudfront_function.viewer : "Viewer${title(event)}Errors" => {
-      description = "The CloudFront Function at viewer-${event} fails, returns what CloudFront refuses, or is throttled; viewers get 503."
+      description = "The CloudFront Function at viewer-${event} fails, returns an invalid result, or is throttled; viewers get 503."
       label       = "Failures in percent"
       expression  = "100 * (FILL(failures, 0) + FILL(invalid, 0) + FILL(throttles, 0)) / (FILL(invocations, 0) + FILL(throttles, 0))"
       namespace   = "AWS/CloudFront"
@@ -141,7 +141,7 @@ locals {
     } },
     { for name, alarm in {
       GatewayErrors = {
-        description = "The gateway function fails. Failures of the upstream do not count here."
+        description = "The gateway function fails. Failures of the upstream are not included."
         label       = "Errors in percent"
         expression  = "100 * failures / invocations"
         namespace   = "AWS/Lambda"

@@ -131,7 +131,7 @@ resource "aws_ssm_parameter" "alias" {
   name        = "/edgecors/aliases/${local.distribution_id}"
   type        = "String"
   value       = var.site
-  description = "Written by a stack of edgecors"
+  description = "Written by an edgecors stack"
   tags        = var.tags
   # The guard then copies the alias to the replicas.
   depends_on = [aws_cloudwatch_event_target.changes, aws_lambda_permission.changes]

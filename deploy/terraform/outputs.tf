@@ -1,7 +1,7 @@
 # The template's outputs, under the same names.
 
 output "first_origin" {
-  description = "Allows the first origin (replace it by yours). Then change the list with the edgecors command. The Region is that of the guard: of this module's, or of an edge front's in us-east-1, which copies the policy here. If your guard is elsewhere, name its Region."
+  description = "Allows the first origin (replace it with yours). Then change the list with the edgecors command. The Region is that of the guard: of this module's, or of an edge front's in us-east-1, which copies the policy here. If your guard is elsewhere, name its Region."
   value = local.has_site ? join(" ", [
     "aws ssm put-parameter --region ${local.uses_guard_of_edge ? "us-east-1" : local.region} --cli-input-json",
     "'{\"Name\": \"${var.root_prefix}/sites/${local.has_alias ? var.site : local.site}\", \"Type\": \"StringList\", \"Value\": \"https://app.example.com\"}'",

@@ -154,7 +154,7 @@ variable "origin_secret_arn" {
 variable "forward_host" {
   type        = bool
   default     = false
-  description = "Whether a custom origin server gets the viewer's Host header. API Gateway, function URLs and most hosted services need their own name, thus false. With EdgeSetup origin, rules with hosts need true: otherwise the function can't see the viewer's host, and every such rule may apply."
+  description = "Whether a custom origin server gets the viewer's Host header. API Gateway, function URLs and most hosted services need their own name, so use false. With EdgeSetup origin, rules with hosts need true: otherwise the function can't see the viewer's host, and every such rule may apply."
   nullable    = false
 }
 
@@ -216,7 +216,7 @@ variable "minimum_tls" {
 variable "web_acl_arn" {
   type        = string
   default     = ""
-  description = "Web ACL for the distribution. Responses of AWS WAF itself have no CORS headers, so let it pass OPTIONS."
+  description = "Web ACL for the distribution. Responses of AWS WAF itself have no CORS headers, so it must allow OPTIONS."
   nullable    = false
 
   validation {
@@ -240,7 +240,7 @@ variable "access_log_bucket" {
 variable "distribution_id" {
   type        = string
   default     = ""
-  description = "With Front edge-function, the distribution that you attach the function to. Alarms and dashboard show it; with EdgeSetup origin, which needs it, the guard invalidates it."
+  description = "With Front edge-function, the distribution that you attach the function to. Alarms and dashboard cover it; with EdgeSetup origin, which needs it, the guard invalidates it."
   nullable    = false
 
   validation {
@@ -276,7 +276,7 @@ variable "upstream" {
 variable "upstreams" {
   type        = string
   default     = ""
-  description = "Further upstreams by path, separated by blanks (EDGECORS_UPSTREAMS). The longest path that matches in whole segments decides; other paths go to Upstream."
+  description = "Further upstreams by path, separated by spaces (EDGECORS_UPSTREAMS). The longest path that matches in whole segments decides; other paths go to Upstream."
   nullable    = false
 
   validation {
@@ -329,7 +329,7 @@ variable "snap_start" {
 variable "reserved_concurrency" {
   type        = number
   default     = -1
-  description = "Most instances of the gateway at once, taken from the account's concurrency in this Region. -1 for no limit of its own."
+  description = "Maximum number of concurrent gateway instances, reserved from the account's concurrency in this Region. -1 for no reservation."
   nullable    = false
 
   validation {
@@ -348,14 +348,14 @@ variable "subnet_ids" {
 variable "security_group_ids" {
   type        = list(string)
   default     = []
-  description = "Security groups of the gateway in these subnets, separated by commas. Both or neither of the two."
+  description = "Security groups of the gateway in these subnets, separated by commas. Set both SubnetIds and SecurityGroupIds, or neither."
   nullable    = false
 }
 
 variable "rest_stage_name" {
   type        = string
   default     = "live"
-  description = "Name of the REST API's stage, which stands first in its paths."
+  description = "Name of the REST API's stage, the first segment of its paths."
   nullable    = false
 
   validation {
@@ -410,7 +410,7 @@ variable "replica_regions" {
 variable "auto_revert" {
   type        = bool
   default     = false
-  description = "Whether the guard writes the last good version again when a value is invalid. Otherwise it only sends a notice, and functions that have a good policy go on with it."
+  description = "Whether the guard writes the last good version again when a value is invalid. Otherwise it only sends a notice, and functions that have a good policy keep using it."
   nullable    = false
 }
 

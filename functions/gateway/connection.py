@@ -35,8 +35,8 @@ class UpstreamConnection:
     def is_quiet(self) -> bool:
         """Whether the connection is open and nothing has arrived on it since the last response ended.
 
-        What arrives before anything was asked is the end of the connection, or bytes that would be taken for the next
-        response.
+        Anything that arrives before a request is sent is the end of the connection, or bytes that would be taken for
+        the next response.
         """
         if self._socket is None:
             return False

@@ -78,7 +78,7 @@ class UpstreamRequest:
         except AmbiguousPathError:
             raise Problem(400, "Bad Request", "The path is ambiguous.") from None
         if address.base and climbs(event.path):
-            raise Problem(400, "Bad Request", "The path leads out of what is served here.")
+            raise Problem(400, "Bad Request", "The path leads above the base path.")
         self.address = address
         self.method = event.method
         self.secret_name = "" if secret is None else secret.name
@@ -179,7 +179,7 @@ class Proxy:
         return UpstreamConnection(address, self._context if address.secure else None), False
 
     def keep(self, address: UpstreamAddress, connection: UpstreamConnection) -> None:
-        """Keep a connection whose last response was read to its certain end."""
+        """Keep a connection for reuse; its last response was read to a certain end."""
         self._idle.append((address, connection))
 
     def _exchange(self, request: UpstreamRequest, deadline: float, limit: int) -> UpstreamResponse:
@@ -328,7 +328,7 @@ def _read_event(event: Any) -> HttpEvent:
     except Exception as error:  # fields of types that no front sends
         adapter, cause = None, error
     if adapter is None:
-        sentence = "the gateway takes requests of API Gateway, function URLs and load balancers only"
+        sentence = "the gateway accepts requests from API Gateway, function URLs and load balancers only"
         raise ValueError(sentence) from cause
     return adapter
 

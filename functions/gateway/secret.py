@@ -148,7 +148,7 @@ def read_secret_header(environ: Mapping[str, str], telemetry: Telemetry) -> Secr
     if value:
         if not is_valid_secret(value):
             raise ValueError(
-                f"EDGECORS_UPSTREAM_SECRET is invalid: use 1 to {MAX_LENGTH} visible ASCII characters without blanks"
+                f"EDGECORS_UPSTREAM_SECRET is invalid: use 1 to {MAX_LENGTH} visible ASCII characters without spaces"
             )
         return SecretHeader(name, value)
     from edgecors.aws.parameters import ParameterReader

@@ -93,7 +93,7 @@ def _read_address(variable: str, text: str, hint: str) -> UpstreamAddress:
         raise ValueError(f"{variable} is {text!r}: {error}; {hint}") from None
     scheme, netloc, host = parts.scheme, parts.netloc, parts.hostname
     if not all("!" <= character <= "~" for character in text) or "\\" in text:
-        fault = "it has blanks or characters that an address can't have"
+        fault = "it has spaces or other characters that an address can't have"
     elif scheme not in ("http", "https"):
         fault = "it starts with neither https:// nor http://"
     elif "@" in netloc:

@@ -1,4 +1,4 @@
-// Which rules a request may be about, and what they say to its origin. The twin of edgecors/decision.py.
+// Which rules may apply to a request, and what they allow. The counterpart of edgecors/decision.py.
 
 // An answer or a change of a response: headers to set, and the rest that edgecors.decision.Decision has.
 function decision(status, headers, vary, timing, body) {
@@ -28,17 +28,17 @@ function bareHost(host) {
 function candidates(rules, request) {
   const host = bareHost(request.host);
   const paths = rules.some((rule) => rule[0]) ? readings(request.path) : [''];
-  const found = [];
+  const result = [];
   const walk = (path) => {
     const isLast = rules.some((rule) => {
       const matches = matchesRule(path === undefined ? [0, rule[1]] : rule, host, path);
-      if (matches !== false && found.indexOf(rule) < 0) {
-        found.push(rule);
+      if (matches !== false && result.indexOf(rule) < 0) {
+        result.push(rule);
       }
       return matches && (path !== undefined || !rule[0]);
     });
-    if (!isLast && found.indexOf(null) < 0) {
-      found.push(null);
+    if (!isLast && result.indexOf(null) < 0) {
+      result.push(null);
     }
   };
   if (paths) {
@@ -46,7 +46,7 @@ function candidates(rules, request) {
   } else {
     walk();
   }
-  return found;
+  return result;
 }
 
 // The first grant that has the origin; undefined where there is none.
@@ -87,7 +87,7 @@ function readRequest(event) {
 async function decide(event, judge, isRelevant, refuse) {
   const site = event.context.distributionId;
   const request = readRequest(event);
-  // The second pointer follows the first one later: it is whole while the first one, or what it names, is on its way.
+  // The second pointer is updated later than the first one: it is complete while the first one, or its keys, propagate.
   for (let i = 0; i < 2; i++) {
     try {
       const stored = await readPolicy(site, i);

@@ -43,7 +43,7 @@ def banner(running: Running) -> str:
 
 def _where(running: Running) -> str:
     if running.plan.policy is not None:
-        return f"  (from {running.plan.policy}, followed)"
+        return f"  (from {running.plan.policy}, reloaded on change)"
     return "  (in AWS)" if running.source.store is None else ""
 
 

@@ -54,7 +54,7 @@ NOT_EMULATED: Final = (
     "The Host sent to an upstream on a port of its own names the port.",
     "One edge location with one cache and one container of the function: a request waits while another is handled.",
 )
-"""What the local edge does otherwise than CloudFront, a sentence each. The one place where this is written."""
+"""Differences from CloudFront, one sentence each. Documentation and command take them from here."""
 
 ASSUMED: Final = (
     "A method that the behaviour does not allow gets 403 before viewer-request could run.",
@@ -65,7 +65,7 @@ ASSUMED: Final = (
     " methods that are not cached, Authorization.",
     "The 502 for a function's mistake is not cached.",
 )
-"""Where CloudFront's documentation is silent: what the local edge takes for true."""
+"""Assumptions of the local edge where CloudFront's documentation is silent."""
 
 _ALWAYS_FORWARDED: Final = frozenset({"content-type", "content-md5"})
 _NEVER_FORWARDED: Final = frozenset(

@@ -103,7 +103,7 @@ def _url(uri: object, query: object) -> Iterator[str]:
     if not isinstance(query, str):
         yield f"request.querystring is {_kind(query)} instead of a string."
     elif query.startswith("?"):
-        yield "request.querystring is written without the question mark."
+        yield "request.querystring must not start with a question mark."
     elif _has_blank_or_control(query) or "#" in query:
         yield f"request.querystring has a blank, a control character or a fragment in it: {query!r}."
     if isinstance(uri, str) and isinstance(query, str) and len(uri) + len(query) >= MAX_URL:
@@ -255,7 +255,7 @@ def _headers(place: str, headers: object, before: Values | None = None) -> Itera
         return
     for name, items in headers.items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-            yield f"Header {name!r} in {place} has no valid name."
+            yield f"Header {name!r} in {place} has an invalid name."
             continue
         if name != name.lower():
             yield f"Header {name} in {place} has to be written {name.lower()} (only `key` may have capitals)."
@@ -276,7 +276,7 @@ def _header_item(place: str, name: str, item: object, before: Container[str]) ->
     for field in sorted(map(str, item.keys() - {"key", "value"})):
         yield f"Header {name} in {place} has an unknown field {field}."
     if "key" in item and (not isinstance(item["key"], str) or item["key"].lower() != name.lower()):
-        yield f"Header {name} in {place} has the key {item['key']!r}, which is another name."
+        yield f"Header {name} in {place} has the key {item['key']!r}, which is not its name."
     value = item.get("value")
     if not isinstance(value, str):
         yield f"Header {name} in {place} has {_kind(value)} as its value instead of a string."

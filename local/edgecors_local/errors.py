@@ -1,4 +1,4 @@
-"""What stops the local edge, said in a sentence."""
+"""Errors that stop the local edge, as one sentence."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class FunctionsInvoker:
             try:
                 content = {} if policy is None else compile_policy(policy, self._site).content()
             except PolicyTooLargeError as error:
-                self._say(f"    error: the policy before stays in the store: {error}")
+                self._say(f"    error: the previous policy stays in the store: {error}")
             self._compiled = policy, content
         return self._compiled[1]
 
@@ -164,7 +164,7 @@ def require_engine(say: Say) -> Engine:
             "This front needs njs, CloudFront's JavaScript engine (Debian and Ubuntu: apt install njs).", 2
         )
     if not engine.is_judge:
-        say("    warning: njs is not installed, so node runs the functions; it accepts what CloudFront refuses")
+        say("    warning: njs is not installed, so node runs the functions; it accepts code that CloudFront rejects")
     return engine
 
 

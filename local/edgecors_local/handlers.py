@@ -22,7 +22,7 @@ PROJECT: Final = Path(__file__).resolve().parents[2]
 
 
 def edge_handler(setup: str, say: Say, ended: AsyncExitStack) -> Handler:
-    """The edge's handler for a set-up (``viewer`` or ``origin``), wired as functions/edge wires it, but with ears.
+    """The edge's handler for a set-up (``viewer`` or ``origin``), wired as in functions/edge, but it prints decisions.
 
     ``ended`` gets what closes its connections.
     """

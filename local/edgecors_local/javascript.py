@@ -1,6 +1,6 @@
 """Runs the CloudFront Functions: the built files, unchanged, in njs, the engine of CloudFront's JavaScript runtime.
 
-node is a fall-back where njs is missing. It is not a judge: it accepts much that CloudFront refuses.
+node is a fall-back where njs is missing. It proves nothing: it accepts code that CloudFront rejects.
 """
 
 from __future__ import annotations

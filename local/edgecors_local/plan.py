@@ -1,4 +1,4 @@
-"""What a local edge is asked to be, and what it then is."""
+"""The options of a local edge, and the running local edge."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _aws_environment(site: str) -> Mapping[str, str]:
         code = error.response.get("Error", {}).get("Code", "")
         if code == "ParameterNotFound":
             raise LocalError(
-                f"There is no parameter {name} in {region}. Make it with:\n"
+                f"There is no parameter {name} in {region}. Create it with:\n"
                 f"  aws ssm put-parameter --region {shlex.quote(region)} --name {name} --type String --value file://policy.json",
                 2,
             ) from error

@@ -63,7 +63,7 @@ def artifact(name: str) -> Path:
     """The directory of a built artifact. Raises LocalError where nothing has been built."""
     directory = PROJECT / ".aws-sam" / "build" / name
     if not directory.is_dir():
-        raise LocalError(f"--runtime runs what is built, and there is no {directory}. Run `make build` first.", 2)
+        raise LocalError(f"--runtime needs built artifacts, and there is no {directory}. Run `make build` first.", 2)
     return directory
 
 

@@ -69,7 +69,7 @@ async def sam_local(upstream: str | None = None, directory: Path = DIRECTORY) ->
     """
     built = PROJECT / ".aws-sam" / "build" / "template.yaml"
     if not built.is_file():
-        raise LocalError(f"`sam local` runs what is built, and there is no {built}. Run `make build` first.", 2)
+        raise LocalError(f"`sam local` needs built artifacts, and there is no {built}. Run `make build` first.", 2)
     host = host_address()
     async with contextlib.AsyncExitStack() as stack:
         if upstream is None:

@@ -1,4 +1,4 @@
-"""The demonstration's upstream. It misbehaves as real ones do; what it sends is what the edge has to put right."""
+"""The demonstration's upstream. It misbehaves like real ones; the edge has to correct its responses."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def cached(request: Request) -> Response:
 
 
 def cached_reflecting(request: Request) -> Response:
-    """Kept for 30 seconds, with the first asker's origin in it: poison for a cache that is not keyed on it."""
+    """Kept for 30 seconds, with the first requester's origin in it, which poisons a cache without Origin in its key."""
     response = cached(request)
     response.headers["Access-Control-Allow-Origin"] = request.headers.get("origin", "null")
     response.headers["Access-Control-Allow-Credentials"] = "true"

@@ -148,7 +148,7 @@ def test_artifact_runs_on_other_pythons_and_shows_source_lines_in_tracebacks(
     done = subprocess.run(command, env={"PATH": os.defpath}, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     line = json.loads(done.stdout)
-    assert line["message"] == "the edge function failed; traffic goes on"
+    assert line["message"] == "the edge function failed; the event is passed on"
     source = (ROOT / "layers" / "edgecors" / "edgecors" / "edge.py").read_text("utf-8").splitlines()
     call = "adapter = CloudFrontEvent(event)"
     number = 1 + next(number for number, text in enumerate(source) if text.strip() == call)
@@ -286,4 +286,4 @@ def test_artifact_works_outside_the_project(artifact: Path, tmp_path: Path) -> N
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["message"] == "the edge function failed; traffic goes on"
+    assert json.loads(done.stdout)["message"] == "the edge function failed; the event is passed on"

@@ -54,7 +54,7 @@ def test_a_request_without_origin_is_passed_on_at_once(rows: Rows) -> None:
     assert yardsticks(row) < 1.6
 
 
-def test_the_length_of_the_list_does_not_count(rows: Rows) -> None:
+def test_time_does_not_depend_on_the_length_of_the_list(rows: Rows) -> None:
     slower = {}
     for key, row in own(rows).items():
         short = rows.get((key[0], request.EDGECORS, ONE, key[3]))

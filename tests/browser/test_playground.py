@@ -156,7 +156,7 @@ def test_a_cache_key_without_origin_poisons_and_the_page_says_so(page: Page, edg
     poisoned = cells["cached-reflecting"]["app"]
     assert not poisoned["agrees"]
     assert "allowed by http://app.localhost:*, answered from the cache" in poisoned["text"]
-    assert "expected: allowed; the answer: no Access-Control-Allow-Origin header" in poisoned["text"]
+    assert "expected: allowed; the response: no Access-Control-Allow-Origin header" in poisoned["text"]
     assert page.inner_text("#summary") == "59 of 60 agree"
     # It comes first, its group is open, and the summary leads to it.
     first = page.locator("#cases > details").first
@@ -169,8 +169,11 @@ def test_a_cache_key_without_origin_poisons_and_the_page_says_so(page: Page, edg
     assert page.locator("#cases > details:visible").count() == 1
     page.click("#case-cached-reflecting td[data-side=app] > details > summary")
     opened = page.locator("#case-cached-reflecting td[data-side=app]")
-    assert "The policy allows it, but in the answer: no Access-Control-Allow-Origin header." in opened.inner_text()
-    assert opened.locator("svg.way .reason").text_content() == "the policy: allowed; not so the answer"
+    assert (
+        "The policy allows it, but the response says otherwise: no Access-Control-Allow-Origin header."
+        in opened.inner_text()
+    )
+    assert opened.locator("svg.way .reason").text_content() == "the policy: allowed; the response differs"
 
 
 def test_the_summary_counts_while_the_requests_run(page: Page, edges: Edges) -> None:
@@ -214,7 +217,7 @@ def test_as_make_run_starts_it(page: Page) -> None:
 # -- the page itself --------------------------------------------------------------------------------------------------
 
 
-def test_it_goes_on_where_the_policy_allows_it(page: Page, edges: Edges) -> None:
+def test_playground_redirects_to_the_allowed_origin(page: Page, edges: Edges) -> None:
     edge = edges("--front", "cloudfront-viewer")
     page.goto(f"http://127.0.0.1:{edge.page_port}/")
     page.wait_for_url(f"{edge.page}/")
@@ -277,7 +280,7 @@ def test_the_drawing_shows_how_far_a_request_came_and_who_decided(
     assert drawing.locator(".name.passed").all_text_contents() == passed
     assert drawing.locator(".reason").text_content() == reason
     assert drawing.locator(".place.allowed, .place.refused").count() == 1
-    assert f"as far as the {passed[-1]}; edgecors decided {reason}." in (drawing.get_attribute("aria-label") or "")
+    assert f"as far as the {passed[-1]}; the decision: {reason}." in (drawing.get_attribute("aria-label") or "")
 
 
 @pytest.mark.parametrize(

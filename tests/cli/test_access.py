@@ -30,14 +30,14 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
             "{",
             [],
             [(A, "/*")],
-            ["the policy after is rejected: running containers keep the last good one, new ones have none"],
+            ["the policy after the change is rejected: running containers keep the last good one, new ones have none"],
         ),
         (
             "{",
             A,
             [(A, "/*")],
             [],
-            ["the policy before is rejected: running containers keep the last good one, new ones have none"],
+            ["the policy before the change is rejected: running containers keep the last good one, new ones have none"],
         ),
         (
             None,
@@ -45,20 +45,20 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
             [(A, "/*")],
             [],
             [
-                "/*: managed; the upstream's own CORS headers do not count",
-                "mode: shadow, so nothing of this is done yet: the upstream's own CORS headers count",
+                "/*: managed; the upstream's own CORS headers are removed",
+                "mode: shadow, so none of this takes effect yet: the upstream's own CORS headers are kept",
             ],
         ),
-        (None, A, [(A, "/*")], [], ["/*: managed; the upstream's own CORS headers do not count"]),
-        ("", A, [(A, "/*")], [], ["/*: managed; the upstream's own CORS headers do not count"]),
+        (None, A, [(A, "/*")], [], ["/*: managed; the upstream's own CORS headers are removed"]),
+        ("", A, [(A, "/*")], [], ["/*: managed; the upstream's own CORS headers are removed"]),
         (
             None,
             policy({"paths": ["/x/*"], "allow_origins": [A]}),
             [(A, "/x/*")],
             [],
             [
-                "/x/*: managed; the upstream's own CORS headers do not count",
-                "everything else: not managed; the upstream's own CORS headers count",
+                "/x/*: managed; the upstream's own CORS headers are removed",
+                "everything else: not managed; the upstream's own CORS headers are kept",
             ],
         ),
         (
@@ -66,14 +66,14 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
             policy({"paths": ["/x/*"], "allow_origins": [A]}),
             [],
             [(A, "/*")],
-            ["/*: no longer managed; the upstream's own CORS headers count"],
+            ["/*: no longer managed; the upstream's own CORS headers are kept"],
         ),
         (
             policy({"paths": ["/x/*"], "allow_origins": [A]}),
             policy({"allow_origins": [A]}),
             [(A, "/*")],
             [],
-            ["/*: managed from now on; the upstream's own CORS headers no longer count"],
+            ["/*: managed from now on; the upstream's own CORS headers are removed"],
         ),
         # A deleted parameter is an answer, and nobody is allowed: on every path, also on those without a rule.
         (A, None, [], [(A, "/*")], [DELETED]),
@@ -85,7 +85,8 @@ def policy(*rules: dict[str, Any], **site: Any) -> str:
             [],
             [],
             [
-                "the policy before is rejected: running containers keep the last good one, new ones have none",
+                "the policy before the change is rejected: running containers keep the last good one, "
+                "new ones have none",
                 DELETED,
             ],
         ),

@@ -295,7 +295,7 @@ def test_attach_prints_a_plan_and_a_difference(edgecors: Command, play: Play) ->
     assert ran.status == 0
     for text in (
         "allow OPTIONS: CloudFront answers preflights with 403 otherwise",
-        "remove the response headers policy 'simple-cors': it sets CORS headers of its own",
+        "remove the response headers policy 'simple-cors': it sets its own CORS headers",
         "run the edge function at viewer-request, viewer-response, origin-response",
         '+      "OPTIONS"',
         '-  "ResponseHeadersPolicyId": "response-cors"',
@@ -506,7 +506,7 @@ def test_attach_origin_setup_runs_at_the_origin_events(edgecors: Command, play: 
     assert lambdas(api.config) == {"origin-request": ORIGIN_EDGE, "origin-response": ORIGIN_EDGE}
     (diagnosis,) = edgecors.json("doctor", ID)["behaviors"]
     assert diagnosis["setup"] == "origin"
-    assert diagnosis["outcomes"]["preflight"] == "the answer of edgecors, which CloudFront may cache"
+    assert diagnosis["outcomes"]["preflight"] == "the response of edgecors, which CloudFront may cache"
 
 
 def test_attach_functions_setup_runs_both_kinds(edgecors: Command, play: Play) -> None:

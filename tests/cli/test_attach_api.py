@@ -199,8 +199,8 @@ def test_attach_function_url_with_signed_requests_is_reported(function: str) -> 
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["attach", "api"], 2, "Say which one, such as: edgecors attach api"),
-        (["attach", "function-url"], 2, "Say which one"),
+        (["attach", "api"], 2, "Name the resource, for example: edgecors attach api"),
+        (["attach", "function-url"], 2, "Name the resource"),
         (["attach", "bucket", "x"], 2, "'bucket' is not a kind of resource. Use one of api, function-url"),
         (["attach", "EDFDVBD6EXAMPLE"], 2, "Add --stack NAME"),
         (["doctor", "api", "nope"], 3, "AWS refused"),

@@ -84,7 +84,7 @@ def test_revoking_what_is_still_allowed_says_by_what(edgecors: Command) -> None:
     assert edgecors.value("sites/shop") == "https://*.example.net,@partners"
 
 
-def test_revoking_what_does_not_stand_there(edgecors: Command) -> None:
+def test_revoke_of_an_unlisted_origin_says_not_listed(edgecors: Command) -> None:
     assert edgecors("revoke", "shop", A).status == 1
     edgecors("allow", "shop", A)
     ran = edgecors("revoke", "shop", B)
@@ -136,7 +136,7 @@ def test_tier_and_packing(edgecors: Command, count: int, tier: str, packed: bool
         assert edgecors.about("lists/shops")["Tier"] == tier
 
 
-def test_which_rule(edgecors: Command) -> None:
+def test_allow_with_several_rules_asks_for_a_rule(edgecors: Command) -> None:
     text = policy(
         {"paths": ["/api/*"], "allow_origins": [A]},
         {"paths": ["/img/*"], "allow_origins": [A]},

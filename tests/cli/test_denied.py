@@ -84,7 +84,7 @@ def test_regions_are_put_together() -> None:
     assert report.failed == {}
 
 
-def test_a_region_that_can_not_be_asked_does_not_take_the_others_along() -> None:
+def test_find_refused_with_a_failing_region_reports_the_other_regions() -> None:
     def clients(region: str) -> Any:
         if region == "me-south-1":
             raise ClientError({"Error": {"Code": "UnrecognizedClientException", "Message": "no"}}, "DescribeLogGroups")

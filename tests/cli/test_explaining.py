@@ -17,7 +17,7 @@ def explained(
     return explain_request(json.dumps({"rules": rules, **site}), lists or {}, asked)
 
 
-def test_where_the_entry_stands() -> None:
+def test_explain_reports_rule_entry_and_location() -> None:
     rules: list[dict[str, Any]] = [
         {"paths": ["/x"], "allow_origins": []},
         {"allow_origins": ["https://b.example.com", "@one", "@two"], "allow_credentials": True},
@@ -46,8 +46,8 @@ def test_where_the_entry_stands() -> None:
     [
         ({"allow_origins": []}, {}, Asked(A), "origin-not-allowed", "no Access-Control-Allow-Origin"),
         ({"allow_origins": [A]}, {}, Asked(A + "/"), "origin-malformed", "no Access-Control-Allow-Origin"),
-        ({"allow_origins": [A], "paths": ["/x"]}, {}, Asked(A), "not-managed", "up to the upstream"),
-        ({"allow_origins": [A]}, {"mode": "shadow"}, Asked(A), "allowed", "up to the upstream"),
+        ({"allow_origins": [A], "paths": ["/x"]}, {}, Asked(A), "not-managed", "the upstream's headers decide"),
+        ({"allow_origins": [A]}, {"mode": "shadow"}, Asked(A), "allowed", "the upstream's headers decide"),
         ({"allow_origins": [A]}, {}, Asked(A, "TRACE"), "allowed", "no page can send TRACE"),
         ({"allow_origins": [A], "allow_methods": ["PATCH"]}, {}, Asked(A, "patch"), "allowed", "no Access-Control"),
         (

@@ -320,7 +320,7 @@ def test_widening(old: str | None, new: str | None, places: list[str]) -> None:
     assert [(f.code, f.location) for f in widened(old, new)] == [("widens-to-everyone", place) for place in places]
 
 
-NOT_A_LIST = ["Please allow app.example.com, thanks", '"version": 1, "rules": []', "app.example.com"]
+NOT_A_LIST = ["Please allow app.example.com, thanks", "(https://a.example.com)", "app.example.com"]
 
 
 @pytest.mark.parametrize("text", [*NOT_A_LIST, "@bad/name", pack("nonsense")])

@@ -64,7 +64,7 @@ def test_mode_dry_run_writes_nothing(edgecors: Command) -> None:
 @pytest.mark.parametrize(
     ("value", "arguments", "status", "message"),
     [
-        (A, ("shop", "shadow"), 2, "There is no terminal to ask at"),
+        (A, ("shop", "shadow"), 2, "There is no terminal for the answer"),
         (A, ("shop", "off", "--yes"), 2, "Invalid value"),
         (A, ("other", "shadow", "--yes"), 1, "There is no site 'other'"),
         ('{"version": 1, "rules": 7}', ("shop", "shadow", "--yes"), 1, "is rejected. Run edgecors lint shop"),

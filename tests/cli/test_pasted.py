@@ -30,7 +30,7 @@ from edgecors_admin.pasted import read_pasted
         ("@partners", "@partners", 0),
     ],
 )
-def test_what_is_made_of_it(text: str, entry: str, notes: int) -> None:
+def test_read_pasted_text_gives_entry_and_notes(text: str, entry: str, notes: int) -> None:
     pasted = read_pasted(text)
     assert pasted.entry == entry
     assert len(pasted.notes) == notes, pasted.notes

@@ -77,7 +77,7 @@ def site(edgecors: Command) -> Command:
 def test_everything_as_decided(server: ProbedServer, site: Command) -> None:
     ran = site("probe", server.url, "--site", "shop")
     assert ran.status == 0, ran.out
-    assert "All 9 answers are what the policy says." in ran.out
+    assert "All 9 responses match the policy." in ran.out
     sent = [(r.method, r.origin, r.request_method) for r in server.seen]
     stranger = "https://edgecors-probe.invalid"
     assert sent == [
@@ -156,7 +156,11 @@ def older_policy(request: Request, status: int, headers: Headers) -> tuple[int, 
             "X-Cache",
         ),
         (second_header, "two sources add it: switch off the CORS of the function URL", "https://a.example.com | *"),
-        (bare_errors, "an error response (404) without headers: viewer-response never sees those", "(none)"),
+        (
+            bare_errors,
+            "an error response (404) without headers: viewer-response does not run for 400 and above",
+            "(none)",
+        ),
         (reflected, "something allows any origin that asks", "https://edgecors-probe.invalid"),
         (no_trigger, "no response trigger runs here (X-Cache: Miss from cloudfront)", "(none)"),
         (options_not_allowed, "a CloudFront behaviour without OPTIONS", "expected 204"),
@@ -168,7 +172,7 @@ def older_policy(request: Request, status: int, headers: Headers) -> tuple[int, 
         ),
         (function_throttled, "CloudFront throttles the function", "expected 204"),
         (no_vary, "a shared cache between here and the browser", "vary"),
-        (older_policy, "an older version of the policy may still serve", "access-control-max-age"),
+        (older_policy, "an older version of the policy may still be in use", "access-control-max-age"),
     ],
 )
 def test_mistakes_are_explained(
@@ -196,7 +200,7 @@ def test_json_has_every_case_with_the_browsers_verdict(server: ProbedServer, sit
 def test_what_can_not_be_probed(server: ProbedServer, site: Command) -> None:
     other = server.url.replace("/api/x", "/other")
     assert "No rule matches" in site("probe", other, "--site", "shop").err
-    assert "could not be asked" in site("probe", "http://127.0.0.1:9/api/x", "--site", "shop").err
+    assert "could not be reached" in site("probe", "http://127.0.0.1:9/api/x", "--site", "shop").err
 
 
 def test_probe_of_a_policy_that_is_different_in_cloudfront_functions_says_so(

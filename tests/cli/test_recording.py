@@ -242,7 +242,7 @@ def test_record_sends_only_get_and_options(edgecors: Command, tmp_path: Path) ->
     assert methods == {"GET", "OPTIONS"}
     ran = edgecors("import", "--from-live", file)
     assert (ran.status, ran.out) == (2, "")
-    assert "granted nothing to any origin" in ran.err
+    assert "granted nothing to any probed origin" in ran.err
 
 
 def test_record_to_a_hyphen_is_printed_and_imported_from_a_pipe(
@@ -295,7 +295,7 @@ def test_record_json_counts_what_was_asked(edgecors: Command, tmp_path: Path) ->
     [
         (("http://127.0.0.1:9/x", "--record", "-x-", "--site", "shop"), "--record needs no policy"),
         (("http://127.0.0.1:9/x", "--record", "-x-", "--from", "/no/such"), "can't be read: No such file"),
-        (("http://127.0.0.1:9/x", "--record", "-x-", "--from", "http://other.test/a"), "is not of the site"),
+        (("http://127.0.0.1:9/x", "--record", "-x-", "--from", "http://other.test/a"), "is not a URL of"),
         (("http://127.0.0.1:9/x", "--record", "-x-", "--origin", "app.example.com"), "is not an origin"),
         (("http://127.0.0.1:9/x", "--origin", APP), "belong to --record FILE"),
     ],
@@ -309,7 +309,7 @@ def test_record_called_wrongly_says_what_to_write(edgecors: Command, arguments: 
 def test_record_site_without_answer_fails(edgecors: Command, tmp_path: Path) -> None:
     ran = edgecors("probe", "http://127.0.0.1:9/x", "--record", str(tmp_path / "r"), "--origin", APP)
     assert ran.status == 1
-    assert "does not answer" in ran.err
+    assert "does not respond" in ran.err
 
 
 def test_record_line_that_is_not_traffic_is_reported(edgecors: Command, tmp_path: Path) -> None:

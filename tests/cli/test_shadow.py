@@ -72,7 +72,7 @@ def test_shadow_groups_by_rule_with_the_line_that_would_allow_it(edgecors: Comma
         "  https://d.example  origin-not-allowed",
         f"    1 log line, {last}, us-east-1",
         "    edgecors allow shop https://d.example --rule 1",
-        "1 more were logged, and the policy allows them by now.",
+        "1 more were logged, but the policy allows them now.",
         "3 origins would have been refused within 1d.",
     ]
 
@@ -103,7 +103,7 @@ def test_shadow_without_refusals_says_what_comes_next(edgecors: Command, logged:
 
 @pytest.mark.parametrize(
     ("groups", "text"),
-    [([], "No log group starts with /edgecors/"), ([EDGE], "1 Regions could not be asked (eu-west-1")],
+    [([], "No log group starts with /edgecors/"), ([EDGE], "1 Regions could not be queried (eu-west-1")],
 )
 def test_shadow_that_could_not_read_all_logs_is_not_clean(
     edgecors: Command, logged: dict[str, Logs], groups: list[str], text: str
@@ -119,7 +119,7 @@ def test_shadow_that_could_not_read_all_logs_is_not_clean(
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (A, "shop is not in shadow mode: what it refuses is refused. See edgecors denied shop"),
+        (A, "shop is not in shadow mode: refusals are enforced. See edgecors denied shop"),
         ('{"version": 1, "rules": 7}', "The policy of shop is rejected. Run edgecors lint shop."),
     ],
 )

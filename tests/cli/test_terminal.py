@@ -328,7 +328,7 @@ def test_watch_on_a_terminal_draws_over_the_last_result_and_ends_with_ctrl_c(edg
     edgecors.put("sites/shop", B)
     terminal.wait_for(B)
     assert terminal.interrupt() == 0
-    assert "every 1 s; Ctrl-C ends" in terminal.output
+    assert "every 1 s; Ctrl-C to stop" in terminal.output
     assert terminal.output.count("\x1b[2J") == 1, "the screen is erased once, and then drawn over"
     assert "Traceback" not in terminal.output
 
@@ -354,7 +354,7 @@ def test_a_question_without_a_terminal_is_not_asked(edgecors: Command, stdin: st
     line = f"{shlex.quote(sys.executable)} -m edgecors_cli delete shop {stdin}"
     ran = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
     assert ran.returncode == 2, ran
-    assert "There is no terminal to ask at" in ran.stderr
+    assert "There is no terminal for the answer" in ran.stderr
 
 
 def test_standard_input_that_is_closed_is_said_in_a_sentence(edgecors: Command) -> None:
@@ -434,7 +434,7 @@ def test_watch_denied_looks_again(
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("show", "shop", "--interval", "2"), 2, "--interval is the time between two looks: add --watch."),
+        (("show", "shop", "--interval", "2"), 2, "--interval is the time between polls: add --watch."),
         (("show", "shop", "--watch", "--interval", "0"), 2, "greater than"),
         (("show", "other", "--watch"), 1, "There is no site 'other'"),
     ],

@@ -71,7 +71,7 @@ def test_alarms() -> None:
         assert when == f"{condition}, {alarm['EvaluationPeriods']} in a row: {alarm['AlarmDescription']}"
 
 
-def test_what_is_said_of_outputs_and_alarms_is_there() -> None:
+def test_outputs_and_alarms_that_the_page_names_exist() -> None:
     named = set(re.findall(r"`([A-Z]\w+Alarm)`", TEXT))
     assert named <= set(TEMPLATE["Resources"])
     for name in ("TopicArn", "GuardDeadLettersUrl"):

@@ -45,7 +45,7 @@ REFUSED = {
     "hcl deep": ('resource "a" "b" {\n  c = ' + "[" * 1000, "60 levels"),
     "hcl block in a block of one line": ('resource "a" "b" { c { d = 1 } }\n', "line 1, column 1"),
     "words": ("just some words\n", "not recognised"),
-    "a policy": ('{"rules": [{"allow_origins": []}]}', "policy of edgecors already"),
+    "a policy": ('{"rules": [{"allow_origins": []}]}', "already an edgecors policy"),
     "no settings": ("service: x\nprovider: {name: aws}\nfunctions: {}\n", "no CORS settings"),
     "s3 without rules": ("[]", "not recognised"),
     "s3 empty rules": ('{"CORSRules": []}', "no CORS rules"),

@@ -56,7 +56,7 @@ def test_the_target_goes_out_as_it_came(target: str) -> None:
     assert head.splitlines()[0] == f"GET /base{target} HTTP/1.1".encode("latin-1")
 
 
-def test_the_response_comes_back_as_it_was() -> None:
+def test_fetch_returns_the_response_unchanged() -> None:
     packed = gzip.compress(b"hello", mtime=0)
     head = (
         b"HTTP/1.1 302 Elsewhere\r\nLocation: /other\r\nContent-Encoding: gzip\r\n"
@@ -91,7 +91,7 @@ def test_no_proper_answer_is_a_502(answer: bytes) -> None:
     assert caught.value.status == 502
 
 
-def test_nobody_there_is_a_502_and_silence_a_504() -> None:
+def test_fetch_of_a_closed_port_is_a_502_and_a_timeout_a_504() -> None:
     async def fetch(port: int) -> None:
         upstream = Upstream(f"http://127.0.0.1:{port}", timeout=0.05)
         try:

@@ -64,7 +64,7 @@ def test_a_busy_port_is_named_with_the_option() -> None:
     ("arguments", "sentence"),
     [
         (["--upstream", "nonsense"], "'nonsense' is not a URL to forward to."),
-        (["--policy", "p.json", "--site", "shop"], "give --policy or --site, not both"),
+        (["--policy", "p.json", "--site", "shop"], "use either --policy or --site, not both"),
         (["--site", "bad name"], "'bad name' is not a valid site name"),
         (["--site", "a;b"], "'a;b' is not a valid site name"),
         (["--differences"], "--differences takes no other option, not --port"),

@@ -144,7 +144,7 @@ def test_a_cached_answer_crossed_between_two_origins(front: str) -> None:
     with_edge(story, LocalPlan(front=front, port=0, page_port=0))
 
 
-def test_the_same_with_origin_left_out_of_the_key_is_poisoned() -> None:
+def test_cache_without_origin_in_its_key_is_poisoned() -> None:
     async def story(edge: RunningEdge) -> None:
         for origin in (ALLOWED, REFUSED):
             reply = await edge.ask("GET", "/cached/reflecting", origin)

@@ -47,7 +47,7 @@ def verdict(trials: Trials, origin: str, credentials: bool = False) -> tuple[Any
     return judgement["expected"], judgement["why"]
 
 
-def test_the_policy_is_what_counts_and_not_what_was_sent() -> None:
+def test_expected_verdict_follows_the_policy_not_the_sent_headers() -> None:
     """A poisoned cache sends other headers than the policy wants: that is the difference to be shown."""
     trials = Trials()
     seen(trials, "GET", "/api/a?trial=1", APP, ("Access-Control-Allow-Origin", EVIL))
@@ -94,7 +94,7 @@ def test_everyone_is_not_everyone_with_cookies() -> None:
     assert verdict(trials, EVIL, credentials=True)[0] is False
 
 
-def test_where_no_rule_is_the_sent_headers_count() -> None:
+def test_expected_verdict_of_an_unmanaged_path_follows_the_sent_headers() -> None:
     trials = Trials()
     seen(trials, "GET", "/other?trial=1", EVIL, ("Access-Control-Allow-Origin", "*"))
     seen(trials, "GET", "/other?trial=2", EVIL)
@@ -102,7 +102,7 @@ def test_where_no_rule_is_the_sent_headers_count() -> None:
     assert judged(POLICY, trials.of("2", EVIL), False)["expected"] is False
 
 
-def test_nothing_seen_is_nothing_expected() -> None:
+def test_trial_that_the_edge_did_not_see_has_no_expected_verdict() -> None:
     nothing: dict[str, Any] = {"expected": None, "why": "", "deciding": None, "answered": "", "exchanges": []}
     assert judged(POLICY, [], False) == nothing
 
@@ -199,7 +199,7 @@ def test_the_front_is_switched_by_the_page_alone(
         assert reply.json() == {"front": "alb", "error": error}
 
 
-def test_it_tells_what_the_edge_saw(client: PlaygroundClient) -> None:
+def test_trial_endpoint_returns_what_the_edge_saw(client: PlaygroundClient) -> None:
     reported = client.get("/trial", params={"id": "1", "origin": APP, "credentials": "include"}).json()
     assert reported["expected"] is True
     assert reported["exchanges"][0]["sent"] == [["origin", APP]]

@@ -18,7 +18,7 @@ def test_no_outgoing_connection_can_take_it_meanwhile() -> None:
     assert all(20_000 <= port < min(first, 32_000) for port in ports)
 
 
-def test_one_that_is_taken_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_port_skips_a_port_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     free = free_port()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken = listener.getsockname()[1]

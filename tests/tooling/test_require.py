@@ -6,7 +6,7 @@ from tests.support.require import require
 
 
 @pytest.mark.parametrize("ci", ["", "true", "false"])
-def test_what_is_there_goes_on(monkeypatch: pytest.MonkeyPatch, ci: str) -> None:
+def test_require_of_something_present_does_nothing(monkeypatch: pytest.MonkeyPatch, ci: str) -> None:
     monkeypatch.setenv("CI", ci)
     require("a tool", "unused")
 

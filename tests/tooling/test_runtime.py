@@ -59,7 +59,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_an_event_goes_in_and_an_answer_comes_out(artifact: Path, layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runtime_returns_the_handler_s_response(artifact: Path, layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEAKED", "from the test's own environment")
     with LambdaRuntime(artifact, environment={"GREETING": "hello"}, layers=[layer]) as runtime:
         before = (runtime.init_milliseconds, runtime.durations)

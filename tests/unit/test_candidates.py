@@ -69,7 +69,7 @@ def test_path_that_may_be_managed_is_never_left_untouched() -> None:
             assert decide(policy, request).managed, path
 
 
-def test_block_is_not_dodged_by_an_ambiguous_path() -> None:
+def test_block_is_not_bypassed_by_an_ambiguous_path() -> None:
     policy = site({"paths": ["/account/*"], "allow_origins": [APP], "on_refused": "block"})
     assert decide(policy, actual(EVIL, "POST", path="/account%2Ftransfer")).status == 403
     assert decide(policy, actual("null", "POST", path="/account%5Ctransfer")).status == 403
@@ -198,7 +198,7 @@ def test_host_with_a_port_matches_a_glob_without_it(glob: str, host: str, matche
         ("/open", False),
     ],
 )
-def test_path_rule_is_not_dodged_by_another_spelling_of_the_path(path: str, managed: bool | None) -> None:
+def test_path_rule_is_not_bypassed_by_another_spelling_of_the_path(path: str, managed: bool | None) -> None:
     """The rule is about /open/ alone. None: some server may read another path, so nothing is granted."""
     policy = load_policy(document({"paths": ["/open/*"], "allow_origins": "*"}, {"allow_origins": []}))
     decision = decide(policy, actual(EVIL, path=path))

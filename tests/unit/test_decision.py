@@ -483,7 +483,7 @@ def test_a_decision_names_its_rule_and_the_entry_that_allowed() -> None:
     assert decide(policy(), preflight(method="put")).entry == APP
 
 
-def test_both_halves_can_be_asked_alone() -> None:
+def test_decide_preflight_and_decide_actual_can_be_called_directly() -> None:
     """A front that knows what it has need not ask again; an OPTIONS can be decided as an actual request."""
     assert decide_preflight(policy(), preflight()).status == 204
     assert decide_actual(policy(), preflight()).status is None
@@ -573,7 +573,7 @@ def test_no_control_character_reaches_a_header(control: str) -> None:
                 assert control not in value.replace(", ", ",").replace("text/plain; ", "")
 
 
-def test_look_alikes_are_others() -> None:
+def test_origin_with_look_alike_characters_is_malformed() -> None:
     origin = "https://apple-kiosk.example.com"
     compiled = policy(allow_origins=[origin, "https://*.example.com"])
     for plain, others in LOOK_ALIKES.items():

@@ -271,7 +271,7 @@ def test_store_exception_passes_requests_without_cors_headers() -> None:
     handler = Handler({"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "data"})
     answer = cors(site="shop", store=Broken(), telemetry=lines.telemetry)(handler)(get(REST), None)
     assert read_response(REST, answer) == (200, [], b"data")
-    assert [line["message"] for line in lines.logged("ERROR")] == ["deciding failed; traffic goes on"]
+    assert [line["message"] for line in lines.logged("ERROR")] == ["the decision failed; the request is passed on"]
 
 
 def test_decision_is_counted_for_the_site() -> None:
@@ -287,8 +287,8 @@ def test_decision_is_counted_for_the_site() -> None:
         ({}, r"write cors\(site=\.\.\.\) or set the environment variable EDGECORS_SITE"),
         ({"site": ""}, "EDGECORS_SITE"),
         ({"site": "a/b"}, "'a/b' is not a valid site name"),
-        ({"site": "shop", "policy": APP}, "not both"),
-        ({"store": FakeStore(), "policy": APP}, "not both"),
+        ({"site": "shop", "policy": APP}, "can't be combined"),
+        ({"store": FakeStore(), "policy": APP}, "can't be combined"),
         ({"policy": [APP]}, "a policy in the code is a string such as .*, not a list"),
         ({"policy": {"rules": [{"allow_origins": {APP}}]}}, "has a value that JSON does not have: .* set "),
         ({"policy": "@partners"}, "can't use lists of Parameter Store \\(@partners\\)"),

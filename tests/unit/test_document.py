@@ -109,7 +109,7 @@ NUMBERS = ",".join(map(str, range(10, 50)))
             f"[{NUMBERS} 5]",
             "line 1 column 122: PREFIX Expecting ',' delimiter in \",37,38,39,40,41,42,43,44,45,46,47,48,49 5]\"",
         ),
-        ("[" * 200_000, ": the document is nested too deep"),
+        ("[" * 200_000, ": the document is nested too deeply"),
         ('{"version": NaN}', ": a number is NaN or Infinity, or has more digits than can be read"),
     ],
     ids=[
@@ -174,7 +174,8 @@ def test_each_unsafe_entry_has_its_own_finding() -> None:
         (
             "on_refused",
             "deny",
-            'rules[0].on_refused: "deny" is not a value of on_refused (unknown-value). Write one of: omit, block.',
+            'rules[0].on_refused: "deny" is not a valid value of on_refused (unknown-value). '
+            "Write one of: omit, block.",
         ),
         (
             "allow_methods",
@@ -185,20 +186,20 @@ def test_each_unsafe_entry_has_its_own_finding() -> None:
         (
             "allow_methods",
             ["*", "GET"],
-            'rules[0].allow_methods[0]: "*" is beside other entries (wildcard-not-alone). Write "allow_methods": "*", '
-            'or leave "*" out.',
+            'rules[0].allow_methods[0]: "*" is combined with other entries (wildcard-not-alone). '
+            'Write "allow_methods": "*", or leave "*" out.',
         ),
         (
             "hosts",
             ["https://a.example"],
             'rules[0].hosts[0]: "https://a.example" is not a host name (without scheme and port) (bad-glob). '
-            "Write a glob: * any run of characters, ? one.",
+            "Write a glob with * and ? as wildcards.",
         ),
         (
             "paths",
             ["/a/../b"],
-            'rules[0].paths[0]: "/a/../b" has a dot segment, which no compared path has (bad-glob). '
-            "Write a glob: * any run of characters, ? one.",
+            'rules[0].paths[0]: "/a/../b" has a dot segment, which is removed from paths before they are compared '
+            "(bad-glob). Write a glob with * and ? as wildcards.",
         ),
         (
             "max_age",

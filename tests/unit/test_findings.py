@@ -41,7 +41,7 @@ def test_codes_are_stable_words_with_a_meaning() -> None:
         assert not meaning.endswith(".")
 
 
-def test_a_finding_reads_as_a_sentence() -> None:
+def test_str_of_a_finding_has_location_message_code_and_remedy() -> None:
     finding = Finding(ERROR, "bad-thing", "rules[1].paths[0]", "'x' is bad", "Write y.")
     assert str(finding) == "rules[1].paths[0]: 'x' is bad (bad-thing). Write y."
     assert str(Finding(ERROR, "bad-thing", "", "it is bad")) == "document: it is bad (bad-thing)."

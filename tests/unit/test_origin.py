@@ -179,7 +179,7 @@ def spoilt(origin: str) -> list[str]:
 
 
 @pytest.mark.parametrize("origin", SEEDS)
-def test_an_origin_spoilt_anywhere_is_none(origin: str) -> None:
+def test_parse_origin_of_a_corrupted_origin_returns_none(origin: str) -> None:
     assert parse_origin(origin) is not None
     cases = spoilt(origin)
     assert len(cases) > 150
@@ -187,7 +187,7 @@ def test_an_origin_spoilt_anywhere_is_none(origin: str) -> None:
 
 
 @pytest.mark.parametrize("origin", SEEDS)
-def test_what_is_cut_off_at_either_end_is_another_origin_or_none(origin: str) -> None:
+def test_parse_origin_of_a_truncated_origin_never_returns_the_same_origin(origin: str) -> None:
     cut = [origin[start:] for start in range(1, len(origin))] + [origin[:end] for end in range(len(origin))]
     for text in cut:
         parts = parse_origin(text)
@@ -315,7 +315,7 @@ def test_of_all_spellings_of_an_ipv6_address_one_is_accepted(numbers: list[int])
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_of_all_spellings_of_an_ipv4_address_one_is_accepted(number: int) -> None:
+def test_parse_origin_accepts_only_the_canonical_ipv4_spelling(number: int) -> None:
     text = str(ipaddress.IPv4Address(number))
     a, b, c, d = text.split(".")
     others = [

@@ -138,7 +138,7 @@ def test_nothing_is_in_an_empty_set() -> None:
     assert [empty.match(origin) for origin in ("https://a", "null", "", "*")] == [None] * 4
 
 
-def test_a_set_tells_what_it_holds() -> None:
+def test_origin_set_iterates_over_its_entries() -> None:
     origins = origin_set("https://b", "https://*.a", "null", "https://a", "https://a:*")
     assert len(origins) == 5
     assert list(origins) == ["https://*.a", "https://a", "https://a:*", "https://b", "null"]

@@ -48,13 +48,13 @@ def test_read_as_written(text: str) -> None:
     assert repr(pattern) == f"Pattern({pattern.kind!r}, {text!r})"
 
 
-def test_the_two_words() -> None:
+def test_parse_pattern_of_star_and_null_gives_their_kinds() -> None:
     assert parse_pattern("*") == (ANY, [])
     assert parse_pattern("null") == (NULL, [])
     assert [parts(word) for word in (ANY, NULL)] == [("any", "", "", ""), ("null", "", "", "")]
 
 
-def test_without_a_place_a_finding_has_none() -> None:
+def test_parse_pattern_without_a_location_leaves_it_empty() -> None:
     assert [finding.location for finding in parse_pattern("HTTPS://a/b")[1]] == ["", ""]
 
 
@@ -94,7 +94,7 @@ def test_repairs_are_made_and_reported(text: str) -> None:
     ("text", "messages"),
     [
         ("\u00e9", ["'\u00e9' is not ASCII"]),
-        (" https://a", ["' https://a' has blanks around it"]),
+        (" https://a", ["' https://a' has white space around it"]),
     ],
 )
 def test_message_quotes_the_entry(text: str, messages: list[str]) -> None:
@@ -174,7 +174,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in REFUSED.items() for text in texts])
-def test_refused_with_the_reason(code: str, text: str) -> None:
+def test_parse_pattern_of_an_invalid_entry_reports_its_code(code: str, text: str) -> None:
     pattern, findings = parse_pattern(text, "rules[0].allow_origins[3]")
     assert pattern is None
     *repairs, error = findings

@@ -402,7 +402,9 @@ def test_invalid_json_is_reported_with_line_column_and_text() -> None:
     ],
 )
 def test_a_message_shows_the_value_on_one_line_and_not_endless(value: Any, shown: str) -> None:
-    assert errors_of(document({}, mode=value))[1].startswith(f"mode: {shown} is not a value of mode (unknown-value)")
+    assert errors_of(document({}, mode=value))[1].startswith(
+        f"mode: {shown} is not a valid value of mode (unknown-value)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -431,7 +433,7 @@ SERVING: dict[str, tuple[str, dict[str, str | None], list[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("name", SERVING)
-def test_what_serves_and_is_reported(name: str) -> None:
+def test_load_policy_with_repairs_or_skips_reports_them(name: str) -> None:
     text, lists, findings = SERVING[name]
     assert [entry[:2] for entry in found_in(load_policy(text, lists))] == findings
 
@@ -448,16 +450,16 @@ REMEDIES = {
     rule(alow_origins=[]): "Did you mean 'allow_origins'?",
     rule(exposed_headers=[]): "Did you mean 'expose_headers'?",
     document({}, refresh=5): "Did you mean 'refresh_seconds'?",
-    document({}, zzz=5): "Known are: $schema, version, mode, refresh_seconds, rules.",
+    document({}, zzz=5): "Valid fields: $schema, version, mode, refresh_seconds, rules.",
     rule(allow_origins=[APP, "*"]): 'Write "allow_origins": "*", or leave "*" out.',
     rule(allow_origins=["http://a"], allow_credentials=True): (
         'Use https, or accept the risk with "tolerate": ["insecure-origin"].'
     ),
     rule(hosts=[".example.com"]): "Write *.example.com for the hosts below example.com.",
     rule(hosts=["b\u00fccher.example"]): "Write an internationalised name in Punycode (xn--...).",
-    rule(hosts=["https://a.example"]): "Write a glob: * any run of characters, ? one.",
+    rule(hosts=["https://a.example"]): "Write a glob with * and ? as wildcards.",
     **{
-        rule(**{field: [glob]}): "Write a glob: * any run of characters, ? one."
+        rule(**{field: [glob]}): "Write a glob with * and ? as wildcards."
         for field, glob in (
             ("hosts", "a" * 1025),
             ("paths", "a" * 1025),
@@ -543,9 +545,7 @@ def spoil(data: dict[str, Any], location: int, value: Any) -> dict[str, Any]:
 
 @settings(max_examples=150, deadline=None)
 @given(strategies.documents(), st.integers(0, 30), junk)
-def test_a_spoilt_document_is_read_or_rejected_and_nothing_else(
-    data: dict[str, Any], location: int, value: Any
-) -> None:
+def test_corrupted_document_is_read_or_raises_policy_error(data: dict[str, Any], location: int, value: Any) -> None:
     check_reading(json.dumps(spoil(data, location, value)))
 
 

@@ -57,7 +57,7 @@ names = st.lists(st.sampled_from(["Origin", "Access-Control-Request-Method", "Co
 
 @settings(max_examples=200, deadline=None)
 @given(values, names)
-def test_all_that_stood_there_stays_in_order_and_each_name_is_there_once(
+def test_merge_vary_keeps_existing_names_in_order_without_duplicates(
     before: list[str], wanted: tuple[str, ...]
 ) -> None:
     merged = merge_vary(before, wanted)

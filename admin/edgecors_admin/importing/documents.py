@@ -84,7 +84,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for key, value in pairs:
         if key in data:
-            raise UsageError(f"The key {shown(key)} stands twice in one object. Remove one of the two.")
+            raise UsageError(f"The key {shown(key)} appears twice in one object. Remove one of the two.")
         data[key] = value
     return data
 

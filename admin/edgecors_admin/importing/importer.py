@@ -194,7 +194,7 @@ def _refuse_policies(document: ImportedDocument) -> None:
     """Say what to do with edgecors' own files. Raises `UsageError`."""
     data = document.data
     if isinstance(data, dict) and ("sites" in data or any(map(_is_policy_rule, _items(data.get("rules"))))):
-        raise UsageError("This is a policy of edgecors already. Use edgecors plan or apply.")
+        raise UsageError("This is already an edgecors policy. Use edgecors plan or apply.")
     words = document.text[:MAX_LIST].replace(",", " ").split()
     if document.syntax == "text" and any("://" in word for word in words):
         raise UsageError("This looks like a plain list of origins. Use edgecors allow SITE --from FILE, or apply.")
@@ -233,7 +233,7 @@ def _report_unread(value: Value) -> None:
             continue
         key = _last_key(current.location)
         if _ABOUT_CORS.search(folded(key)) and current.location not in around and _has_content(current.data):
-            value.report.warn("import-unread-key", current.location, "is about CORS, perhaps, and was not read")
+            value.report.warn("import-unread-key", current.location, "may be about CORS and was not read")
             continue
         children = current.items() if isinstance(current.data, list) else []
         children += [child for name, child in current.members() if current is not value or name not in _NOT_SETTINGS]

@@ -1,7 +1,7 @@
 """A recording of a live site to the narrowest policy that grants what the site grants.
 
-An origin that the site granted only because it grants any origin is copied if it was asked for by name: it uses the
-site. That it may be any origin is not copied, but reported.
+An origin that the site granted only because it grants any origin is copied if it is a known origin of the site's
+traffic. That the site allows any origin is reported, not copied.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def import_recording(recording: Recording) -> Imported:
     resource.uncovered = tuple(uncovered)
     problems.report()
     if recording.unasked:
-        message = f"{recording.unasked} less frequent paths were not asked, and the policy does not manage them"
+        message = f"{recording.unasked} less frequent paths were not probed, and the policy does not manage them"
         report.note("live-not-asked", "", message, "Record more with --paths, or write templates such as /items/{id}.")
     if recording.failed:
-        message = f"{len(recording.failed)} requests had no answer, so nothing is known of them: {recording.failed[0]}"
+        message = f"{len(recording.failed)} requests got no response: {recording.failed[0]}"
         report.warn("live-not-asked", "", message, "Record again.")
     if not resource.rules and not report.findings():
-        raise UsageError(f"{recording.url} granted nothing to any origin that was asked for, so there is no policy.")
+        raise UsageError(f"{recording.url} granted nothing to any probed origin, so there is no policy.")
     imported = finish("live", [resource], report)
     sites = tuple(
         replace(site, policy={"version": 1, "mode": "shadow", **site.policy}) if site.policy is not None else site
@@ -153,7 +153,7 @@ def _rule(path: str, origin: str, answers: Sequence[Observation], problems: _Pro
         message = "some answers allow credentials and others do not; the policy does not"
         problems.add("import-narrower", path, message)
     if all(credentials) and (lost := [answer for answer in granted if not _passes(answer, origin, True)]):
-        message = "* in the answer to a preflight counts without credentials only; the policy has what counts with them"
+        message = "in a preflight response, * applies without credentials only; the policy has what applies with them"
         problems.add("import-narrower", path, message)
         granted = [answer for answer in granted if answer not in lost]
     refused = [answer.question for answer in preflights if answer not in granted]
@@ -241,8 +241,8 @@ def _report_openness(
         problems.add("live-wildcard-with-credentials", path, message, remedy)
     if reflected := values - {"*"}:
         with_credentials = ", with credentials" if _has_credentials(strangers) else ""
-        message = f"any origin is allowed ({shown(min(reflected))} was){with_credentials}: not copied"
-        remedy = "The policy has the origins that were asked for. Add those that are missing, in shadow mode."
+        message = f"any origin is allowed (for example {shown(min(reflected))}){with_credentials}: not copied"
+        remedy = "The policy has the origins that were probed. Add missing origins in shadow mode."
         problems.add("live-any-origin", path, message, remedy)
     if values:
         return  # whoever allows any origin allows these, too
@@ -250,7 +250,7 @@ def _report_openness(
         if not any(_allow_origin(answer) == origin for answer in answers):
             continue
         if role == NULL:
-            message = "null is allowed, which any page can become: not copied"
+            message = "null is allowed, an origin that any page can get with a sandboxed frame: not copied"
             problems.add("live-null-origin", path, message)
         elif role == SUBDOMAIN:
             remedy = f"If they are all yours: edgecors allow SITE {origin.replace('edgecors-probe', '*', 1)!r}"

@@ -24,7 +24,7 @@ def read(value: Value) -> list[Resource]:
 
 
 def read_api(value: Value, name: str) -> list[Resource]:
-    """The API of a document, which may stand in a template."""
+    """The API of a document, which may be embedded in a template."""
     if (cors := value.get(CORS)) is not None:
         return [api_cors.read_api(cors, name)]
     resource = start_resource(value.report, name, "REST API", rest_api.NEXT_STEP)

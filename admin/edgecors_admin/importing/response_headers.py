@@ -84,7 +84,7 @@ def _read_cors(section: Section) -> ImportedRule | None:
     if not usable(section, origins, credentials, KEYS):
         return None
     if override is not None and override.data is False:
-        message = "with OriginOverride false the upstream's own CORS headers win; this service always replaces them"
+        message = "with OriginOverride false the upstream's own CORS headers win; edgecors always replaces them"
         section.report.note("import-default", override.location, message)
     return settings.rule(section.location, origins, credentials)
 

@@ -159,7 +159,7 @@ def _to_patterns(entry: Text, matching: Matching, report: ImportReport) -> list[
         report.skip("import-origin", entry.location, f"{shown(entry.text)} {refusal}", remedy)
         return []
     if pattern.kind == "label" and matching is Matching.GLOB:
-        message = f"{shown(entry.text)} matches names with a dot there, too; a policy's * here is letters, digits and -"
+        message = f"{shown(entry.text)} also matches a dot there; a policy's * matches letters, digits and - only"
         report.warn("import-narrower", entry.location, message)
     return [pattern.text]
 
@@ -172,7 +172,7 @@ def _is_careless(pattern: Pattern) -> bool:
 def _refusal(pattern: Pattern, matching: Matching, *, repaired: bool) -> str:
     """Why a readable pattern would allow more than the source does; empty if it would not."""
     if repaired:
-        return f"is not what browsers send, which is {shown(pattern.text)}: the source never allowed it"
+        return f"is not the spelling that browsers send ({shown(pattern.text)}), so the source never allowed it"
     if pattern.port == "*":
         return "would include the default port, which the source's pattern does not"
     if pattern.kind not in ("origin", "null") and matching is Matching.EXACT:
@@ -214,7 +214,7 @@ def _problem(text: str, findings: Iterable[Finding]) -> tuple[str, str]:
         )
     if "*" in text:
         remedy = "List the origins, or write https://*.example.com with a domain that is yours."
-        return f"{shown(text)} is a pattern that a policy does not have", remedy
+        return f"{shown(text)} is a pattern that policies do not support", remedy
     if "://" not in text:
         return (
             f"{shown(text)} has no scheme, so it never matched the origin of a page",
@@ -243,7 +243,7 @@ def to_methods(texts: Iterable[Text], report: ImportReport) -> tuple[str, ...] |
         elif is_forbidden_method(name) or not is_token(name):
             report.skip("import-value", text.location, f"{shown(name)} is not a method that pages can send")
         elif name != name.upper() and name.upper() in ALL_METHODS:
-            message = f"{shown(name)} never matched: methods are compared with regard to case"
+            message = f"{shown(name)} never matched: methods are case-sensitive"
             report.skip("import-value", text.location, message, f"Add {name.upper()} by hand if you want it.")
         else:
             methods.append(name)

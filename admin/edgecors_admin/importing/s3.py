@@ -100,7 +100,7 @@ def _note_simple_requests(resource: Resource, report: ImportReport) -> None:
     for rule in resource.rules:
         if rule in open_rules or (rule.origins is not None and _all_in(rule.origins, open_rules)):
             continue
-        message = "S3 lets these origins read no GET; here pages of listed origins can read whatever needs no preflight"
+        message = "S3 refuses GET to these origins; with a policy their pages can read whatever needs no preflight"
         report.warn("import-simple-requests", rule.location, message, "Serve private objects with signed URLs only.")
 
 

@@ -13,9 +13,7 @@ from edgecors_cli.commands.arguments import SiteName
 from edgecors_cli.context import Context, Yes, command
 from edgecors_cli.render import line, table
 
-Distribution = Annotated[
-    str, typer.Argument(metavar="ID", help="The id of a distribution without a policy of its own.")
-]
+Distribution = Annotated[str, typer.Argument(metavar="ID", help="The id of a distribution that has no policy.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +37,7 @@ def set_alias(context: Context, distribution: Distribution, site: SiteName, yes:
     own = context.parameters.get(context.parameters.name_of(distribution))
     if own is not None:
         raise CommandError(
-            f"{distribution} has a policy of its own ({own.name}), which counts before an alias."
+            f"{distribution} has its own policy ({own.name}), which takes precedence over an alias."
             f" Delete it first: edgecors delete {distribution}"
         )
     before = context.parameters.get(name)

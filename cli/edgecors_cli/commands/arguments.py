@@ -18,7 +18,7 @@ def _names(context: typer.Context, kinds: tuple[str, ...]) -> list[str]:
         sites = list(parameters.types_below("sites")) if "sites" in kinds else []
         lists = [f"@{name}" for name in parameters.types_below("lists")] if "lists" in kinds else []
     except Exception:
-        return []  # a shell that completes has no place for an error
+        return []  # completion can't show an error
     return sites + lists
 
 

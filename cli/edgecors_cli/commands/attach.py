@@ -85,7 +85,7 @@ def attach(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Check a distribution, an API or a function URL, show what has to change, and change it after a yes.
+    """Check a distribution, an API or a function URL, show what has to change, and change it after confirmation.
 
     For an API or a function URL, its own CORS settings are turned off; the function behind it is the gateway or a
     handler with @cors.
@@ -126,7 +126,7 @@ def attach(
     site = policy_name(context, distribution)
     say_plan(context.out, live, plan)
     context.confirm(f"Change the distribution {distribution}?", yes=yes)
-    # The record first: what is not recorded could not be undone.
+    # Write the record first: a change without a record can't be undone.
     live.write_record(merge_record(live.record(), plan))
     live.update(apply_changes(live.config, behavior, plan.changes))
     result["applied"] = True
@@ -209,7 +209,7 @@ def resource_of(context: Context, target: str, name: str | None) -> AttachedReso
         return None
     if not name:
         example = "edgecors attach api a1b2c3d4e5" if target == "api" else "edgecors attach function-url orders"
-        raise UsageError(f"Say which one, such as: {example}")
+        raise UsageError(f"Name the resource, for example: {example}")
     context.progress.step(f"reading {target} {name}")
     return open_resource(context.account, target, name)
 

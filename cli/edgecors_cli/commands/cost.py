@@ -38,13 +38,13 @@ def cost(
     ] = _DEFAULT.hit_ratio,
     assume: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=NUMBER", help="Another assumption; all are listed below the table."),
+        typer.Option(metavar="NAME=NUMBER", help="Override an assumption; all are listed below the table."),
     ] = None,
     price: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=DOLLARS", help="Another price; all are listed below the table.")
+        list[str] | None, typer.Option(metavar="NAME=DOLLARS", help="Override a price; all are listed below the table.")
     ] = None,
 ) -> None:
-    """Estimate what CORS costs a month in each set-up, and in CloudFront's own alternatives. Prices are inputs."""
+    """Estimate what CORS costs a month in each set-up, and in CloudFront's own alternatives. Prices can be set."""
     named = {"requests": requests, "preflights": preflights, "cors": cors, "hit_ratio": hit_ratio}
     try:
         traffic = _traffic(named | _pairs(assume or []))

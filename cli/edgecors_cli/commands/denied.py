@@ -37,7 +37,7 @@ def denied(
 ) -> None:
     """List the origins that are refused, each with the command that would allow it. Reads the logs of every Region.
 
-    --watch looks every 60 seconds, or as --interval says; CloudWatch charges for what each look reads.
+    --watch polls every 60 seconds (see --interval); CloudWatch charges for the logs that each poll reads.
     """
     seconds = seconds_of(since)
     checked_site(site)
@@ -85,7 +85,7 @@ def _refused(
         say_sites(out, logged)
         if report.failed:
             first = next(iter(report.failed.items()))
-            line(out, (f"{len(report.failed)} Regions could not be asked", "yellow"), f" ({first[0]}: {first[1]})")
+            line(out, (f"{len(report.failed)} Regions could not be queried", "yellow"), f" ({first[0]}: {first[1]})")
 
     data = {"refused": rows, "log_groups": report.groups, "failed_regions": dict(report.failed)}
     return {**sites_as_dict(logged), **data}, say

@@ -26,7 +26,7 @@ def diff(
     first: Annotated[int, typer.Argument(metavar="V1", min=1)],
     second: Annotated[int | None, typer.Argument(metavar="V2", min=1, help="Default: the newest.")] = None,
 ) -> None:
-    """Show who gained and who lost access between two versions, and the text. Lists count as they are now."""
+    """Show who gained and who lost access between two versions, and the text. Both use the current lists."""
     target, alias = site_to_read(context.parameters, target)
     old = one_version(context.parameters, target, first)
     new = one_version(context.parameters, target, second)

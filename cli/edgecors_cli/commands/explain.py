@@ -35,9 +35,9 @@ def explain(
     site: SiteName,
     origin: Annotated[str, typer.Option(metavar="O", help="The page's origin, as the browser sends it, or null.")],
     method: Annotated[str, typer.Option(metavar="M", help="The method the page uses.")] = "GET",
-    headers: Annotated[str, typer.Option(metavar="H", help="Header names (or name: value), with commas between.")] = "",
-    path: Annotated[str, typer.Option(metavar="P", help="The path it asks for.")] = "/",
-    host: Annotated[str | None, typer.Option(metavar="HOST", help="The host it asks.")] = None,
+    headers: Annotated[str, typer.Option(metavar="H", help="Header names (or name: value), separated by commas.")] = "",
+    path: Annotated[str, typer.Option(metavar="P", help="The path of the request.")] = "/",
+    host: Annotated[str | None, typer.Option(metavar="HOST", help="The host of the request.")] = None,
     file: Annotated[
         str | None, typer.Option(metavar="FILE", help="A policy that is not in Parameter Store yet; - is stdin.")
     ] = None,
@@ -67,7 +67,7 @@ def _say(out: Console, explanation: Explanation, notes: list[str]) -> None:
         line(out, ("note: ", "yellow"), note)
     line(out, (f"{asked.method} {asked.host or ''}{asked.path}", "bold"), f" from a page of {asked.origin}")
     if explanation.rejected:
-        message = "The policy is rejected. The last good one keeps serving; this command does not know it."
+        message = "The policy is rejected. The last good version stays in use; this command does not know which one."
         line(out, (message, "bold red"))
         findings(out, explanation.rejected)
     if explanation.ambiguity:
@@ -76,7 +76,7 @@ def _say(out: Console, explanation: Explanation, notes: list[str]) -> None:
         _say_answer(out, "preflight", explanation.preflight)
     _say_answer(out, "request", explanation.actual)
     if explanation.preflight is not None and explanation.preflight.status not in (None, 204):
-        line(out, ("(The browser does not send it: it stops at the preflight.)", "dim"), indent=2)
+        line(out, ("(The browser does not send this request, because the preflight fails.)", "dim"), indent=2)
     line(out)
     for title, verdict in (
         ("without credentials", explanation.verdict_without_credentials),

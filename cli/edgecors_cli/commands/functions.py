@@ -36,7 +36,7 @@ def check(
     """Run the functions at stage DEVELOPMENT in CloudFront, before you publish them. Changes nothing.
 
     Each answer is compared with what the policy says, and the compute time must stay below 50 %.
-    If all is fine, the commands that publish the functions follow.
+    If every event passes, the commands that publish the functions are printed.
     """
     policy = load_site(context.parameters, checked_site(site)).policy
     if policy is None:
@@ -51,7 +51,7 @@ def check(
         commands = [] if failed else publish_commands(context.account.cloudfront, functions)
 
     def say(out: Console) -> None:
-        rows = [(result.name, f"{result.utilization} %", result.fault or "fine") for result in results]
+        rows = [(result.name, f"{result.utilization} %", result.fault or "ok") for result in results]
         table(out, ("EVENT", "COMPUTE", "RESULT"), rows)
         most = max(result.utilization for result in results)
         line(out, f"{len(results)} events, at most {most} % of the allowed compute time.")

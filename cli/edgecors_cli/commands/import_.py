@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def import_(
     context: Context,
     file: Annotated[
-        str | None, typer.Argument(metavar="FILE|-", help="A template, a part of one, or what a cloud's CLI printed.")
+        str | None, typer.Argument(metavar="FILE|-", help="A template, part of one, or the output of a cloud CLI.")
     ] = None,
     from_aws: Annotated[
         bool, typer.Option("--from-aws", help="Read the account's own settings instead of a file.")
@@ -43,7 +43,7 @@ def import_(
         str | None, typer.Option("--from-live", metavar="FILE", help="Read what edgecors probe --record has written.")
     ] = None,
     format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help=f"One of {', '.join(FORMATS)}; recognised if left out.")
+        str | None, typer.Option(metavar="FORMAT", help=f"One of {', '.join(FORMATS)}; detected if omitted.")
     ] = None,
     resource: Annotated[
         str | None, typer.Option(metavar="NAME", help="Read only this resource of a template or an account.")
@@ -55,9 +55,9 @@ def import_(
     """Make a policy from the CORS settings of S3, API Gateway, Lambda, CloudFront, a template or another cloud.
 
     Reads S3 rules (JSON, XML), CloudFormation, SAM and CDK templates, serverless.yml, Terraform, OpenAPI, function
-    URLs, response headers policies, Google Cloud Storage and Azure. The policy goes to standard output (several: a
-    file for plan and apply), what could not be carried over to standard error. The policy never allows what the
-    source did not. Writes nothing to AWS. With --from-live the policy is in shadow mode.
+    URLs, response headers policies, Google Cloud Storage and Azure. The policy (or a bundle of several, for plan and
+    apply) goes to standard output; settings that could not be imported go to standard error. The policy never allows
+    a request that the source refuses. Writes nothing to AWS. With --from-live the policy is in shadow mode.
     """
     if (file is not None) + from_aws + (from_live is not None) != 1:
         raise UsageError("Name a file (- for standard input), or use --from-aws or --from-live FILE.")

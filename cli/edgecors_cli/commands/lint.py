@@ -47,7 +47,7 @@ def lint(
     def say(out: Console) -> None:
         for name, problems in results.items():
             bad = sum(f.severity in FINDINGS for f in problems)
-            line(out, (name, "bold"), "  ", ("fine", "green") if not bad else (f"findings: {bad}", "yellow"))
+            line(out, (name, "bold"), "  ", ("ok", "green") if not bad else (f"findings: {bad}", "yellow"))
             findings(out, problems)
         if not results:
             line(out, "There is nothing to check.")

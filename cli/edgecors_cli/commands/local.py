@@ -22,21 +22,21 @@ def register(app: typer.Typer) -> None:
 
 def local(
     call: typer.Context,
-    front: Annotated[FrontName, typer.Option(help="The service to stand in for.")] = FrontName.cloudfront_viewer,
+    front: Annotated[FrontName, typer.Option(help="The AWS service to emulate.")] = FrontName.cloudfront_viewer,
     upstream: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where requests go. Without it: an upstream that misbehaves.")
+        str | None, typer.Option(metavar="URL", help="The upstream. Default: a demo upstream that misbehaves.")
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A policy document; changes of the file count while it runs.")
+        Path | None, typer.Option(metavar="FILE", help="A policy file; it is reloaded when it changes.")
     ] = None,
     site: Annotated[
         str | None,
         typer.Option(metavar="SITE", help="A site in Parameter Store, read with your own AWS settings."),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = 8080,
     unkeyed: Annotated[
         list[str] | None,
-        typer.Option(metavar="HEADER", help="Leave a header out of the cache key, to see what comes of that mistake."),
+        typer.Option(metavar="HEADER", help="Leave a header out of the cache key, to see the effect of that mistake."),
     ] = None,
     stage: Annotated[
         str | None, typer.Option(metavar="NAME", help="The API's stage: $default for an HTTP API, live for a REST API.")
@@ -46,21 +46,19 @@ def local(
     ] = False,
     page_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Port of the playground; without it 8081, or a free one."),
+        typer.Option(min=0, max=65535, help="Port of the playground. Default: 8081, or a free port."),
     ] = None,
     sam: Annotated[
         bool,
         typer.Option(
-            "--sam", help="Prepare `sam local`: a Parameter Store for its containers, templates, lines to paste."
+            "--sam", help="Prepare `sam local`: a Parameter Store for its containers, templates, commands to paste."
         ),
     ] = False,
-    differences: Annotated[
-        bool, typer.Option("--differences", help="Say what is done otherwise than in AWS, and end.")
-    ] = False,
+    differences: Annotated[bool, typer.Option("--differences", help="List the differences from AWS and exit.")] = False,
 ) -> None:
     """Try CORS and caching on this machine: real HTTP in, the real events, the real handler, real HTTP to an upstream.
 
-    Prints one line a request. Ctrl-C ends everything that was started.
+    Prints one line per request. Press Ctrl-C to stop.
     """
     require_extra()
     from edgecors_local.errors import LocalError
@@ -76,7 +74,7 @@ def local(
         _sam(upstream)
         return
     if policy is not None and site is not None:
-        raise typer.BadParameter("give --policy or --site, not both")
+        raise typer.BadParameter("use either --policy or --site, not both")
     if site is not None and not is_name(site):
         raise typer.BadParameter(f"{site!r} is not a valid site name: use letters, digits, '_', '.' and '-'")
     try:
@@ -136,7 +134,7 @@ def _say_differences() -> None:
     for name, source in (("CloudFront", cloudfront), ("The fronts of the gateway", gateway)):
         for title, sentences in (
             (f"{name}, not emulated:", source.NOT_EMULATED),
-            ("Taken for true where the documentation is silent:", source.ASSUMED),
+            ("Assumptions where the AWS documentation is silent:", source.ASSUMED),
         ):
             line(out, (title, "bold"))
             for sentence in sentences:

@@ -43,12 +43,12 @@ def mode(
     site: SiteName,
     mode: Annotated[
         Mode,
-        typer.Argument(metavar="MODE", help="shadow: decide and log, but change nothing. enforce: decide for real."),
+        typer.Argument(metavar="MODE", help="shadow: decide and log only. enforce: apply the decisions."),
     ],
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Put a site into shadow mode, or let its policy count."""
+    """Put a site into shadow mode, or enforce its policy."""
     name = context.parameters.name_of(checked_site(site))
 
     def edit(text: str) -> str:

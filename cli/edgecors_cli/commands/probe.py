@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 def probe(
     context: Context,
     url: Annotated[str, typer.Argument(metavar="URL", help="The endpoint; only GET and OPTIONS are sent.")],
-    site: Annotated[str | None, typer.Option(metavar="SITE", help="The site whose policy should hold there.")] = None,
+    site: Annotated[str | None, typer.Option(metavar="SITE", help="The site whose policy applies there.")] = None,
     file: Annotated[str | None, typer.Option(metavar="FILE", help="A policy instead of a site; - is stdin.")] = None,
     environment: EnvironmentOption = None,
     header: Annotated[
@@ -69,13 +69,13 @@ def probe(
     ] = None,
     paths: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help=f"With --record: the most paths to ask for. Default: {DEFAULT_PATHS}."),
+        typer.Option(metavar="N", min=1, help=f"With --record: the maximum number of paths. Default: {DEFAULT_PATHS}."),
     ] = None,
 ) -> None:
     """Send real preflights and requests, and compare every header with what the policy says.
 
-    With --record there is no policy yet: all that is known of the site's traffic is asked for, and the answers go to a
-    file from which `edgecors import --from-live` makes a policy. Only GET and OPTIONS are sent.
+    With --record no policy is needed: everything that is known about the site's traffic is requested, and the responses
+    are written to a file for `edgecors import --from-live`. Only GET and OPTIONS are sent.
     """
     location = place_of(url)
     if environment is not None and file is None:
@@ -100,7 +100,7 @@ def probe(
         loaded = load_site(context.parameters, checked_site(site or ""))
     policy = loaded.policy
     if policy is None:
-        raise CommandError("The policy is rejected, so the one that serves is not known. Run edgecors lint.")
+        raise CommandError("The policy is rejected, so the policy in use is not known. Run edgecors lint.")
     hints = hints_for_functions(policy)
     sender = HttpSender(url, _extra(header or []))
 
@@ -123,7 +123,7 @@ def _record(
         if not is_http_url(source):
             read_traffic(traffic, source)
         elif site_of(source) != live.url:
-            raise UsageError(f"{source} is not of the site {live.url}. Save it, and name the file.")
+            raise UsageError(f"{source} is not a URL of {live.url}. Download it and pass the file.")
         else:
             read_description(traffic, live.read(source[len(live.url) :]), source)
     for text in origins:
@@ -165,9 +165,9 @@ def _say_recorded(out: Console, file: str, recording: Recording, summary: dict[s
     origins, paths = (_counted(summary[name], name) for name in ("origins", "paths"))
     line(out, f"{origins}, {paths}", indent=4)
     if recording.unasked:
-        line(out, (f"{recording.unasked} less frequent or unusual paths were not asked", "yellow"), indent=4)
+        line(out, (f"{recording.unasked} less frequent or unusual paths were not probed", "yellow"), indent=4)
     if recording.failed:
-        line(out, (f"{len(recording.failed)} requests had no answer: {recording.failed[0]}", "yellow"), indent=4)
+        line(out, (f"{len(recording.failed)} requests got no response: {recording.failed[0]}", "yellow"), indent=4)
     if not summary["origins"]:
         line(out, ("No origin is known. Add those of your pages with --origin or --from.", "yellow"), indent=4)
     line(out, ("next: ", "cyan"), f"edgecors import --from-live {shlex.quote(file)}")
@@ -187,7 +187,7 @@ def _extra(headers: list[str]) -> dict[str, str]:
 def _say(out: Console, url: str, results: list[Probed], hints: tuple[Finding, ...]) -> None:
     line(out, (url, "bold"))
     for probed in results:
-        mark = ("as decided", "green") if not probed.differences else ("differs", "bold red")
+        mark = ("as expected", "green") if not probed.differences else ("differs", "bold red")
         line(out, probed.case.title, "  ", mark, (f"  {probed.reply.status}, {probed.decision.reason}", "dim"))
         for difference in probed.differences:
             line(out, (difference.what, "bold"), indent=4)
@@ -197,9 +197,9 @@ def _say(out: Console, url: str, results: list[Probed], hints: tuple[Finding, ..
     count = sum(bool(probed.differences) for probed in results)
     line(out)
     if count:
-        line(out, (f"{count} of {len(results)} answers are not what the policy says.", "bold red"))
+        line(out, (f"{count} of {len(results)} responses differ from the policy.", "bold red"))
     else:
-        line(out, (f"All {len(results)} answers are what the policy says.", "bold green"))
+        line(out, (f"All {len(results)} responses match the policy.", "bold green"))
     if hints:
         line(out)
         findings(out, hints, "With EdgeSetup=functions:")

@@ -35,7 +35,7 @@ def shadow(
 ) -> None:
     """Report what a policy in shadow mode would have refused, with the command that would allow it.
 
-    Reads the logs of every Region. What the policy has come to allow since it was logged is only counted.
+    Reads the logs of every Region. Refusals that the policy would allow by now are only counted.
 
     Exit status: 0 nothing would be refused, 1 something would, or not all logs could be read.
     """
@@ -46,7 +46,7 @@ def shadow(
         raise CommandError(f"The policy of {name} is rejected. Run edgecors lint {name}.")
     if not policy.shadow:
         raise CommandError(
-            f"{name} is not in shadow mode: what it refuses is refused. See edgecors denied {name}, or go back with"
+            f"{name} is not in shadow mode: refusals are enforced. See edgecors denied {name}, or go back with"
             f" edgecors mode {name} shadow."
         )
     regions = in_region or context.account.regions()
@@ -110,11 +110,11 @@ def _say(
             if remedy := item.remedy(logged.site, len(policy.rules) > 1):
                 line(out, (remedy, "green"), indent=4)
     if report.allowed_since:
-        line(out, (f"{len(report.allowed_since)} more were logged, and the policy allows them by now.", "dim"))
+        line(out, (f"{len(report.allowed_since)} more were logged, but the policy allows them now.", "dim"))
     say_sites(out, logged)
     if logs.failed:
         first = next(iter(logs.failed.items()))
-        line(out, (f"{len(logs.failed)} Regions could not be asked", "yellow"), f" ({first[0]}: {first[1]})")
+        line(out, (f"{len(logs.failed)} Regions could not be queried", "yellow"), f" ({first[0]}: {first[1]})")
     if not logs.groups:
         line(out, f"No log group starts with {' or '.join(prefixes)}. Name yours with --log-group.")
     elif report.refused:

@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 def show(context: Context, target: Target, watch: Watch = False, interval: Interval = None) -> None:
     """Show one site with its lists expanded, or one list: entries, size and findings.
 
-    --watch looks every 5 seconds, or as --interval says.
+    --watch polls every 5 seconds (see --interval).
     """
     look = _list if checked_target(target).startswith("@") else _site
     watching.answer(context, lambda: look(context, target), watch, interval, WATCH_SECONDS)
@@ -56,7 +56,7 @@ def _site(context: Context, name: str) -> tuple[dict[str, Any], watching.Say]:
             line(out, f"{site.alias} has no policy of its own and uses the policy of {site.name}.")
         if site.policy is None:
             _say_parameter(out, site.name, data, [])
-            line(out, ("The policy is rejected: the last good one keeps serving.", "bold red"))
+            line(out, ("The policy is rejected: the last good version stays in use.", "bold red"))
         else:
             mode = f"{data['mode']}, read again every {site.policy.refresh_seconds} s"
             _say_parameter(out, site.name, data, [("mode", mode)])
@@ -103,7 +103,7 @@ def _say_entries(out: Console, entries: list[dict[str, Any]], indent: int) -> No
     for entry in entries[:shown]:
         line(out, entry["entry"], (f"  {entry['location']}", "dim"), indent=indent)
     if len(entries) > shown:
-        rest = f"... and {len(entries) - shown:,} more; --json, a pipe or a file gets them all"
+        rest = f"... and {len(entries) - shown:,} more; use --json or redirect the output to see all"
         line(out, (rest, "dim"), indent=indent)
 
 

@@ -23,10 +23,10 @@ def register(app: typer.Typer) -> None:
 def ui(
     context: Context,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Without it 8082, or a free one. 0: any free one.")
+        int | None, typer.Option(min=0, max=65535, help="Default: 8082, or a free port. 0 picks a free port.")
     ] = None,
 ) -> None:
-    """Serve a page on this machine to look at sites and lists, and to change them after a look at what changes.
+    """Serve a page on this machine to view sites and lists, and to change them after a review.
 
     Prints the page's address with a token that is valid until Ctrl-C.
     """
@@ -41,7 +41,7 @@ def ui(
         def say(out: Console) -> None:
             line(out, f"Policies of {parameters.account} in {parameters.region}, below {parameters.root}")
             line(out, f"Open this address in a browser: {url}")
-            line(out, "Whoever has it can do what your AWS credentials allow here. Ctrl-C ends it.")
+            line(out, "Anyone who has this address can do what your AWS credentials allow here. Press Ctrl-C to stop.")
 
         context.answer({"url": url, "region": parameters.region, "root": parameters.root}, say)
         sys.stdout.flush()

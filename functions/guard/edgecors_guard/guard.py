@@ -65,7 +65,7 @@ class Guard:
         self.log = logger
         self._metrics = metrics
         self._clock = clock
-        # Only saves people repeated notices: other execution environments do not know of it.
+        # Only prevents repeated notices: other execution environments do not share it.
         self._published: set[tuple[object, ...]] = set()
 
     def handle_change(self, change: Change) -> None:
@@ -180,7 +180,7 @@ class _ChangeRun:
             now = home.current(name)
             if now is None if history is None else history.current.is_same_write(now):
                 break
-            self._log.info("changed meanwhile, looking again", parameter=name)
+            self._log.info("changed meanwhile, reading again", parameter=name)
         else:
             self._failures.append(f"{name} keeps changing")
         if self._failures:
@@ -192,7 +192,7 @@ class _ChangeRun:
         if (replaced := revert.overtaken(history)) is not None:
             with self._part("give back an overtaken write"):
                 revert.give_back(self._parameters, replaced, current)
-                self._log.warning("gave back an overtaken write", parameter=change.name, version=replaced.version)
+                self._log.warning("restored an overwritten version", parameter=change.name, version=replaced.version)
             return
         result = review(change.kind, current)
         self._log_review(current, result)
@@ -239,12 +239,12 @@ class _ChangeRun:
     def _why_it_stays(self, history: History, good: Stored | None) -> str:
         """Why an invalid value is not reverted; empty where it is."""
         if not self._settings.auto_revert:
-            return "It stays, because AutoRevert is off."
+            return "The value was not reverted, because AutoRevert is off."
         if revert.own_mark(history) is not None:
-            return "It stays, because the guard itself wrote it and edgecors has changed since."
+            return "The value was not reverted: the guard itself wrote it, and edgecors has changed since."
         if revert.was_reverted_before(history):
-            return "It stays, because the guard reverted the same value before, and somebody wrote it again."
-        return "" if good is not None else "It stays, because the history has no valid version."
+            return "The value was not reverted: the guard reverted it before, and somebody wrote it again."
+        return "" if good is not None else "The value was not reverted, because the history has no valid version."
 
     # -------------------------------------------------------------------------------------------------- valid values
 
@@ -334,7 +334,7 @@ class _ChangeRun:
                 self._guard.publish(notice.skipped(change, current, result.skipped), current)
         if findings := tuple(together(change.kind, current, home, users.sites)):
             self._guard.count("WrongTogether", len(findings))
-            self._log.warning("wrong together", parameter=current.name, findings=[str(one) for one in findings])
+            self._log.warning("inconsistent", parameter=current.name, findings=[str(one) for one in findings])
             with self._part("publish"):
                 self._guard.publish(notice.together(change, current, findings), current)
         if change.kind == "sites" and (opening := opened_to_everyone(history)) is not None:

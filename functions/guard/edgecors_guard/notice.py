@@ -40,8 +40,8 @@ def reverted(change: Change, bad: int, good: int, written: int, errors: tuple[Pa
     head = f"Version {bad} of {change.name} was invalid. The guard wrote version {good} again, as version {written}."
     head += " The errors were:" if errors else f" Parameter Store no longer has version {bad}."
     end = (
-        f"Version {bad} is still in the parameter's history. If you write the same value once more, the guard leaves"
-        " it; other Regions keep the good version."
+        f"Version {bad} is still in the parameter's history. If you write the same value once more, the guard does not"
+        " revert it; other Regions keep the good version."
     )
     return _notice(f"reverted: {change.short_name}", head, errors, end)
 
@@ -54,9 +54,9 @@ def skipped(change: Change, version: Stored, findings: tuple[ParameterFinding, .
 
 def together(change: Change, version: Stored, findings: tuple[ParameterFinding, ...]) -> Notice:
     """A value that is valid, but wrong together with other parameters."""
-    head = f"Version {version.version} of {change.name} is in use. Together with other parameters:"
+    head = f"Version {version.version} of {change.name} is in use, but is inconsistent with other parameters:"
     end = "Nothing was reverted, as these parameters may have different owners. Correct one of them."
-    return _notice(f"check together: {change.short_name}", head, findings, end)
+    return _notice(f"inconsistent: {change.short_name}", head, findings, end)
 
 
 def too_large(change: Change, distribution: str, reasons: Iterable[Finding], left_out: Iterable[str]) -> Notice:
@@ -112,8 +112,8 @@ def _notice(subject: str, head: str, findings: tuple[ParameterFinding, ...], end
 def why_invalid_stays(change: Change, why: str) -> str:
     """The end of a notice about an invalid value that stays."""
     text = (
-        f"{why} Replicas in other Regions have the last good version. Functions that have loaded a good version go on"
-        " with it; new ones may have none.\n"
+        f"{why} Replicas in other Regions have the last good version. Functions that have loaded a good version keep"
+        " using it; new ones may have none.\n"
     )
     if change.kind == "aliases":
         return f"{text}What to do: write the name of a site."

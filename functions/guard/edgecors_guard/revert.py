@@ -55,7 +55,7 @@ def own_mark(history: History) -> Mark | None:
 
 
 def was_reverted_before(history: History) -> bool:
-    """Whether the guard replaced the same value before: somebody insists on it."""
+    """Whether the guard has reverted the same value before, so that it must not do so again."""
     versions = (*history.earlier, history.current)
     reverted = {mark.bad for version in versions if (mark := read_mark(version)) is not None}
     return any(v.version in reverted and v.value == history.current.value for v in history.earlier)

@@ -1,8 +1,8 @@
 """What is wrong with a parameter.
 
 Every parameter has its own owner. `review` therefore sees one value and nothing else: whether a value is valid, copied
-or reverted never depends on another owner's parameter. What parameters are together, `together` says; that is for
-people to read and changes nothing.
+or reverted never depends on another owner's parameter. `together` reports inconsistencies between
+parameters; they are only reported.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _list_findings(list_: Stored) -> list[Finding]:
     try:
         allowlist = read_list(name, list_.value)
     except TooLargeError as error:
-        return [Finding(ERROR, "too-large", f"@{name}", str(error), "Split the list into several ones.")]
+        return [Finding(ERROR, "too-large", f"@{name}", str(error), "Split the list into several lists.")]
     except ValueError as error:
         return [Finding(ERROR, "unreadable", f"@{name}", str(error), "Write the list again.")]
     allows_anybody = bool(len(allowlist.index))

@@ -157,7 +157,7 @@ def update_store(
         except StoreConflictError as error:
             raise AwsError(f"The store {arn} keeps changing.", "store keeps changing") from error
         if plan.step == "none" and plan.wait_seconds and not _is_published(store, result.compiled):
-            message = f"The store changed just now. The policy can follow in {plan.wait_seconds} seconds."
+            message = f"The store was changed recently. The policy can be written in {plan.wait_seconds} seconds."
             raise AwsError(message, "changed just now")
     return plan, result
 

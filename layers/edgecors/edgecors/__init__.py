@@ -25,7 +25,7 @@ __all__ = [
     "parse_origin",
 ]
 
-# Imported when first asked for: an edge function pays for each import at every cold start, and asks for none of these.
+# Imported on first access: every import slows down cold starts, and an edge function uses none of these names.
 _HOMES = {
     "Decision": "decision",
     "Finding": "findings",

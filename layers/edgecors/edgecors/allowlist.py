@@ -35,7 +35,7 @@ class Allowlist:
         self.names: dict[str, None] = {}
         self.has_star = False
         self.findings = Findings()
-        # Entries that needed a closer look, so that a repeated one is read and reported once.
+        # Entries that are not in canonical spelling, so that a repeated one is read and reported once.
         self._others: set[str] = set()
         self._valid_others = 0
         self._unsafe: dict[tuple[str, ...], UnsafeEntries] = {}
@@ -61,20 +61,21 @@ class Allowlist:
         self._others.add(entry)
         name = entry[1:]
         if not is_name(name):
+            message = f"{quote(entry)} is not a valid list name"
             remedy = "Write @ and a name of letters, digits, _ . and -."
-            self.report(invalid, Finding(invalid, "bad-list-name", location, f"{quote(entry)} names no list", remedy))
+            self.report(invalid, Finding(invalid, "bad-list-name", location, message, remedy))
         else:
             self.names[name] = None
 
     def refuse(self, entry: str, location: str) -> None:
         """Skip an entry that a list must not have: ``*``, or another list's name."""
         self._others.add(entry)
-        remedy = "Write origins only; what is open to everyone belongs in the policy itself."
+        remedy = "Write origins only; '*' and names of lists belong in the policy itself."
         message = f"{quote(entry)} is not allowed in a list"
         self.report(SKIPPED, Finding(SKIPPED, "not-in-a-list", location, message, remedy))
 
     def report(self, severity: str, finding: Finding) -> None:
-        """Add a finding, with a word about what became of the entry."""
+        """Add a finding; the message says whether the entry is skipped."""
         message = f"{finding.message}; the entry is skipped" if severity == SKIPPED else finding.message
         self.findings.add(severity, finding.code, finding.location, message, finding.remedy)
 
@@ -86,7 +87,7 @@ class Allowlist:
     def unsafe_with_credentials(self, tolerate: tuple[str, ...]) -> UnsafeEntries:
         """The entries that must not be in a grant with credentials, unless their codes are tolerated.
 
-        Made once for all grants that use the list: there may be many of both.
+        Computed once for all grants that use the list, because there may be many grants and many entries.
         """
         unsafe = self._unsafe.get(tolerate)
         if unsafe is None:
@@ -135,7 +136,7 @@ def find_risk(pattern: Pattern) -> Finding | None:
     """Why an entry must not be in a grant with credentials: an error with an empty location, or None."""
     if pattern is NULL:
         code, remedy = "null-with-credentials", "Remove 'null' or allow_credentials."
-        message = "'null' with credentials: any page can make itself a null origin, with a sandboxed frame"
+        message = "'null' with credentials: any page can get the origin null with a sandboxed frame"
     elif pattern.kind == "extension":
         code, remedy = "extension-wildcard-with-credentials", "List the extensions, or remove allow_credentials."
         message = f"{pattern.text!r} with credentials: any extension that a user installs could read as the user"
@@ -192,7 +193,7 @@ def read_list(name: str, text: str) -> Allowlist:
 
 
 def new_entries(allowlist: Allowlist, text: str) -> Iterator[tuple[int, str]]:
-    """The entries of a plain list that need a closer look, with their numbers. The others are added at once.
+    """The entries of a plain list that have to be parsed, with their numbers. Canonical entries are added at once.
 
     Raises:
         TooLargeError: the value has more entries than one value may have.

@@ -16,7 +16,7 @@ TOKEN = ALPHANUMERIC + b"!#$%&'*+-.^_`|~"
 
 def consists_of(text: str, alphabet: bytes) -> bool:
     """Whether every character of the text is one of an ASCII alphabet that does not hold ``?``. Linear, in C."""
-    # Non-ASCII characters become question marks, which no alphabet holds, so they remain like every other stranger.
+    # Non-ASCII characters become question marks, which are in no alphabet, so they are not deleted either.
     return not text.encode("ascii", "replace").translate(None, alphabet)
 
 

@@ -80,7 +80,7 @@ _ORIGIN_REFUSED = (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED)
 
 
 class Request:
-    """What the protocol needs to know of a request. None stands for an absent header.
+    """The parts of a request that the protocol needs. None means that the header is absent.
 
     Attributes:
         method: as received.
@@ -147,7 +147,7 @@ class Decision:
         remove: lower-case names to remove besides every ``access-control-*``.
         managed: False where nothing at all may be changed.
         rule: the rule that decided.
-        grant: the grant that decided, if the origin got so far.
+        grant: the grant that decided; None if no grant matches the origin.
         entry: the allowlist entry that matched, in canonical spelling.
         cause: the method or header name that was refused.
         body: text of our own answer.
@@ -220,21 +220,21 @@ def decide(policy: Policy | None, request: Request, memory: DecisionMemory | Non
     Args:
         policy: None when no policy could be loaded yet.
         request: what an event's adapter read.
-        memory: decisions of this very policy, to be used again.
+        memory: recent decisions of the same policy.
     """
     if request.is_preflight:
         return decide_preflight(policy, request, memory)
     return decide_actual(policy, request, memory)
 
 
-# Resources: which rules a request may be about.
+# Resources: which rules may apply to a request.
 
 
 def candidates(policy: Policy, request: Request) -> tuple[Rule | None, ...]:
     """Every rule that may be the first one to match the request's resource; None stands for "no rule matches".
 
     There is one candidate, unless upstream servers may read the path in several ways, or a rule is for some hosts only
-    and the event does not show the viewer's host. A rule is passed over only if the request is certainly not about it.
+    and the event does not show the viewer's host. A rule is skipped only if it certainly does not match.
     """
     if policy.catch_all:
         return policy.catch_all
@@ -279,8 +279,8 @@ def _bare_host(host: str | None) -> str | None:
     if not host or "," in host or " " in host:
         return None
     name = host.lower()
-    # RFC 3986, section 3.2.3: the port after the colon may be empty. After the last colon of an IPv6 address without
-    # a port stands its bracket.
+    # RFC 3986, section 3.2.3: the port after the colon may be empty. An IPv6 address without a port ends with a
+    # bracket, so that the text after its last colon is not a number.
     head, colon, port = name.rpartition(":")
     if colon and (not port or (port.isascii() and port.isdigit())):
         name = head
@@ -340,7 +340,7 @@ def _preflight(
     private_network: str | None,
     memory: DecisionMemory | None,
 ) -> Decision:
-    # 1. The origin: the first grant that has it decides, and no other grant is asked after it.
+    # 1. The origin: the first grant that matches it decides; later grants are not consulted.
     reason, grant, entry = find_grant(rule, origin)
     headers: Headers = ()
     cause = None
@@ -457,7 +457,7 @@ def _decide_actual_by(policy: Policy, rule: Rule | None, request: Request, memor
 
 def _actual(policy: Policy, rule: Rule, origin: str | None) -> Decision:
     """The decision about a request that does not come from a page of the resource's own origin."""
-    # 1. The grant: of the origin, or the one for everyone, whose constant headers a request without Origin gets too.
+    # 1. The grant that matches the origin. A request without Origin gets the constant headers of the open grant.
     reason, grant, entry = (NOT_CORS, rule.open_grant, None) if origin is None else find_grant(rule, origin)
     if grant is None:
         # 2. Refused, or without Origin.
@@ -502,7 +502,7 @@ def _names_to_remove(rule: Rule) -> tuple[str, ...]:
 
 
 def _relevant_origin(rule: Rule, origin: str | None) -> str | None:
-    """The origin as far as the rule can tell origins apart: too long ones are all alike, and so are all for a ``*``."""
+    """The origin as far as the rule distinguishes origins: too long ones are equivalent, and for ``*`` all are."""
     if origin is None:
         return None
     if rule.is_constant:
@@ -517,7 +517,7 @@ def find_grant(rule: Rule, origin: str) -> tuple[str, Grant | None, str | None]:
     for grant in rule.grants:
         origins = grant.allow_origins
         if origins is None:
-            # "*" without credentials: the answer is a constant, so even a malformed origin is no reason to differ.
+            # "*" without credentials: the answer is a constant, so a malformed origin gets it too.
             return ALLOWED, grant, "*"
         if origins.has_exact(origin):
             return ALLOWED, grant, origin

@@ -109,7 +109,7 @@ class CorsWrapper:
         raise_errors: bool = False,
     ) -> None:
         if policy is not None and (site is not None or store is not None):
-            raise ValueError("give cors() a policy, or the site that it is to be read for, not both")
+            raise ValueError("cors(policy=...) can't be combined with site= or store=")
         self._store = store
         self._policy = None if policy is None else _compile(policy)
         self.site = IN_CODE if policy is not None else _site_name(site)
@@ -157,7 +157,7 @@ class CorsWrapper:
             decision = decide(policy, request, self._memory.of(self.site, policy))
             self.telemetry.record_decision(self.site, request, decision)
         except Exception:
-            self.log_error("deciding failed; traffic goes on")
+            self.log_error("the decision failed; the request is passed on")
             return ON_ERROR
         return decision
 

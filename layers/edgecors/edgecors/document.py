@@ -37,8 +37,8 @@ MAX_JSON_MARKS = 250_000
 
 _YAML_KEYS = frozenset(f"{field.name}:" for field in (*SITE_FIELDS, *RULE_FIELDS, *GRANT_FIELDS)) | {"---"}
 _YAML_FINDING = (
-    "the value looks like YAML, and Parameter Store holds plain lists or JSON",
-    "Write JSON, or write the file with the edgecors command, which takes YAML and stores JSON.",
+    "the value looks like YAML, but a parameter must hold a plain list or JSON",
+    'Write {"version": 1, "rules": [...]}, or write the file with the edgecors command, which stores YAML as JSON.',
 )
 _GRANT_NAMES = frozenset(field.name for field in GRANT_FIELDS)
 
@@ -108,7 +108,7 @@ def read_document(text: str) -> Document:
     except TooLargeError as error:
         findings.add(ERROR, "too-large", "", str(error), "Move origins to lists of their own, and name them as @list.")
     except ValueError as error:
-        findings.add(ERROR, "unreadable", "", str(error), "Write the value again, best with the edgecors command.")
+        findings.add(ERROR, "unreadable", "", str(error), "Write it again, preferably with the edgecors command.")
     _check_totals(rules, findings)
     if findings.has_errors:
         raise PolicyError(findings)
@@ -116,7 +116,7 @@ def read_document(text: str) -> Document:
 
 
 class Document:
-    """A document without errors that waits for the lists that it names.
+    """A valid document whose lists have not been filled in yet.
 
     Attributes:
         lists: the names, in order of appearance.
@@ -135,7 +135,7 @@ class Document:
         """The policy with the lists filled in.
 
         Args:
-            lists: what `read_list` made of each list; None, or no item, for a list that does not exist: it allows
+            lists: the result of `read_list` for each list; None, or no item, for a list that does not exist: it allows
                 nobody, and is reported. Nothing that a list holds affects another list, or the document.
         """
         findings = Findings()
@@ -245,9 +245,9 @@ def _read_plain(text: str, findings: Findings) -> _ParsedRule:
             origins.add(entry, f"entries[{number}]", SKIPPED)
     findings.extend(origins.findings)
     if origins.has_star and (len(origins.index) or count > 1):
-        # Also beside an entry that can't be read: a typing error must not open to everyone what names an origin.
+        # Also beside an unreadable entry: a typo must not open a list of origins to everyone.
         origins.has_star = False
-        message = "'*' is beside other entries; the entry is skipped"
+        message = "'*' is combined with other entries; the entry is skipped"
         findings.add(SKIPPED, "wildcard-not-alone", "entries", message, "Keep '*' alone, or only the origins.")
     values, grant = _defaults(RULE_FIELDS), _defaults(GRANT_FIELDS)
     del values["grants"]
@@ -300,7 +300,7 @@ def decode_json(text: str, findings: Findings) -> dict[str, Any] | None:
             findings.add(ERROR, "invalid-json", *_json_error(text, error))
         return None
     except RecursionError:
-        findings.add(ERROR, "invalid-json", "", "the document is nested too deep", "Fix the JSON syntax.")
+        findings.add(ERROR, "invalid-json", "", "the document is nested too deeply", "Fix the JSON syntax.")
         return None
     except ValueError:
         message = "a number is NaN or Infinity, or has more digits than can be read"
@@ -318,7 +318,7 @@ def _report_repeated(repeated: list[tuple[dict[str, Any], str]], data: Any, find
     """Report each field that an object has more than once: of a rule or grant at its place, of others at the top."""
     places = {id(item): location for location, item in _objects(data)} if repeated else {}
     for location, name in dict.fromkeys((places.get(id(item), ""), name) for item, name in repeated):
-        message = f"{show(name)} is twice in one object"
+        message = f"{show(name)} appears twice in one object"
         findings.add(ERROR, "duplicate-field", _field_location(location, name), message, "Keep one of them.")
 
 
@@ -376,7 +376,7 @@ def _report_unknown(name: str, known: list[str], location: str, findings: Findin
     import difflib  # only a document with an error pays for this module
 
     near = difflib.get_close_matches(name, known, 1, 0.5)
-    remedy = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."
+    remedy = f"Did you mean {near[0]!r}?" if near else f"Valid fields: {', '.join(known)}."
     message = f"there is no field {show(name)}"
     findings.add(ERROR, "unknown-field", _field_location(location, name), message, remedy)
 
@@ -389,7 +389,7 @@ def _read_rule(index: int, data: dict[str, Any], location: str, findings: Findin
         objects = [(location, own)]
     else:
         for name in sorted(_GRANT_NAMES & data.keys()):
-            message = f"{name!r} is beside 'grants', and a rule has either"
+            message = f"the rule has both 'grants' and {name!r}"
             findings.add(ERROR, "grants-beside-fields", f"{location}.{name}", message, "Move it into the grants.")
     grants = []
     for number, (where, grant) in enumerate(objects):
@@ -413,7 +413,7 @@ def _read_grant(
         remedy = "List the origins, or remove allow_credentials."
         findings.add(ERROR, "wildcard-with-credentials", where, message, remedy)
     if values["expose_headers"] == "*":
-        message = "with credentials browsers take '*' for a header of that name"
+        message = "with credentials, browsers read '*' as the literal name of a header"
         where_exposed = f"{location}.expose_headers"
         findings.add(ERROR, "expose-wildcard-with-credentials", where_exposed, message, "List the headers to expose.")
     _check_unsafe(origins, data, where, tolerate, findings)

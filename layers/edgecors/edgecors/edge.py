@@ -128,7 +128,7 @@ class Edge:
     def _handle_error(self, event: Any) -> Any:
         """Log the exception and let the event go on without the upstream's CORS headers."""
         self._telemetry.log(
-            "ERROR", "the edge function failed; traffic goes on", exception=traceback.format_exc(limit=8)
+            "ERROR", "the edge function failed; the event is passed on", exception=traceback.format_exc(limit=8)
         )
         try:
             adapter = CloudFrontEvent(event)

@@ -72,7 +72,7 @@ class Version:
     def read(self, value: Any, location: str, findings: Findings) -> int:
         """The version."""
         if isinstance(value, bool) or value != VERSION:  # JSON has one kind of number; 1.0 is 1
-            message = f"version {show(value)} is not known to this edgecors"
+            message = f"this version of edgecors does not support version {show(value)}"
             remedy = f'Write "version": {VERSION}, or update edgecors first.'
             findings.add(ERROR, "unknown-version", location, message, remedy)
         return VERSION
@@ -119,7 +119,7 @@ class Choice:
             return str(value)
         name = location.rpartition(".")[2]
         remedy = f"Write one of: {', '.join(self.words)}."
-        findings.add(ERROR, "unknown-value", location, f"{show(value)} is not a value of {name}", remedy)
+        findings.add(ERROR, "unknown-value", location, f"{show(value)} is not a valid value of {name}", remedy)
         return self.words[0]
 
 
@@ -129,7 +129,7 @@ class Tolerate:
     words = TOLERABLE
 
     def read(self, value: Any, location: str, findings: Findings) -> tuple[str, ...]:
-        """The codes. One code may stand without a list."""
+        """The codes. A single code may be written without a list."""
         if isinstance(value, str):
             self._check(value, location, findings)
             return (value,)
@@ -141,7 +141,7 @@ class Tolerate:
 
     def _check(self, code: str, location: str, findings: Findings) -> None:
         if code not in self.words:
-            remedy = f"Known are: {', '.join(self.words)}."
+            remedy = f"Valid codes: {', '.join(self.words)}."
             findings.add(ERROR, "unknown-value", location, f"{show(code)} can't be tolerated", remedy)
 
 
@@ -165,7 +165,7 @@ class GlobList:
         for number, text in _strings(value, location, findings):
             glob, fault, remedy = normalise(text)
             if fault:
-                remedy = remedy or "Write a glob: * any run of characters, ? one."
+                remedy = remedy or "Write a glob with * and ? as wildcards."
                 findings.add(ERROR, "bad-glob", f"{location}[{number}]", f"{show(text)} {fault}", remedy)
             globs.append(glob)
         is_everything = any(glob == "*" or (glob == "/*" and self.kind == "paths") for glob in globs)
@@ -302,7 +302,7 @@ SITE_FIELDS = (
         "mode",
         Choice("enforce", "shadow"),
         "enforce",
-        "`shadow` decides, logs and counts, but answers and changes nothing.",
+        "`shadow` decides, logs and counts, but does not answer preflights or change responses.",
         "shadow",
     ),
     Field(
@@ -336,28 +336,28 @@ GRANT_FIELDS = (
         "allow_methods",
         Methods(),
         DEFAULT_METHODS,
-        'Methods that a preflight may ask for, compared with regard to case, or `"*"`. GET brings HEAD with it.',
+        'Methods that a preflight may ask for, case-sensitive, or `"*"`. GET includes HEAD.',
         ["GET", "PUT"],
     ),
     Field(
         "allow_headers",
         HeaderNames(is_forbidden_request_header, "is set by the browser alone; no page can send it"),
         "*",
-        'Request headers that a preflight may ask for, `content-type` too, or `"*"`.',
+        'Request headers that a preflight may ask for, including `content-type`, or `"*"`.',
         ["content-type", "authorization"],
     ),
     Field(
         "expose_headers",
         HeaderNames(FORBIDDEN_RESPONSE_HEADERS.__contains__, "is never shown to a page"),
         (),
-        'Response headers that the page may read beyond those it always may, or `"*"`.',
+        'Response headers that the page may read in addition to the safelisted ones, or `"*"`.',
         ["x-request-id"],
     ),
     Field(
         "allow_credentials",
         Boolean(),
         False,
-        "Whether the page may send cookies and HTTP authentication, and read as the user.",
+        "Whether the page may send cookies and HTTP authentication, and read the responses.",
         True,
     ),
     Field(
@@ -385,13 +385,13 @@ GRANT_FIELDS = (
 """Fields of a grant. A rule without `grants` has one grant, written in the rule itself."""
 
 RULE_FIELDS = (
-    Field("hosts", GlobList("hosts"), None, "Host names, compared without regard to case.", ["api.example.com"]),
-    Field("paths", GlobList("paths"), None, "Paths, compared with regard to case.", ["/api/*"]),
+    Field("hosts", GlobList("hosts"), None, "Host names, case-insensitive.", ["api.example.com"]),
+    Field("paths", GlobList("paths"), None, "Paths, case-sensitive.", ["/api/*"]),
     Field(
         "grants",
         Objects(MAX_RULES, '{"allow_origins": [...]}'),
         None,
-        'What differs by origin: the first grant that has the origin decides. `"*"` can only be in the last grant.',
+        'Permissions by origin: the first grant that matches decides. `"*"` is allowed in the last grant only.',
         [{"allow_origins": ["https://app.example.com"], "allow_credentials": True}, {"allow_origins": "*"}],
     ),
     Field(
@@ -408,7 +408,7 @@ RULE_FIELDS = (
         "Value of `Cross-Origin-Resource-Policy` on every response of the rule.",
         "cross-origin",
     ),
-    Field("debug", Boolean(), False, "A refused preflight says in its body why, and names the cause.", True),
+    Field("debug", Boolean(), False, "The response to a refused preflight names reason and cause.", True),
     Field("tolerate", Tolerate(), (), "Switches off the named safety errors.", ["insecure-origin"]),
 )
 """Fields of a rule that hold for all its grants."""
@@ -442,7 +442,7 @@ def _star_or_strings(value: Any, location: str, findings: Findings) -> list[tupl
 def _refuse_star(where: str, location: str, findings: Findings) -> None:
     name = location.rpartition(".")[2]
     remedy = f'Write "{name}": "*", or leave "*" out.'
-    findings.add(ERROR, "wildcard-not-alone", where, '"*" is beside other entries', remedy)
+    findings.add(ERROR, "wildcard-not-alone", where, '"*" is combined with other entries', remedy)
 
 
 def _wrong_type(value: Any, wanted: str, location: str, findings: Findings, default: Any, remedy: str = "") -> Any:
@@ -480,12 +480,12 @@ def _path_glob(text: str) -> tuple[str, str, str]:
         return glob, "is a URL, not a path", "Write the path alone, such as /api/*, and the host in hosts."
     if not text or any(character <= " " or character in "\\\x7f" for character in glob):
         return glob, "is not a path: it is empty, or has a backslash, a blank or a control character", ""
-    # A star that stands for itself can't be written: decoded, it would match anything.
+    # A literal star can't be written: an encoded one is decoded, and would then match anything.
     decoded = decode_escapes(glob.replace("%2a", "%2F").replace("%2A", "%2F"))
     if any(piece[:2] not in ("25", "3B", "3F", "23") for piece in decoded.split("%")[1:]):
         return glob, "has a bad escape, or an encoded slash, backslash, star or NUL", ""
     if any(segment in (".", "..") for segment in decoded.split("/")):
-        return glob, "has a dot segment, which no compared path has", ""
+        return glob, "has a dot segment, which is removed from paths before they are compared", ""
     return decoded, "", ""
 
 

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ERROR = "error"
-"""The document is rejected; the last good policy goes on serving."""
+"""The document is rejected; the last good policy stays in use."""
 SKIPPED = "skipped"
 """An entry that can't be read, or is unsafe where it is used, was left out. That only narrows."""
 WARNING = "warning"

@@ -1,4 +1,4 @@
-"""What was decided lately for one policy: sites get the same few requests again and again."""
+"""A cache of recent decisions for one policy: sites get the same few requests again and again."""
 
 from __future__ import annotations
 

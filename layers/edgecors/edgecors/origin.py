@@ -181,7 +181,7 @@ ANY = Pattern("any", "*")
 def parse_pattern(text: str, location: str = "") -> tuple[Pattern | None, list[Finding]]:
     """Read one entry of an allowlist.
 
-    Repairs (case, default port, trailing slash, blanks around it) can't widen anything: they are made and reported.
+    Repairs (case, default port, trailing slash, spaces around it) can't widen access: they are applied and reported.
 
     Args:
         text: the entry as written.
@@ -214,7 +214,7 @@ def _parse_wildcard(text: str) -> Pattern | None:
         or "*" in tail
     ):
         return None
-    # The stand-in letter keeps a name a name: `*.168.0.1` must not come to mean 192.168.0.1.
+    # A letter replaces the star, so that the host stays a name: `*.168.0.1` must not match 192.168.0.1.
     parts = parse_origin(f"{head}a{tail}")
     if parts is None or scheme not in DEFAULT_PORTS:
         return None
@@ -241,7 +241,7 @@ def _read_pattern(text: str, location: str, findings: list[Finding]) -> Pattern:
         message, remedy = "is not ASCII", "Write an internationalised name in Punycode (xn--...)."
         raise _InvalidPatternError("origin-not-ascii", message, remedy)
     if value != text:
-        report_repair("repaired-blanks", "blanks around it", value)
+        report_repair("repaired-blanks", "white space around it", value)
     lower = _lower_case(value)
     if value != lower:
         value = lower
@@ -327,7 +327,7 @@ def _opaque_host_kind(scheme: str, host: str, port: str) -> str:
         return "extension"
     if "*" in host:
         message = f"has a * that a {scheme} origin can't have"
-        remedy = f"List the origins, or write any extension as {', '.join(f'{s}://*' for s in EXTENSION_SCHEMES)}."
+        remedy = f"List the origins, or use one of {', '.join(f'{s}://*' for s in EXTENSION_SCHEMES)}."
         raise _InvalidPatternError("origin-bad-wildcard", message, remedy)
     if not _is_opaque_host(host):
         remedy = "Write the origin exactly as the app sends it, such as app://. or capacitor://localhost."
@@ -380,7 +380,7 @@ class OriginIndex:
         return True
 
     def compact(self) -> None:
-        """Give back the room that the sets have taken ahead: they grow to four times what they need."""
+        """Release the sets' spare capacity: they grow to four times what they need."""
         self.exact, self.patterns = set(self.exact), set(self.patterns)
 
     def __contains__(self, text: str) -> bool:

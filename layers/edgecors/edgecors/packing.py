@@ -8,7 +8,7 @@ MAX_TEXT = 4 * 1024 * 1024
 
 
 class TooLargeError(ValueError):
-    """A value beyond a bound of this library. It is refused, and the last good one goes on serving."""
+    """A value beyond a limit of this library. It is refused, and the last good one stays in use."""
 
 
 def is_packed(text: str) -> bool:
@@ -32,7 +32,7 @@ def unpack(text: str) -> str:
     try:
         # The base64 command breaks lines; white space has no meaning in base64.
         packed = binascii.a2b_base64("".join(text.split())[len(PREFIX) :], strict_mode=True)
-        # 16 + MAX_WBITS: a gzip header is required. The bound on the output is what stops a bomb.
+        # 16 + MAX_WBITS: a gzip header is required. The limit on the output stops a decompression bomb.
         inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
         data = inflater.decompress(packed, MAX_TEXT + 1)
     except (ValueError, zlib.error) as error:  # binascii.Error is a ValueError, and so is the error for non-ASCII
@@ -40,7 +40,7 @@ def unpack(text: str) -> str:
     if len(data) > MAX_TEXT:
         raise TooLargeError(f"the value after gz: is too large: more than {MAX_TEXT:,} bytes unpacked")
     if not inflater.eof or inflater.unused_data:
-        raise ValueError("the value after gz: is cut short, or followed by something else")
+        raise ValueError("the value after gz: is truncated, or has trailing data")
     try:
         return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError:

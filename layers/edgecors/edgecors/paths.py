@@ -1,8 +1,8 @@
 """Resources: the globs of a rule's hosts and paths, and every reading of a path that some upstream may have.
 
 Servers disagree about paths. Tomcat drops ``;parameters`` from each segment before it removes dot segments, nginx and
-Tomcat merge slashes, WSGI servers decode an encoded slash, some servers take a backslash for a slash. Which upstream
-stands behind edgecors is unknown, so a path counts as every resource that one of them may take it for.
+Tomcat merge slashes, WSGI servers decode an encoded slash, some servers take a backslash for a slash. edgecors does
+not know its upstream, so a path is treated as every resource that some server may resolve it to.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MAX_READINGS = 32
-"""Forms of one path that are looked at. A path that has more could be about anything."""
+"""Maximum number of readings of one path. A path with more may mean any resource."""
 MAX_READINGS_LENGTH = 4096
 """Characters of all forms of one path. It bounds the work, here and in CloudFront Functions, where slow functions are
 throttled for every viewer."""
@@ -45,7 +45,7 @@ def readings(path: str) -> tuple[str, ...] | None:
     Returns:
         The forms, the plain one first; None when there are too many, so that the path may be about anything.
     """
-    # Most paths hold nothing that needs a closer look: six scans at the speed of C.
+    # Most paths are plain; these scans run at the speed of C.
     is_plain = not ("%" in path or "/." in path or "//" in path or ";" in path or "\\" in path)
     if is_plain and path[:1] == "/" and not ("?" in path or "#" in path or "\0" in path):
         return (path,)
@@ -253,7 +253,7 @@ def _is_prefix(glob: str) -> bool:
 
 
 class _Run:
-    """What stands between two stars of a glob: literal pieces at their offsets, with one character for each ``?``."""
+    """The text between two stars of a glob: literal pieces at their offsets, with one character for each ``?``."""
 
     __slots__ = ("length", "pieces")
 

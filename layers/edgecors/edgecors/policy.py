@@ -34,7 +34,7 @@ class Grant(_Immutable):
 
     Attributes:
         index: its number among the rule's grants.
-        allow_origins: None for ``*``, which is never so with credentials.
+        allow_origins: None for ``*``; never None with credentials.
         allow_methods: None for ``*``.
         allow_methods_value: the same as a header's value, in the document's order.
         allow_headers: lower-case names; None for ``*``.
@@ -77,7 +77,7 @@ class Rule(_Immutable):
         index: its number among the policy's rules.
         hosts: lower-case host names without port; None where every host matches.
         paths: in the form of `edgecors.paths.readings`; None where every path matches.
-        grants: at least one; the first one that has the origin decides.
+        grants: at least one; the first one that matches the origin decides.
         on_refused: ``omit`` or ``block``.
         resource_policy: value of Cross-Origin-Resource-Policy; empty for none.
         tolerate: codes of safety errors that are switched off.

@@ -1,8 +1,8 @@
-"""Which policy holds now: age, jitter, the last good one, back-off.
+"""Which policy is in force: age, jitter, the last good one, back-off.
 
-A policy older than its refresh time is read again by the requests that find it so: the first one begins the read and
-waits a moment for it, the next ones continue it without waiting. Whatever goes wrong, the last good policy goes on
-serving. A missing parameter is not a failure: nobody is allowed.
+The first request after the refresh time starts to read the policy again and waits for it briefly; later requests
+continue the read without waiting. If the read fails, the last good policy stays in use. A missing parameter is not a
+failure: nobody is allowed.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ BACK_OFF_COLD = 10.0
 """Seconds to the next try after the first failure, doubled with each further one up to the most, without a policy."""
 BACK_OFF_MOST = 60.0
 """The most seconds to the next try with a last good policy, and never more than the refresh time. The first wait is a
-quarter of it: there is no hurry then, and trying at once would add to what may be too much already.
+quarter of it: a retry is not urgent then, and an immediate one would add to a possible overload.
 """
 ABSENT_SECONDS = 3600.0
-"""How long a Region that has no such parameter is not asked for it again, where there is another to ask."""
+"""How long a missing parameter is remembered, so that its Region is not asked again if there is another."""
 MAX_ERROR = 2000
 """Characters of an error in the log."""
 MAX_FINDING = 300
@@ -117,7 +117,7 @@ class _Site:
         self.waited_at = self.wait_at = 0.0
         self.failures = 0
         self.new = True
-        """No read has worked since the start, or since a snapshot was restored: others try at the same time."""
+        """No read has succeeded since the start or the restore of a snapshot, when many containers read at once."""
 
 
 class _List:
@@ -194,7 +194,7 @@ class PolicyStore:
         self._until = 0.0
 
     def get(self, site: str) -> Policy | None:
-        """The policy that holds now; None when none could be loaded yet, or no site has such a name. Never raises."""
+        """The policy in force; None when none could be loaded yet, and for an invalid name. Never raises."""
         state = self._sites.get(site)
         # The lower bound is for a clock that was set back: then the age is unknown and the policy is read again.
         if state is not None and state.read_at <= self._clock() < state.due_at:
@@ -217,7 +217,7 @@ class PolicyStore:
         policy = state.policy if state is not None else None
         if state is None and not is_name(site):
             return None
-        # One thread reads; the others go on with what there is, and wait only where there is nothing.
+        # One thread reads; the others use the current policy, and wait only if there is none.
         locked = self._lock.acquire(timeout=DEADLINE_COLD) if policy is None else self._lock.acquire(blocking=False)
         if not locked:
             return policy
@@ -346,7 +346,7 @@ class PolicyStore:
     # What is read.
 
     def _read_site(self, reading: _Reading) -> Steps[Failure | None]:
-        """Read a site and swap in its policy. A failure that leaves something to swap in is returned, others raised."""
+        """Read a site and swap in its policy. A failure that leaves a usable policy is returned; others are raised."""
         state = reading.state
         own, alias = f"{self._root}/sites/{reading.site}", f"{self._root}/aliases/{reading.site}"
         names = [
@@ -449,14 +449,14 @@ class PolicyStore:
     def _list_path(self, name: str) -> str:
         return f"{self._root}/lists/{name}"
 
-    # Whom it is read from.
+    # Which Regions are read.
 
     def _ask(
         self, reading: _Reading, names: list[str], own_and_alias: tuple[str, str] | None = None
     ) -> Steps[dict[str, Answer]]:
         """Ask the Regions for parameters, each only for those that the Regions before it do not have.
 
-        A Region that has a site, or an alias in its place, is not doubted: no other is asked for either of them.
+        If a Region has the site or its alias, no other Region is asked for either of them.
         """
         parameters: dict[str, Answer] = {}
         failures: dict[str, ReadError] = {}

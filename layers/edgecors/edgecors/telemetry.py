@@ -36,10 +36,10 @@ SERVICE = "edgecors"
 INTERVAL = 60.0
 """Seconds between two records of the same counts, and between two log lines about the same origin."""
 MAX_REFUSED = 1000
-"""Origins remembered as logged. A flood of made-up origins ends in silence, not in a flood of lines."""
+"""Origins remembered as logged. Further ones are not logged, so that made-up origins can't flood the log."""
 MAX_COUNTS = 1000
 MAX_LOGGED = 300
-"""Characters of a value that a stranger chose."""
+"""Maximum characters of a logged value from a request."""
 
 
 class Telemetry:
@@ -70,7 +70,7 @@ class Telemetry:
         # A clock that was set back must not silence the counts until it has caught up.
         if not self._due - self._interval <= now < self._due or len(self._counts) > MAX_COUNTS:
             self.flush(now)
-        # After the flush, which forgets what was logged: else the first refusal of all would be logged twice.
+        # After the flush, which clears the logged refusals: otherwise the first refusal would be logged twice.
         if reason in REFUSALS:
             rule = decision.rule.index if decision.rule else None
             key = (site, (request.origin or "")[:MAX_LOGGED], reason, rule)

@@ -143,7 +143,7 @@ function readableBox({ outcome, seen, state }) {
   if (state === "unsendable") {
     box.append(create("p", {}, `Nothing was sent: ${outcome.error}. Browsers do not let a page send this.`));
   } else if (!outcome.allowed) {
-    const why = state === "differs" ? `The policy allows it, but in the answer: ${seen.answered}.` : seen.why ? `The reason: ${seen.why}.` : "";
+    const why = state === "differs" ? `The policy allows it, but the response says otherwise: ${seen.answered}.` : seen.why ? `The reason: ${seen.why}.` : "";
     box.append(create("p", {}, `Nothing: the page sees only “${outcome.error}”. ${why}`));
   } else {
     if (outcome.status) box.append(create("p", {}, `Status ${outcome.status}`));
@@ -183,7 +183,7 @@ function resultBox(side, result, reads) {
       create("span", { class: `badge ${outcome.allowed ? "good" : ""}` }, verdict + status), " ",
       sent ? create("span", { class: state === "agrees" ? "agrees" : badge }, word) : null,
       create("span", { class: "decided" }, sent ? decidingText(seen) : outcome.error, read ? `; ${read[0]}: ${read[1]}` : ""),
-      state === "differs" ? create("span", { class: "decided expected" }, `expected: ${seen.expected ? "allowed" : "blocked"}; the answer: ${seen.answered}`) : null),
+      state === "differs" ? create("span", { class: "decided expected" }, `expected: ${seen.expected ? "allowed" : "blocked"}; the response: ${seen.answered}`) : null),
     allowBox(side, result),
     ...seen.exchanges.map((exchange) => exchangeBox(exchange, request)),
     readableBox(result));

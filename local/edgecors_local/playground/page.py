@@ -70,7 +70,7 @@ def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None],
 
     def respond(request: Request, response: Response) -> Response:
         if not _LOOPBACK.fullmatch(request.headers.get("host", "")):
-            response = PlainTextResponse("This is served to names of this machine only.\n", 421)
+            response = PlainTextResponse("This page is served under localhost names only.\n", 421)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = security
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -102,7 +102,7 @@ def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None],
     async def front(request: Request) -> Response:
         # Any page may send this request; only this one may switch.
         if request.headers.get("origin") != app_origin:
-            return respond(request, PlainTextResponse("Only the playground's own page may switch.\n", 403))
+            return respond(request, PlainTextResponse("Only the playground's own page may switch the front.\n", 403))
         try:
             await fronts.select(request.query_params.get("name", ""))
         except LocalError as error:

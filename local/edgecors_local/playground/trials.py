@@ -1,4 +1,4 @@
-"""What the page's requests met at the edge, and what ought to have come of them.
+"""What the edge did with the page's requests, and what the policy says about them.
 
 Each of the page's requests carries an id in its query (``trial=...``), which no CORS rule looks at. The edge notes what
 it saw under that id; the page asks for it afterwards on its own server.

@@ -1,4 +1,4 @@
-// Draws the way of a request: the places it could pass, how far it came, and where the decision fell.
+// Draws the route of a request: the stages it could pass, how far it got, and where the decision was made.
 "use strict";
 
 const CLOUDFRONT_PLACES = [
@@ -41,9 +41,9 @@ function drawWay(exchange) {
   const left = (index) => index * (BOX.width + gap);
   const middle = (index) => left(index) + BOX.width / 2;
   const allowed = exchange.reason === "allowed" && !exchange.differs ? "allowed" : "refused";
-  const label = exchange.differs ? `the policy: ${exchange.reason}; not so the answer` : exchange.reason;
+  const label = exchange.differs ? `the policy: ${exchange.reason}; the response differs` : exchange.reason;
   const reached = places[furthest].name;
-  const words = `The request came as far as the ${reached}; edgecors decided ${label}.`;
+  const words = `The request got as far as the ${reached}; the decision: ${label}.`;
   const drawing = svg("svg", { class: "way", viewBox: `0 0 ${WIDTH} 78`, role: "img", "aria-label": words });
   places.forEach((place, index) => {
     const state = passed[index] ? "passed" : index < furthest ? "unused" : "unreached";

@@ -9,7 +9,7 @@ export function takeToken() {
   history.replaceState(null, "", "#/");
 }
 
-export class Refused extends Error {
+export class RequestError extends Error {
   constructor(status, content) {
     super(content.error ?? `The server answered with status ${status}.`);
     this.status = status;
@@ -25,10 +25,10 @@ async function request(path, options = {}) {
       headers: { Authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ""}`, ...options.headers },
     });
   } catch {
-    throw new Refused(0, { error: "No answer from edgecors ui. Is it still running in the terminal?" });
+    throw new RequestError(0, { error: "No answer from edgecors ui. Is it still running in the terminal?" });
   }
   const content = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(response.status, content);
+  if (!response.ok) throw new RequestError(response.status, content);
   return content;
 }
 

@@ -4,7 +4,7 @@ import { access, errorNotice, findings, h, plural, sentence, skeleton, textDiffe
 import { send } from "./api.js";
 
 const SMALL = 14;
-const VERBS = { allow: "Allow origins", revoke: "Remove origins", replace: "Change the text", rollback: "Write an older version again", delete: "Delete" };
+const VERBS = { allow: "Allow origins", revoke: "Remove origins", replace: "Change the text", rollback: "Restore an older version", delete: "Delete" };
 
 const dialog = document.getElementById("review");
 
@@ -36,7 +36,7 @@ function present(change, proposal, done, refusal = null) {
   });
   const button = h("button", { type: "button", class: proposal.deletes ? "danger" : "", id: "review-write", onclick: write }, label(proposal));
   const others = proposal.findings.filter(({ code }) => !proposal.consents.some((consent) => consent.code === code));
-  const waiting = h("p", {}, boxes.length ? "Tick what you agree to, then write." : "");
+  const waiting = h("p", {}, boxes.length ? "Confirm each point to continue." : "");
 
   function update() {
     button.disabled = !boxes.every(({ input }) => input.checked);
@@ -60,12 +60,12 @@ function present(change, proposal, done, refusal = null) {
     refusal ? h("p", { class: "notice bad", role: "alert" }, refusal.message) : null,
     proposal.refused.length ? h("section", { class: "stack tight" },
       h("p", { class: "notice bad" }, h("strong", {}, "This can’t be written."), " Fix what is listed here first."), findings(proposal.refused)) : null,
-    proposal.changes_nothing ? h("p", { class: "notice" }, "There is nothing to write: it is like this already.") : null,
+    proposal.changes_nothing ? h("p", { class: "notice" }, "There is nothing to write: the parameter already has this content.") : null,
     proposal.read_as.length ? h("section", {}, h("h3", {}, "Read as"),
       h("ul", { class: "plain-list" }, proposal.read_as.map(({ given, entry, notes }) =>
         h("li", {}, h("code", {}, given), " is ", h("code", {}, entry), h("small", { class: "soft" }, ` ${notes.join("; ")}`))))) : null,
     proposal.changes_nothing || proposal.refused.length ? null : consequences(proposal),
-    boxes.length && !blocked ? h("section", { class: "notice warn" }, h("h3", {}, "Agree to this first"), boxes.map(({ label: box }) => box)) : null,
+    boxes.length && !blocked ? h("section", { class: "notice warn" }, h("h3", {}, "Confirm first"), boxes.map(({ label: box }) => box)) : null,
     proposal.notes.length ? h("section", {}, h("h3", {}, "Note"), proposal.notes.map((note) => h("p", {}, sentence(note)))) : null,
     unchanged(proposal),
     others.length && !proposal.refused.length ? h("section", { class: "stack tight" }, h("h3", {}, "New findings"), findings(others)) : null,

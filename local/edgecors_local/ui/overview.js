@@ -53,7 +53,7 @@ function opening() {
 function attention({ sites, missing_lists: lists, missing_sites: aliases }) {
   const items = [
     ...sites.filter(({ mode }) => mode === "rejected").map(({ site }) =>
-      [h("a", { href: `${link(site)}/findings` }, site), " is rejected: the last good policy keeps serving."]),
+      [h("a", { href: `${link(site)}/findings` }, site), " is rejected: the last good policy stays in use."]),
     ...Object.entries(lists).map(([list, users]) => [h("strong", {}, list), ` does not exist, but ${users.join(", ")} uses it.`]),
     ...Object.entries(aliases).map(([site, names]) => [h("strong", {}, site), ` does not exist, but the alias ${names.join(", ")} uses it.`]),
   ];

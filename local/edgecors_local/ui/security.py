@@ -60,10 +60,10 @@ class Protected:
     def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
         if host not in self._hosts:
-            return _error(421, "This page is served to the address that `edgecors ui` printed only.")
+            return _error(421, "This page is served only at the address that `edgecors ui` printed.")
         origin = request.headers.get("origin")
         if origin is not None and origin != f"http://{host}":
-            return _error(403, "Requests of other origins are refused.")
+            return _error(403, "Requests from other origins are refused.")
         if not request.url.path.startswith(API):
             return None  # the page's files, which hold nothing of the account
         if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):

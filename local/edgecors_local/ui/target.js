@@ -42,7 +42,7 @@ function heading(name, data, isList) {
 function siteAccess(name, data, done) {
   if (data.rejected) {
     return h("div", { class: "stack" },
-      h("p", { class: "notice bad" }, h("strong", {}, "The policy is rejected."), " Running functions keep the last good one; new ones allow nobody. Fix its text, or write an older version again from the history."),
+      h("p", { class: "notice bad" }, h("strong", {}, "The policy is rejected."), " Running functions keep the last good version; new ones allow nobody. Fix the text, or restore an older version from the history."),
       h("section", { class: "panel" }, findings(data.findings.filter(({ severity }) => severity === "error"))));
   }
   const count = data.rule_list.length;
@@ -66,16 +66,16 @@ const RULE_FACTS = {
   rule: null, hosts: null, paths: null, grants: null, // in the heading, and below it
   on_refused: ["", (action) => (action === "block" ? "refused requests are answered with 403" : null)],
   resource_policy: ["", (policy) => (policy ? `Cross-Origin-Resource-Policy: ${policy}` : null)],
-  debug: ["", (on) => (on ? "debug headers are on" : null)],
+  debug: ["", (on) => (on ? "debug is on: refused preflights name the reason in their body" : null)],
   tolerate: ["", (codes) => (codes.length ? `tolerates ${codes.join(", ")}` : null)],
 };
 const GRANT_FACTS = {
   grant: null, allow_origins: null, // above the facts
   allow_methods: ["Methods", listed],
   allow_headers: ["Request headers", listed],
-  expose_headers: ["Readable headers", listed],
+  expose_headers: ["Exposed headers", listed],
   allow_credentials: ["Cookies", (on) => (on ? "allowed" : "not allowed")],
-  max_age: ["Preflight kept for", (seconds) => `${seconds} s`],
+  max_age: ["Preflight cached for", (seconds) => `${seconds} s`],
   allow_private_network: ["Private network", (on) => (on ? "allowed" : null)],
   timing_allow_origin: ["Timing", (on) => (on ? "readable" : null)],
 };
@@ -199,8 +199,8 @@ function versionItem(name, version, newest, done) {
       h("span", { class: "soft" }, version.user.split(":").pop() || "unknown"), change,
       version.labels.map((label) => h("span", { class: "badge" }, label)),
       version.errors ? h("span", { class: "badge bad" }, "Rejected") : null,
-      newest ? h("span", { class: "badge good" }, "In use")
-        : h("button", { type: "button", class: "plain", "aria-label": `Write version ${version.version} again`, onclick: () => review({ kind: "rollback", target: name, version: version.version }, done) }, "Write again")),
+      newest ? h("span", { class: "badge good" }, "Current")
+        : h("button", { type: "button", class: "plain", "aria-label": `Write version ${version.version} again`, onclick: () => review({ kind: "rollback", target: name, version: version.version }, done) }, "Restore")),
     version.origins_added === null ? h("p", { class: "soft small" }, "Parameter Store no longer has the version before it.") : details);
 }
 
@@ -250,7 +250,7 @@ function explanation(name, site, data, done) {
   const rule = data.request.reason === "origin-not-allowed" ? site.rule_list[data.request.rule] : null;
   return [
     ...data.notes.map((note) => h("p", { class: "notice" }, sentence(note))),
-    data.rejected.length ? h("p", { class: "notice bad" }, "The policy is rejected. The last good one keeps serving, which is not known here.") : null,
+    data.rejected.length ? h("p", { class: "notice bad" }, "The policy is rejected. The last good version stays in use; this page can't tell which one.") : null,
     alike ? verdictPanel("With or without cookies", without)
       : h("div", { class: "verdicts" }, verdictPanel("Without cookies", without), verdictPanel("With cookies", with_)),
     data.near_misses.length ? h("section", { class: "panel stack tight" }, h("h2", {}, "Nearly allowed"),

@@ -79,7 +79,7 @@ def test_internal_error_removes_the_upstream_s_cors_headers(setup: str, status: 
     original = event(ORIGIN_RESPONSE, origin=EVIL, status=status, upstream=UPSTREAM)
     assert set(plain(handler(copy.deepcopy(original)))) == {"content-type", "content-length", "server"}
     (line,) = map(json.loads, lines)
-    assert (line["level"], line["message"]) == ("ERROR", "the edge function failed; traffic goes on")
+    assert (line["level"], line["message"]) == ("ERROR", "the edge function failed; the event is passed on")
     assert "RuntimeError: what is this" in line["exception"]
 
 
@@ -107,7 +107,7 @@ def test_unreadable_response_headers_are_unchanged() -> None:
     original["Records"][0]["cf"]["response"]["headers"] = [5]
     assert handlers("viewer", original) == original["Records"][0]["cf"]["response"]
     messages = [line["message"] for line in handlers.lines if line.get("level") == "ERROR"]
-    assert messages == ["the edge function failed; traffic goes on", "the response's headers can't be read"]
+    assert messages == ["the edge function failed; the event is passed on", "the response's headers can't be read"]
 
 
 @pytest.mark.parametrize("missing", ["headers", "status", "statusDescription"])

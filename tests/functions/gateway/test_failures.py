@@ -288,7 +288,7 @@ def test_bug_in_the_gateway_is_an_internal_server_error(
 
 
 def test_event_that_is_not_a_request_raises(gateway: LoggingGateway) -> None:
-    with pytest.raises(ValueError, match="takes requests of API Gateway, function URLs and load balancers only"):
+    with pytest.raises(ValueError, match="accepts requests from API Gateway, function URLs and load balancers only"):
         gateway({"detail-type": "Scheduled Event"})
 
 

@@ -57,10 +57,10 @@ def test_upstream_address_is_parsed(text: str, expected: tuple[Any, ...]) -> Non
         ("https://api.example.com/#x", "without query and fragment"),
         ("https://api.example.com/a/../b", "dot segments"),
         ("https://api.example.com/a/.", "dot segments"),
-        ("https://api.example.com/a b", "blanks or characters"),
-        ("https://api.example.com\\evil", "blanks or characters"),
-        ("https://äpi.example.com", "blanks or characters"),
-        (" https://api.example.com", "blanks or characters"),
+        ("https://api.example.com/a b", "spaces or other characters"),
+        ("https://api.example.com\\evil", "spaces or other characters"),
+        ("https://äpi.example.com", "spaces or other characters"),
+        (" https://api.example.com", "spaces or other characters"),
     ],
 )
 def test_invalid_upstream_address_names_the_fault(text: str | None, sentence: str) -> None:

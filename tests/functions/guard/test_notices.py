@@ -101,7 +101,7 @@ def test_notice_alias_of_a_missing_site_is_reported(world: World) -> None:
     guard.handle_change(world.put(ALIAS, "shop"))
     assert world.everywhere(ALIAS) == ["shop"] * 3
     [(subject, text)] = world.notices()
-    assert subject == "edgecors check together: E2EXAMPLE1234"
+    assert subject == "edgecors inconsistent: E2EXAMPLE1234"
     assert "site-missing" in text
     world.put(SHOP, GOOD)
     guard.handle_change(world.put(ALIAS, "shop"))
@@ -111,7 +111,7 @@ def test_notice_alias_of_a_missing_site_is_reported(world: World) -> None:
 def test_notice_missing_list_is_reported_with_the_site(world: World) -> None:
     world.guard().handle_change(world.put(SHOP, "@partners"))
     [(subject, text)] = world.notices()
-    assert subject == "edgecors check together: shop"
+    assert subject == "edgecors inconsistent: shop"
     assert "list-missing" in text
 
 
@@ -134,7 +134,7 @@ def test_notice_entry_unsafe_with_credentials_is_reported(world: World, changed:
     guard.handle_change(world.event(first))
     assert [world.everywhere(name) for name in values] == [[value] * 3 for value in values.values()]
     notices = dict(world.notices())
-    assert set(notices) == {"edgecors check together: shop", "edgecors check together: partners"}
+    assert set(notices) == {"edgecors inconsistent: shop", "edgecors inconsistent: partners"}
     for text in notices.values():
         assert "/edgecors/sites/shop: " in text
         assert code in text

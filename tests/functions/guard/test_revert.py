@@ -85,7 +85,7 @@ def test_revert_same_value_written_again_is_left_alone(world: World) -> None:
     assert world.everywhere(SHOP) == [BAD, GOOD, GOOD]
     texts = {text for _, text in world.notices()}
     assert len(texts) == 1
-    assert "the guard reverted the same value before, and somebody wrote it again" in texts.pop()
+    assert "the guard reverted it before, and somebody wrote it again" in texts.pop()
     # Another mistake is a new one.
     guard.handle_change(world.put(SHOP, OTHER_BAD))
     assert world.value(SHOP) == GOOD
@@ -146,7 +146,7 @@ def test_revert_write_after_the_look_wins(world: World, monkeypatch: pytest.Monk
     assert "Reverted" not in metrics_of(guard)
 
 
-def test_revert_write_in_the_last_gap_is_given_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revert_concurrent_write_is_restored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameter Store has no conditional write: the guard may overwrite a write of a moment before."""
     guard = world.guard(auto_revert=True)
     world.put(SHOP, GOOD, Description="ours")
@@ -201,7 +201,7 @@ def test_revert_retry_after_the_write_still_reports(world: World) -> None:
     ("value", "words"),
     [
         pytest.param("Please allow app.example.com, thanks", "nothing-readable", id="a sentence"),
-        pytest.param('"version": 1, "rules": []', "nothing-readable", id="half a document"),
+        pytest.param('"version": 1, "rules": []', "yaml-not-json", id="JSON without its braces"),
         pytest.param("{", "invalid-json", id="truncated JSON"),
         pytest.param("gz:AAAA", "unreadable", id="not gzip"),
         pytest.param("@bad/name", "nothing-readable", id="an invalid list name"),

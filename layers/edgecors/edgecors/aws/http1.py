@@ -1,7 +1,7 @@
-"""One kept HTTP/1.1 connection over plain sockets, whose work the next caller continues.
+"""One persistent HTTP/1.1 connection over plain sockets; each caller continues the work of the one before.
 
 A connection that is being made, a TLS handshake and an answer on its way are generators that stop where they would
-block. A caller waits for them as long as it can afford; where it stops waiting, the next one goes on. Importing
+block. A caller waits for them as long as it can; the next caller continues. Importing
 `http.client` costs a cold start more than this module.
 """
 
@@ -166,8 +166,8 @@ class HttpConnection:
     def poll(self, deadline: float) -> Response | None:
         """Continue the exchange until the deadline (monotonic, may have passed); None while it is in progress.
 
-        An exchange that fails is begun again on a new connection if the failure may come from what happened while
-        nobody watched: to a kept connection, between two calls, in a frozen container. Reading twice does no harm.
+        An exchange that fails is restarted on a new connection if its cause may have gone unnoticed: on an idle
+        connection, between two calls, or in a frozen container. Reading twice is harmless.
 
         Raises:
             OSError: the connection failed; TimeoutError where there was no progress for too long.
@@ -177,7 +177,7 @@ class HttpConnection:
         self._may_restart = self._may_restart or unattended or self._polls == 1
         self._polls += 1
         try:
-            # What must have come by now is not waited for; but it is read before it counts as missing.
+            # After a long pause, first read what has already arrived; only then can the exchange be stalled.
             response = self._attempt(0.0 if unattended else deadline)
             if response is None and unattended:
                 response = self._attempt(deadline)
@@ -213,7 +213,7 @@ class HttpConnection:
     def _drive(self, steps: Steps[T], deadline: float, patience: float = float("inf")) -> T | None:
         """Run the steps until they end; None at the deadline, and where there was no progress for too long."""
         enough = max(deadline, time.monotonic() + _WORK_SECONDS)
-        # What an earlier call left waiting; only if it is over have the steps anything to do.
+        # The wait that an earlier call left unfinished; the steps can continue only after it.
         wait = self._pending[1] if self._pending is not None and self._pending[0] is steps else None
         resumed = wait is not None
         while True:
@@ -273,7 +273,7 @@ class HttpConnection:
         elif "content-length" in headers:
             length = headers["content-length"]
             if not (length.isascii() and length.isdigit()) or len(length) > 9 or int(length) > MAX_RESPONSE:
-                raise ValueError(f"a response of {length[:20]} bytes")
+                raise ValueError(f"Content-Length {length[:20]!r} is invalid or too large")
             body = yield from parser.exactly(int(length))
         else:
             body = yield from parser.rest()
@@ -335,7 +335,7 @@ class HttpConnection:
         return self._prepare_tls().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
 
     def _untrusted(self, error: OSError) -> bool:
-        """Whether to try again with the system's roots: our few are a shortcut and must never be a dead end."""
+        """Whether to try again with the system's roots: our few are only an optimization."""
         module = sys.modules.get("ssl")
         if module is None or not isinstance(error, module.SSLCertVerificationError) or not self._small_roots:
             return False
@@ -371,7 +371,7 @@ def _retry(sock: socket.socket, operation: Callable[[], T], write: bool = False)
 
 
 def _at_once(seconds: float) -> bool:
-    """A wait that is over: where a flood of bytes never makes anybody wait, the deadline is looked at here."""
+    """A wait that is always over: bytes that keep arriving must not keep `_drive` from checking the deadline."""
     return True
 
 
@@ -470,7 +470,7 @@ class ResponseParser:
     def _until(self, mark: bytes, limit: int) -> Steps[bytes]:
         while (end := self._buffer.find(mark)) < 0:
             if len(self._buffer) > limit:
-                raise ValueError("a head without end")
+                raise ValueError("a head or line of the response is too long")
             if not (yield from self.fill()):
                 raise ConnectionError("the connection was closed before the response was complete")
         taken = bytes(self._buffer[:end])
@@ -484,7 +484,7 @@ class ResponseParser:
         version, _, rest = first.partition(" ")
         status = rest[:3]
         if not version.startswith("HTTP/1.") or not (status.isascii() and status.isdigit() and len(status) == 3):
-            raise ValueError("a response that is not HTTP/1")
+            raise ValueError("the response is not HTTP/1")
         self.old_protocol = version == "HTTP/1.0"
         headers = {}
         for line in lines:

@@ -1,4 +1,4 @@
-"""Adapters, one module a payload format. Nothing outside this package looks into an event or a response dictionary.
+"""Adapters, one module per payload format. Only this package reads event and response dictionaries.
 
 Every adapter is an `EventAdapter`. `api` finds the adapter of an event of API Gateway, a function URL or a load
 balancer; an edge function gets events of `cloudfront` only.

@@ -201,7 +201,7 @@ def _index_headers(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping
 # Browsers send only a few different sets of headers.
 @lru_cache(maxsize=128)
 def _spelling(names: str) -> Mapping[str, str]:
-    """Names, one a line, by their lower-case form. Of two names that differ in case only one is there."""
+    """Names, one a line, by their lower-case form. Only one of two names that differ in case is included."""
     return {name.lower(): name for name in names.split("\n")}
 
 
