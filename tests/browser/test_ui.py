@@ -166,11 +166,11 @@ def test_a_field_that_the_page_has_no_words_for_is_shown_with_its_name(
 
 
 def test_every_field_is_shown(page: Page, address: str, store: ParameterStoreServer) -> None:
+    open_page(page, address, "site/shop/access")
     for name in EFFECTIVE:
         shown = []
         for text in documents(FIELDS[name]):
             store.put("/ui/sites/shop", text)
-            open_page(page, address, "site/shop/access")
             page.reload()
             # The second line has the parameter's version, time and size.
             expect(page.get_by_role("main").locator("section.rule").first).to_be_visible()

@@ -54,9 +54,9 @@ def store(built: Path, engine: HostAddress, spy: Spy) -> Iterator[Prepared]:
 
 @pytest.fixture(scope="module")
 def functions(store: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamServer]:
-    """`sam local start-lambda` with every function."""
+    """`sam local start-lambda` with every function, each in one container that is started when it is first invoked."""
     (words, *_) = store.sam_lines("start-api")
-    words = [*words[:2], "start-lambda", *words[3:]]
+    words = [*words[:2], "start-lambda", *words[3:], "--warm-containers", "LAZY"]
     with sam_server(words, tmp_path_factory.mktemp("sam") / "start-lambda.log") as running:
         yield running
 
