@@ -119,7 +119,19 @@ def test_request_path_loads_these_modules_only() -> None:
     """A new one is a new cost of every cold start: add it here when it is worth that."""
     others = {name for name in loaded_by_the_request_path() if name.partition(".")[0] != "edgecors"}
     assert others <= {
-        *("binascii", "hashlib", "_hashlib", "_blake2", "_sha2", "hmac", "socket", "_socket", "select", "selectors"),
+        *(
+            "binascii",
+            "hashlib",
+            "_hashlib",
+            "_blake2",
+            "_sha2",
+            "hmac",
+            "_hmac",
+            "socket",
+            "_socket",
+            "select",
+            "selectors",
+        ),
         *("zlib", "array", "errno", "__future__"),
     }
 
