@@ -12,10 +12,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import edgecors.events.message  # noqa: F401 -- the first request needs it, and should not wait for it
 from connection import UpstreamConnection
 from edgecors.characters import is_token
 from edgecors.events.api import parse_event
+from edgecors.events.message import read_message
 from headers import request_headers, response_headers
 from response import BadResponse, BodyTooLarge, ResponseReader
 from upstream import AmbiguousPathError, climbs
@@ -146,7 +146,7 @@ class Proxy:
             ValueError: The event is not a request of a front that the gateway knows.
         """
         adapter = _read_event(event)
-        message = adapter.message()
+        message = read_message(adapter)
         started = time.monotonic()
         try:
             request = UpstreamRequest(self._routes, message, self._secret)

@@ -8,7 +8,7 @@ import pytest
 from edgecors.decision import Request
 from edgecors.events.api import parse_event
 from edgecors.events.http_event import HttpEvent
-from edgecors.events.message import HttpMessage
+from edgecors.events.message import _BY_KIND, HttpMessage, read_message
 
 from tests.events.make import ALB, ALB_MULTI, APP, CLIENT, HOSTS, HTTP_1, HTTP_2, REST, SOURCES, URL, make_event
 
@@ -20,7 +20,7 @@ def adapter(event: dict[str, Any]) -> HttpEvent:
 
 
 def message(event: dict[str, Any]) -> HttpMessage:
-    return adapter(event).message()
+    return read_message(adapter(event))
 
 
 def facts(request: Request) -> dict[str, str]:
@@ -283,3 +283,7 @@ def test_event_gets_the_adapter_of_its_format(event: dict[str, Any], expected: s
 )
 def test_other_event_has_no_adapter(event: object) -> None:
     assert parse_event(event) is None
+
+
+def test_every_adapter_has_a_message() -> None:
+    assert {adapter.kind for adapter in HttpEvent.__subclasses__()} == set(_BY_KIND)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from edgecors.events.api import parse_event
+from edgecors.events.message import read_message
 from edgecors_local.front_names import GATEWAY
 from edgecors_local.gateway import MAX_EVENT, Arrival, Form, Gateway
 from edgecors_local.gateway_forms import FunctionUrlForm, HttpApiForm, LoadBalancer, RestApiForm, form_of
@@ -74,7 +75,7 @@ def test_the_library_reads_the_request_back_from_the_event(source: str) -> None:
     adapter = parse_event(event_of(FORMS[source]))
     assert adapter is not None
     assert (adapter.method, adapter.path) == ("POST", "/api/a%20b/c")
-    message = adapter.message()
+    message = read_message(adapter)
     assert message.read_body() == REQUEST.body
     assert adapter.value("origin") == "https://app.example.com"
     assert {name.lower(): text for name, text in message.headers}["cookie"] == "a=1; b=2"
@@ -120,7 +121,7 @@ def test_bytes_that_are_not_text_travel_as_base64(source: str) -> None:
         request = HttpRequest("PUT", "/a", headers=(("content-type", kind),), body=b"\xff\x00")
         adapter = parse_event(event_of(FORMS[source], request))
         assert adapter is not None
-        assert (adapter.event["isBase64Encoded"], adapter.message().read_body()) == (True, b"\xff\x00")
+        assert (adapter.event["isBase64Encoded"], read_message(adapter).read_body()) == (True, b"\xff\x00")
 
 
 def test_a_load_balancer_takes_compressed_text_for_binary() -> None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .http_event import HeaderValues
-    from .message import HttpMessage
 
 
 class Alb(HttpEvent):
@@ -29,12 +28,6 @@ class Alb(HttpEvent):
         self._multi_value = event.get("multiValueHeaders") is not None
         scheme = self.value("x-forwarded-proto")
         self.scheme = scheme.lower() if scheme else None
-
-    def message(self) -> HttpMessage:
-        """The whole HTTP message, for a proxy that passes it on."""
-        from .message import AlbMessage
-
-        return AlbMessage(self)
 
     def _add_headers(self, response: dict[str, Any], headers: Mapping[str, str]) -> None:
         if not self._multi_value:

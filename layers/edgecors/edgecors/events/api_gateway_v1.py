@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .http_event import HeaderValues
-    from .message import HttpMessage
 
 
 class ApiGatewayV1(HttpEvent):
@@ -32,12 +31,6 @@ class ApiGatewayV1(HttpEvent):
         else:
             path = encode_path(path)
         super().__init__(event, event.get("httpMethod"), path, "https")
-
-    def message(self) -> HttpMessage:
-        """The whole HTTP message, for a proxy that passes it on."""
-        from .message import V1Message
-
-        return V1Message(self)
 
     def _write_headers(self, response: dict[str, Any], fields: HeaderValues) -> None:
         # API Gateway merges the two maps.

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .http_event import HeaderValues
-    from .message import HttpMessage
 
 
 class ApiGatewayV2(HttpEvent):
@@ -30,12 +29,6 @@ class ApiGatewayV2(HttpEvent):
         decoded = ".lambda-url." not in str(context.get("domainName"))
         path = encode_path(event.get("rawPath") or http.get("path"), decoded=decoded)
         super().__init__(event, http.get("method"), remove_stage(path, context.get("stage")), "https")
-
-    def message(self) -> HttpMessage:
-        """The whole HTTP message, for a proxy that passes it on."""
-        from .message import V2Message
-
-        return V2Message(self)
 
     def _complete_response(self, response: Any) -> Any:
         """A value without a status code is the body of a 200."""

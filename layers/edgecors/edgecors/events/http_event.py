@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..decision import Decision
-    from .message import HttpMessage
 
     HeaderValues = dict[str, list[str]]
 
@@ -74,10 +73,6 @@ class HttpEvent(ABC):
             request.request_headers = value("access-control-request-headers")
             request.private_network = value("access-control-request-private-network")
         return request
-
-    @abstractmethod
-    def message(self) -> HttpMessage:
-        """The whole HTTP message, for a proxy that passes it on."""
 
     def generate_response(self, decision: Decision) -> dict[str, Any]:
         """The response of a decision that has a status."""

@@ -1,7 +1,4 @@
-"""The whole HTTP message of a request event, for a proxy that passes it on. CORS needs none of this.
-
-Each adapter names its class here, and imports it when a proxy asks for the message.
-"""
+"""The whole HTTP message of a request event, for a proxy that passes it on. CORS needs none of this."""
 
 from __future__ import annotations
 
@@ -140,6 +137,14 @@ class AlbMessage(HttpMessage):
     def client(self) -> str | None:
         """A load balancer appends the address that it saw to X-Forwarded-For, maybe with the port."""
         return bare_address((self.event.value("x-forwarded-for") or "").rpartition(",")[2]) or None
+
+
+_BY_KIND: dict[str, type[HttpMessage]] = {"rest": V1Message, "http": V2Message, "alb": AlbMessage}
+
+
+def read_message(event: HttpEvent) -> HttpMessage:
+    """The message of a request event."""
+    return _BY_KIND[event.kind](event)
 
 
 def bare_address(text: str) -> str:
