@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -127,6 +128,9 @@ class InProcessStore:
         return client
 
 
+_NUMBERS = itertools.count()
+
+
 class World:
     """Everything around one guard. Its Regions are empty at first."""
 
@@ -139,7 +143,6 @@ class World:
         self.locked: set[str] = set()
         self.lock_code = "AccessDeniedException"
         self._log = io.StringIO()
-        self._guards = 0
         self._ssm: dict[str, SSMClient] = {}
         self.sns = self._client("sns")
         self.sqs = self._client("sqs")
@@ -168,8 +171,7 @@ class World:
             clients._regional["cloudwatch", region] = double
         clients._session.events.register("after-call.ssm", self._refuse_locked)
         # Powertools returns the same logger for the same name, with the stream of its first use.
-        self._guards += 1
-        logger = Logger(service=f"edgecors-guard-{id(self)}-{self._guards}", stream=self._log)
+        logger = Logger(service=f"edgecors-guard-{next(_NUMBERS)}", stream=self._log)
         metrics = Metrics(namespace="edgecors", service="edgecors-guard")
         metrics.clear_metrics()
         return Guard(Settings(**values), clients, logger, metrics, clock=lambda: self.now)
