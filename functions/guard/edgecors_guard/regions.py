@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edgecors_admin.account import aws_errors
@@ -37,6 +38,8 @@ PERIOD = 300
 SECONDS = 80.0
 """Time for the whole check. What is not reached is checked by the next run, before the function's own timeout."""
 THREADS = 4
+COMPARING = "compare replicas"
+"""The part of the check in log lines."""
 
 METRICS: Mapping[str, tuple[str, str, str]] = {
     "WorstPolicyAge": ("PolicyAge", "Maximum", "MAX"),
@@ -121,26 +124,32 @@ class _RegionCheck:
     # ------------------------------------------------------------------------------------------------------ replicas
 
     def _compare_replicas(self) -> None:
-        what, home = "compare replicas", self._guard.settings.region
-        with self._part(what, home):
+        home = self._guard.settings.region
+        with self._part(COMPARING, home):
             parameters = self._guard.clients.parameters(home)
             names = {kind: below(parameters, kind) for kind in KINDS}
+            # Shared by all Regions: an invalid value costs a request for its history.
             expected: dict[str, Stored | None] = {}
+            self._each(COMPARING, self._guard.settings.replicas, partial(self._compare, names, expected))
 
-            def compare(region: str) -> None:
-                replica = self._guard.clients.parameters(region)
-                for kind, (stored, unreadable) in names.items():
-                    copies, locked = below(replica, kind)
-                    for name in sorted({*stored, *copies} - {*unreadable, *locked}):
-                        self._check_time()
-                        full = f"{replica.root}/{kind}/{name}"
-                        with self._part(what, region, full):
-                            if full not in expected:
-                                expected[full] = self._expected(kind, stored.get(name))
-                            if not replicas.is_copy(copies.get(name), expected[full]):
-                                self._repair(replica, region, kind, full)
-
-            self._each(what, self._guard.settings.replicas, compare)
+    def _compare(
+        self,
+        names: Mapping[Kind, tuple[Mapping[str, Stored], tuple[str, ...]]],
+        expected: dict[str, Stored | None],
+        region: str,
+    ) -> None:
+        """Repair each parameter of a Region that differs from the home Region's; one that fails leaves the others."""
+        replica = self._guard.clients.parameters(region)
+        for kind, (stored, unreadable) in names.items():
+            copies, locked = below(replica, kind)
+            for name in sorted({*stored, *copies} - {*unreadable, *locked}):
+                self._check_time()
+                full = f"{replica.root}/{kind}/{name}"
+                with self._part(COMPARING, region, full):
+                    if full not in expected:
+                        expected[full] = self._expected(kind, stored.get(name))
+                    if not replicas.is_copy(copies.get(name), expected[full]):
+                        self._repair(replica, region, kind, full)
 
     def _expected(self, kind: Kind, stored: Stored | None) -> Stored | None:
         """The version that the replicas should have."""
