@@ -11,10 +11,11 @@ from harness.wait import wait_until
 pytestmark = [pytest.mark.artifact, pytest.mark.usefixtures("runtime_emulator")]
 
 SOURCE = """
-import os, sys
+import os, time
 import shared
 
 calls = 0
+time.sleep(0.1)
 
 def handler(event, context):
     global calls
@@ -79,7 +80,8 @@ def test_runtime_returns_the_handler_s_response(artifact: Path, layer: Path, mon
         assert "handled {'n': 2}" in runtime.log
         assert before == (None, [])
         assert len(runtime.durations) == 2
-        assert 0 < (runtime.init_milliseconds or 0) < runtime.durations[0]
+        assert (runtime.init_milliseconds or 0) >= 100, "the function sleeps while it starts"
+        assert runtime.durations[0] >= 100, "the first invocation waits for the start"
     wait_until(lambda: not is_alive(pid), "the function's process is gone")
     assert list(artifact.iterdir()) == [artifact / "app.py"], "the code directory is read-only in Lambda"
 
