@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -15,12 +16,13 @@ import pytest
 from edgecors_admin.explain import Asked, explain_request
 from edgecors_local.front_names import FRONTS
 from edgecors_local.parameter_store import DEMO_LIST, DEMO_POLICY
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from harness.wait import wait_until
 from tests.browser.edge import EdgeProcess
 
 Edges = Callable[..., EdgeProcess]
+Finished = Callable[..., "FinishedPage"]
 
 CASES: dict[str, dict[str, Any]] = {
     case["id"]: case
@@ -85,20 +87,73 @@ def run(page: Page, edge: EdgeProcess) -> dict[str, dict[str, Any]]:
     return cells
 
 
+# A run of the table takes a browser seconds. Whoever only looks at its result, or uses the form, shares the page.
+@pytest.fixture(scope="module")
+def finished_pages(chromium: Browser, edges: Edges) -> Iterator[Callable[[str], FinishedPage]]:
+    """Pages whose run has ended, one for each front. An error in a script of a page's fails the last test."""
+    pages: dict[str, FinishedPage] = {}
+    errors: list[str] = []
+
+    def finished(front: str) -> FinishedPage:
+        if front not in pages:
+            tab = chromium.new_context().new_page()
+            tab.on("pageerror", lambda error: errors.append(str(error)))
+            edge = edges("--front", front)
+            pages[front] = FinishedPage(tab, edge, run(tab, edge))
+        return pages[front]
+
+    yield finished
+    for page in pages.values():
+        page.tab.context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def finished(finished_pages: Callable[[str], FinishedPage]) -> Callable[..., FinishedPage]:
+    """A page whose run has ended, as if it were new: nothing opened, filtered, typed or sent."""
+
+    def finished(front: str = "cloudfront-viewer") -> FinishedPage:
+        page = finished_pages(front)
+        page.tab.evaluate(AS_NEW)
+        return page
+
+    return finished
+
+
+@dataclass(frozen=True)
+class FinishedPage:
+    """A tab with the playground, its local edge, and each case's cells by side."""
+
+    tab: Page
+    edge: EdgeProcess
+    cells: dict[str, dict[str, Any]]
+
+
+AS_NEW = """() => {
+    document.querySelector("#form").reset();
+    const only = document.querySelector("#only");
+    if (only.checked) only.click();
+    document.querySelector("#tried").replaceChildren();
+    for (const details of document.querySelectorAll("details")) details.open = false;
+    document.activeElement.blur();
+    scrollTo(0, 0);
+}"""
+
+
 def allowed(cells: dict[str, dict[str, Any]]) -> dict[str, dict[str, bool]]:
     """The browser's verdicts alone."""
     return {case: {side: cell["allowed"] for side, cell in sides.items()} for case, sides in cells.items()}
 
 
 @pytest.mark.parametrize("front", FRONTS)
-def test_the_browser_lets_through_what_the_policy_allows(page: Page, edges: Edges, front: str) -> None:
-    edge = edges("--front", front)
-    cells = run(page, edge)
+def test_the_browser_lets_through_what_the_policy_allows(finished: Finished, front: str) -> None:
+    page = finished(front)
+    cells = page.cells
     assert allowed(cells) == EXPECTED
     differing = {case: sides for case, sides in cells.items() if not all(cell["agrees"] for cell in sides.values())}
     assert differing == {}
-    assert page.inner_text("#summary") == "60 of 60 agree"
-    assert not [line for line in edge.lines if line.startswith("    !")], "no front had to complain"
+    assert page.tab.inner_text("#summary") == "60 of 60 agree"
+    assert not [line for line in page.edge.lines if line.startswith("    !")], "no front had to complain"
 
 
 @pytest.mark.artifact
@@ -139,12 +194,12 @@ def test_the_table_is_about_all_the_cases() -> None:
     assert list(EXPECTED) == list(CASES)
 
 
-def test_the_edge_s_copies_are_used_in_both_set_ups(page: Page, edges: Edges) -> None:
+def test_the_edge_s_copies_are_used_in_both_set_ups(finished: Finished) -> None:
     """viewer: one copy for all, and each gets headers of its own. origin: a copy for each."""
-    viewer = run(page, edges("--front", "cloudfront-viewer"))
+    viewer = finished("cloudfront-viewer").cells
     assert "answered from the cache" in viewer["cached"]["evil"]["text"]
     assert "answered from the cache" in viewer["cached-reflecting"]["app"]["text"]
-    origin = run(page, edges("--front", "cloudfront-origin"))
+    origin = finished("cloudfront-origin").cells
     assert "answered from the cache" not in origin["cached"]["evil"]["text"]
     assert "answered from the cache" not in origin["cached-reflecting"]["app"]["text"]
 
@@ -176,8 +231,8 @@ def test_a_cache_key_without_origin_poisons_and_the_page_says_so(page: Page, edg
     assert opened.locator("svg.way .reason").text_content() == "the policy: allowed; the response differs"
 
 
-def test_the_summary_counts_while_the_requests_run(page: Page, edges: Edges) -> None:
-    run(page, edges("--front", "cloudfront-viewer"))
+def test_the_summary_counts_while_the_requests_run(finished: Finished) -> None:
+    page = finished().tab
     page.evaluate("""() => {
         window.texts = [];
         const summary = document.querySelector("#summary");
@@ -191,8 +246,8 @@ def test_the_summary_counts_while_the_requests_run(page: Page, edges: Edges) -> 
     assert page.is_hidden("#progress")
 
 
-def test_the_filter_without_a_disagreement_says_so(page: Page, edges: Edges) -> None:
-    run(page, edges("--front", "cloudfront-viewer"))
+def test_the_filter_without_a_disagreement_says_so(finished: Finished) -> None:
+    page = finished().tab
     assert page.is_hidden("#none")
     page.check("#only")
     assert page.is_visible("#none")
@@ -223,8 +278,8 @@ def test_playground_redirects_to_the_allowed_origin(page: Page, edges: Edges) ->
     page.wait_for_url(f"{edge.page}/")
 
 
-def test_keyboard_alone_opens_a_result_and_sends_a_request(page: Page, edges: Edges) -> None:
-    run(page, edges("--front", "cloudfront-viewer"))
+def test_keyboard_alone_opens_a_result_and_sends_a_request(finished: Finished) -> None:
+    page = finished().tab
     page.focus("#again")
     for _ in range(2):  # the first group, then its first result
         page.keyboard.press("Tab")
@@ -254,8 +309,8 @@ def send(page: Page, preset: str) -> Locator:
     return page.locator("#tried")
 
 
-def test_a_preset_fills_the_form_and_sends_it(page: Page, edges: Edges) -> None:
-    run(page, edges("--front", "cloudfront-viewer"))
+def test_a_preset_fills_the_form_and_sends_it(finished: Finished) -> None:
+    page = finished().tab
     tried = send(page, "PATCH, not allowed")
     assert [page.input_value(f"#{field}") for field in ("side", "method", "path")] == ["app", "PATCH", "/api/echo"]
     assert "The reason: method-not-allowed (PATCH): the method is not allowed for this origin." in tried.inner_text()
@@ -273,10 +328,9 @@ def test_a_preset_fills_the_form_and_sends_it(page: Page, edges: Edges) -> None:
     ],
 )
 def test_the_drawing_shows_how_far_a_request_came_and_who_decided(
-    page: Page, edges: Edges, front: str, preset: str, reason: str, passed: list[str]
+    finished: Finished, front: str, preset: str, reason: str, passed: list[str]
 ) -> None:
-    run(page, edges("--front", front))
-    drawing = send(page, preset).locator("svg.way").first
+    drawing = send(finished(front).tab, preset).locator("svg.way").first
     assert drawing.locator(".name.passed").all_text_contents() == passed
     assert drawing.locator(".reason").text_content() == reason
     assert drawing.locator(".place.allowed, .place.refused").count() == 1
@@ -286,8 +340,8 @@ def test_the_drawing_shows_how_far_a_request_came_and_who_decided(
 @pytest.mark.parametrize(
     ("method", "body"), [("TRACE", ""), ("CONNECT", ""), ("GET", "x"), ("HEAD", "x"), ("not a method", "")]
 )
-def test_what_no_page_can_send_is_no_disagreement(page: Page, edges: Edges, method: str, body: str) -> None:
-    run(page, edges("--front", "cloudfront-viewer"))
+def test_what_no_page_can_send_is_no_disagreement(finished: Finished, method: str, body: str) -> None:
+    page = finished().tab
     page.fill("#method", method)
     page.fill("#body", body)
     page.click("form button[type=submit]")
@@ -297,9 +351,8 @@ def test_what_no_page_can_send_is_no_disagreement(page: Page, edges: Edges, meth
     assert "differs" not in page.inner_text("#tried")
 
 
-def test_a_copied_curl_command_gets_the_same_answer(page: Page, edges: Edges) -> None:
-    edge = edges("--front", "cloudfront-viewer")
-    run(page, edge)
+def test_a_copied_curl_command_gets_the_same_answer(finished: Finished) -> None:
+    page, edge = finished().tab, finished().edge
     tried = send(page, "DELETE from evil")
     command = tried.locator(".wire button.copy").first.get_attribute("data-text") or ""
     assert command.startswith(f"curl -s -i -X 'OPTIONS' '{edge.url}/api/echo' ")
@@ -323,8 +376,8 @@ def test_the_front_is_switched_without_a_restart(page: Page, edges: Edges) -> No
     assert page.is_hidden("#front-error")
 
 
-def test_the_form_reports_a_line_that_is_not_a_header(page: Page, edges: Edges) -> None:
-    run(page, edges("--front", "cloudfront-viewer"))
+def test_the_form_reports_a_line_that_is_not_a_header(finished: Finished) -> None:
+    page = finished().tab
     page.fill("#headers", "X-Demo")
     page.click("form button[type=submit]")
     page.wait_for_selector("#tried p")
@@ -332,9 +385,9 @@ def test_the_form_reports_a_line_that_is_not_a_header(page: Page, edges: Edges) 
 
 
 @pytest.mark.parametrize("width", [320, 390, 800, 1100])
-def test_nothing_is_cut_off_at_any_width(page: Page, edges: Edges, width: int) -> None:
+def test_nothing_is_cut_off_at_any_width(finished: Finished, width: int) -> None:
+    page = finished().tab
     page.set_viewport_size({"width": width, "height": 800})
-    run(page, edges("--front", "cloudfront-viewer"))
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # As cards on a phone it is still a table to a screen reader.
@@ -344,12 +397,11 @@ def test_nothing_is_cut_off_at_any_width(page: Page, edges: Edges, width: int) -
     assert page.get_by_role("rowheader", name="PUT PUT /api/echo", exact=True).count() == 1
 
 
-def test_light_and_dark_have_readable_contrast(page: Page, edges: Edges) -> None:
+def test_light_and_dark_have_readable_contrast(finished: Finished) -> None:
     """At least 4.5 to 1 (WCAG 2.2, 1.4.3) for all text that is shown."""
-    edge = edges("--front", "cloudfront-viewer")
+    page = finished().tab
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        run(page, edge)
         send(page, "DELETE from evil")
         page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
         low = page.evaluate(CONTRAST)

@@ -23,11 +23,11 @@ PSEUDO: Final[Mapping[str, Any]] = {
 _NO_VALUE: Final = object()
 
 
-class _TemplateLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, and CloudFormation's short forms: ``!Ref x`` is ``{"Ref": "x"}``."""
+class _TemplateLoader(yaml.CSafeLoader):
+    """PyYAML's safe loader (in C), and CloudFormation's short forms: ``!Ref x`` is ``{"Ref": "x"}``."""
 
 
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _short_form(loader: yaml.CSafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     argument: Any
     if isinstance(node, yaml.ScalarNode):
         argument = loader.construct_scalar(node)
