@@ -3,10 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import mock_aws
+from moto.sns.models import Subscription
 
 from tests.functions.guard.world import InProcessStore, World
 from tests.support.parameter_store import ParameterStoreServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def notices_are_signed_with_one_key() -> Iterator[None]:
+    """moto would make a key for each subscription, which takes as long as a short test."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Subscription, "private_key", lambda self: key)
+        yield
 
 
 @pytest.fixture

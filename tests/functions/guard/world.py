@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import json
@@ -123,9 +124,18 @@ class InProcessStore:
     endpoint = None
     access_key = secret_key = "testing"
 
-    def client_in(self, region: str) -> SSMClient:
-        client: SSMClient = boto3.client("ssm", region_name=region)
-        return client
+
+@functools.cache
+def _client(service: str, region: str, endpoint: str | None, access_key: str, secret_key: str) -> Any:
+    """Making a client takes longer than most requests."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        config=CONFIG,
+    )
 
 
 _NUMBERS = itertools.count()
@@ -143,7 +153,6 @@ class World:
         self.locked: set[str] = set()
         self.lock_code = "AccessDeniedException"
         self._log = io.StringIO()
-        self._ssm: dict[str, SSMClient] = {}
         self.sns = self._client("sns")
         self.sqs = self._client("sqs")
         self.topic = self.sns.create_topic(Name="guard")["TopicArn"]
@@ -151,15 +160,8 @@ class World:
         arn = self.sqs.get_queue_attributes(QueueUrl=self._inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
 
-    def _client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.store.endpoint,
-            region_name=HOME,
-            aws_access_key_id=self.store.access_key,
-            aws_secret_access_key=self.store.secret_key,
-            config=CONFIG,
-        )
+    def _client(self, service: str, region: str = HOME) -> Any:
+        return _client(service, region, self.store.endpoint, self.store.access_key, self.store.secret_key)
 
     def guard(self, **settings: Any) -> Guard:
         """A guard in an execution environment of its own."""
@@ -190,9 +192,8 @@ class World:
 
     def ssm(self, region: str = HOME) -> SSMClient:
         """A client that may do everything in a Region."""
-        if region not in self._ssm:
-            self._ssm[region] = self.store.client_in(region)
-        return self._ssm[region]
+        client: SSMClient = self._client("ssm", region)
+        return client
 
     def put(self, name: str, value: str, **fields: Any) -> Change:
         """Write a parameter at home, as a person does; the event of this write."""
