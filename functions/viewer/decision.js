@@ -49,16 +49,19 @@ function candidates(rules, request) {
   return result;
 }
 
+// Whether the origin can be an entry. Nothing else may be compared: a number that names a set could look like an entry.
+function isOrigin(request) {
+  return request.parts || request.origin === 'null';
+}
+
 // The first grant that has the origin; undefined where there is none.
 function findGrant(rule, request) {
-  // Nothing else can be an entry, but a number that names a set could look like one.
-  const isOrigin = request.parts || request.origin === 'null';
   const isEntry = (entries) => hasOrigin(entries, request.origin, request.parts);
   const isGranted = (grant) => {
     const set = parseInt(grant[0], 10);
     return (
       grant[0] === '*' ||
-      (isOrigin && (isEntry(grant[0]) || (set && request.buckets.split('\n').some((line) => parseInt(line, 10) === set && isEntry(line)))))
+      (isOrigin(request) && (isEntry(grant[0]) || (set && request.buckets.split('\n').some((line) => parseInt(line, 10) === set && isEntry(line)))))
     );
   };
   return rule[2].filter(isGranted)[0];
@@ -96,7 +99,7 @@ async function decide(event, judge, isRelevant, refuse) {
       if (!rules.some((rule) => rule && isRelevant(rule))) {
         return null;
       }
-      if (request.origin !== undefined && rules.some((rule) => rule && rule[2].some((grant) => parseInt(grant[0], 10)))) {
+      if (isOrigin(request) && rules.some((rule) => rule && rule[2].some((grant) => parseInt(grant[0], 10)))) {
         request.buckets = await readBuckets(policy, stored[1], request.origin, request.parts);
       }
       const decisions = rules.map((rule) => rule && judge(rule, request, policy));

@@ -13,8 +13,12 @@ const VARY_PRIVATE = VARY_PREFLIGHT.concat('Access-Control-Request-Private-Netwo
 // The lower-case names of an Access-Control-Request-Headers value; undefined for a malformed or too long one.
 function parseHeaderNames(value) {
   const parts = value.split(',');
+  // Before the work for each part: a viewer can send 20 KB.
+  if (value.length > 4096 || parts.length > 80) {
+    return;
+  }
   const names = parts.map(strip).filter((name) => name);
-  if (value.length > 4096 || names.length > 64 || parts.length - names.length > 16 || !names.every((name) => TOKEN.test(name))) {
+  if (names.length > 64 || parts.length - names.length > 16 || !names.every((name) => TOKEN.test(name))) {
     return;
   }
   return names.map((name) => name.toLowerCase());

@@ -1,4 +1,5 @@
-"""How many keys a request reads: it follows from the policy, never from the request."""
+"""How many keys a request reads: it follows from the policy, whatever the request, and a malformed origin needs none of the
+buckets."""
 
 import json
 from pathlib import Path
@@ -50,6 +51,8 @@ def reads(njs: Engine, functions: Path, policy: str, function: str, **fields: An
             MANY, "viewer-response", {"origin": "https://" + "a." * 120 + "b"}, 2, id="many origins, many labels"
         ),
         pytest.param(MANY, "viewer-response", {}, 1, id="many origins, no Origin"),
+        pytest.param(MANY, "viewer-response", {"origin": "null"}, 2, id="many origins, null"),
+        pytest.param(PATTERNS, "viewer-response", {"origin": "https://" + "a" * 19_000}, 1, id="origin of 19 KB"),
         pytest.param(MANY, "viewer-request", {"origin": "https://app7.example.com"}, 1, id="nothing blocks"),
         pytest.param(BLOCKING, "viewer-request", {"origin": "https://app7.example.com"}, 2, id="blocks"),
         pytest.param(PATTERNS, "viewer-response", {"origin": "https://x.a4.x.example.com"}, 5, id="three depths"),
