@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -218,6 +219,41 @@ def test_headers_of_one_response_are_not_in_the_next() -> None:
     assert read_response(REST, first)[1] == [(ACAC, "true"), (ACAO, APP), ("vary", "Origin"), ("x", "y")]
     assert read_response(REST, second)[1] == [("vary", "Origin"), ("x", "y")]
     assert constant == {"statusCode": 200, "headers": {"X": "y"}, "body": "data"}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_method_is_decorated_like_a_function(source: str) -> None:
+    class Application:
+        @cors(policy=APP, telemetry=Telemetry(lambda line: None))
+        def handle(self, event: Any, context: Any) -> Any:
+            return {"statusCode": 200, "body": "data"}
+
+    application = Application()
+    assert read_response(source, application.handle(get(source), None)) == (
+        200,
+        [(ACAO, APP), ("vary", "Origin")],
+        b"data",
+    )
+    assert read_response(source, application.handle(preflight(source), None))[0] == 204
+    assert read_response(source, application.handle(event=get(source, EVIL), context=None))[1] == [("vary", "Origin")]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_asynchronous_handler_stays_asynchronous(source: str) -> None:
+    @cors(policy=APP, telemetry=Telemetry(lambda line: None))
+    async def handler(event: Any, context: Any) -> Any:
+        if context == "broken":
+            raise RuntimeError("broken inside")
+        return {"statusCode": 200, "body": "data"}
+
+    def answer(event: Any, context: Any = None) -> tuple[int, list[tuple[str, str]], bytes]:
+        return read_response(source, asyncio.run(handler(event, context)))
+
+    assert answer(get(source)) == (200, [(ACAO, APP), ("vary", "Origin")], b"data")
+    assert answer(preflight(source))[0] == 204
+    status, headers, _ = answer(get(source), "broken")
+    assert (status, dict(headers)[ACAO]) == (500, APP)
+    assert asyncio.run(handler({"detail-type": "Scheduled Event"}, None))["statusCode"] == 200
 
 
 def test_function_url_cors_headers_are_replaced() -> None:

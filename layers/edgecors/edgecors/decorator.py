@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 IN_CODE = "in-code"
 """The site's name in logs and metrics when the policy is an argument of `cors`."""
+_CO_COROUTINE = 0x80
+"""As in `inspect`, which a cold start should not have to import."""
 
 
 if TYPE_CHECKING:
@@ -123,17 +125,38 @@ class CorsWrapper:
         return self._telemetry or shared.telemetry
 
     def wrap(self, handler: LambdaHandler) -> LambdaHandler:
-        """The handler with CORS around it."""
+        """The handler with CORS around it. That of an asynchronous handler is asynchronous."""
+        if getattr(getattr(handler, "__code__", None), "co_flags", 0) & _CO_COROUTINE:
+            return self.wrap_async(handler)
 
         @functools.wraps(handler)
-        def handle(event: Any, *arguments: Any, **options: Any) -> Any:
-            decided = self.decide_event(event)
+        def handle(*arguments: Any, **options: Any) -> Any:
+            decided = self.decide_event(_find_event(arguments, options))
             if decided is None:
-                return handler(event, *arguments, **options)
+                return handler(*arguments, **options)
             if decided.answer is not None:
                 return decided.answer
             try:
-                return decided.finish(handler(event, *arguments, **options))
+                return decided.finish(handler(*arguments, **options))
+            except Exception:
+                if self.raise_errors:
+                    raise
+                return decided.fail()
+
+        return handle  # type: ignore[return-value]
+
+    def wrap_async(self, handler: LambdaHandler) -> LambdaHandler:
+        """As `wrap`, for a handler whose result is awaited."""
+
+        @functools.wraps(handler)
+        async def handle(*arguments: Any, **options: Any) -> Any:
+            decided = self.decide_event(_find_event(arguments, options))
+            if decided is None:
+                return await handler(*arguments, **options)
+            if decided.answer is not None:
+                return decided.answer
+            try:
+                return decided.finish(await handler(*arguments, **options))
             except Exception:
                 if self.raise_errors:
                     raise
@@ -236,6 +259,14 @@ def after_restore(action: Callable[[], object]) -> None:
     except ImportError:  # only Lambda's runtime has it, from Python 3.12 on
         return
     hooks.register_after_restore(action)
+
+
+def _find_event(arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    """The event of a call: the first argument, or the second one of a method."""
+    for argument in arguments[:2]:
+        if isinstance(argument, dict):
+            return argument
+    return options.get("event")
 
 
 def _site_name(site: str | None) -> str:

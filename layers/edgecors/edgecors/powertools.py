@@ -75,28 +75,14 @@ def cors_for(
     resolver.resolve = with_cors
     inner_async = getattr(resolver, "resolve_async", None)
     if inner_async is not None:
-        resolver.resolve_async = _wrap_async(wrapper, inner_async)
+        resolve_async = wrapper.wrap_async(inner_async)
+
+        @functools.wraps(inner_async)
+        async def with_cors_async(event: Any, context: Any) -> Any:
+            return await resolve_async(_raw_event(event), context)
+
+        resolver.resolve_async = with_cors_async
     return app
-
-
-def _wrap_async(
-    wrapper: CorsWrapper, inner: Callable[..., Coroutine[Any, Any, dict[str, Any]]]
-) -> Callable[..., Coroutine[Any, Any, Any]]:
-    @functools.wraps(inner)
-    async def with_cors(event: Any, context: Any) -> Any:
-        decided = wrapper.decide_event(_raw_event(event))
-        if decided is None:
-            return await inner(event, context)
-        if decided.answer is not None:
-            return decided.answer
-        try:
-            return decided.finish(await inner(event, context))
-        except Exception:
-            if wrapper.raise_errors:
-                raise
-            return decided.fail()
-
-    return with_cors
 
 
 def _raw_event(event: Any) -> Any:

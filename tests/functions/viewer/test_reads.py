@@ -1,5 +1,4 @@
-"""How many keys a request reads: it follows from the policy, whatever the request, and a malformed origin needs none of the
-buckets."""
+"""How many keys a request reads: it follows from the policy, and no request needs more."""
 
 import json
 from pathlib import Path
