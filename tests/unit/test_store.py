@@ -686,6 +686,18 @@ def test_alias_that_must_not_be_read_is_ignored(region: FakeRegion, bench: Store
     assert bench.origins(after=60) == []
 
 
+def test_alias_that_may_no_longer_be_read_keeps_last_good_policy(region: FakeRegion, bench: StoreBench) -> None:
+    region.values = {ALIAS: "shop", "sites/shop": A}
+    assert bench.origins() == [A]
+    region.failing[ALIAS] = ReadError("AccessDeniedException", "no")
+    assert bench.origins(after=60) == [A]
+    (line,) = bench.take_lines("policy refresh failed")
+    assert (line["code"], line["served"]) == ("AccessDeniedException", "last-good")
+    # A policy of its own needs no alias.
+    region.values[f"sites/{SITE}"] = B
+    assert bench.origins(after=60) == [B]
+
+
 # Lists.
 
 

@@ -359,8 +359,9 @@ class PolicyStore:
             names.remove(alias)
         values = yield from self._ask(reading, names[:MAX_NAMES], (own, alias))
         refusal = values.get(alias)
-        if isinstance(refusal, ReadError) and refusal.code in _REFUSED_TOGETHER:
+        if isinstance(refusal, ReadError) and refusal.code in _REFUSED_TOGETHER and not state.target:
             # A role that may not read aliases has none. It is not asked again soon: that would cost more calls.
+            # A role that could read the alias before has lost a permission: then the last good policy stays in use.
             values[alias], self._absent["", alias] = None, self._clock() + ABSENT_SECONDS
         name, target, parameter = own, "", _required(values[own])
         if parameter is None and (target := self._target(values.get(alias), alias)):
