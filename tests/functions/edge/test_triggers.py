@@ -380,6 +380,13 @@ def test_rule_with_hosts_is_ambiguous_where_the_viewer_s_host_is_hidden(host: st
     assert handlers.reasons() == ["resource-ambiguous"]
 
 
+def test_rule_with_hosts_is_ambiguous_where_the_event_shows_the_origin_server_s_host_and_port() -> None:
+    handlers = Handlers(document(hosts=["www.example.com"]))
+    hidden = event(ORIGIN_RESPONSE, origin=APP, at="custom", upstream=UPSTREAM, host="backend.example.net:8443")
+    check_response(handlers("origin", hidden), hidden, VARIES)
+    assert handlers.reasons() == ["resource-ambiguous"]
+
+
 @pytest.mark.parametrize(("setup", "trigger", "status"), RESPONSES)
 @pytest.mark.parametrize("uri", ["/x/..%2fapi/y", "/api%2Fx", "//api/x"])
 def test_ambiguous_resource_loses_the_upstream_s_cors_headers(setup: str, trigger: str, uri: str, status: int) -> None:

@@ -190,6 +190,7 @@ def _viewer_host(host: str | None, origin: Any) -> str | None:
     """
     if origin and host:
         for settings in origin.values():
-            if host.lower() == str(settings.get("domainName", "")).lower():
+            # With a port where the origin server's is not its scheme's default.
+            if host.lower().partition(":")[0] == str(settings.get("domainName", "")).lower():
                 return None
     return host
