@@ -306,8 +306,19 @@ def test_store_exception_passes_requests_without_cors_headers() -> None:
     lines = Lines()
     handler = Handler({"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "data"})
     answer = cors(site="shop", store=Broken(), telemetry=lines.telemetry)(handler)(get(REST), None)
-    assert read_response(REST, answer) == (200, [], b"data")
+    assert read_response(REST, answer) == (200, [("vary", "Origin")], b"data")
     assert [line["message"] for line in lines.logged("ERROR")] == ["the decision failed; the request is passed on"]
+
+
+@pytest.mark.parametrize("origin", [APP, EVIL])
+def test_log_that_can_t_be_written_changes_no_answer(origin: str) -> None:
+    def write(line: str) -> None:
+        raise OSError("the log is closed")
+
+    with_log = around(Handler())(get(REST, origin), None)
+    assert around(Handler(), telemetry=Telemetry(write))(get(REST, origin), None) == with_log
+    failing = around(Handler(RuntimeError("broken")), telemetry=Telemetry(write))
+    assert failing(get(REST, origin), None)["statusCode"] == 500
 
 
 def test_decision_is_counted_for_the_site() -> None:

@@ -210,7 +210,7 @@ class Decision:
 
 
 _NOT_MANAGED = Decision(NOT_MANAGED, managed=False)
-ON_ERROR = Decision(POLICY_UNAVAILABLE)
+ON_ERROR = Decision(POLICY_UNAVAILABLE, vary=_VARY_ACTUAL)
 """After an internal error: traffic goes on, nobody is allowed."""
 
 

@@ -18,6 +18,7 @@ Metrics of this library, in the namespace ``edgecors``; names and meanings stay 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -84,7 +85,8 @@ class Telemetry:
         counts, self._counts = self._counts, {}
         self._refused.clear()
         self._due = now + self._interval
-        for (site, reason), (count,) in counts.items():
+        # Of a copy: another thread may still be counting in it.
+        for (site, reason), (count,) in list(counts.items()):
             # CloudWatch takes no empty dimension, and with it the whole record is lost.
             self.metrics({"Decisions": (count, "Count")}, site=site or "unknown", reason=reason)
 
@@ -97,14 +99,18 @@ class Telemetry:
         }
         about: dict[str, Any] = {"Timestamp": int(self._clock() * 1000), "CloudWatchMetrics": [directive]}
         numbers = {name: value for name, (value, _) in values.items()}
-        self._write(json.dumps({"_aws": about, "service": SERVICE, **dimensions, **numbers}))
+        self._write_record({"_aws": about, "service": SERVICE, **dimensions, **numbers})
 
     def log(self, level: str, message: str, **fields: object) -> None:
         """Write one line. JSON escapes control characters, so that no value can forge a line of its own."""
         now = self._clock()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
-        line = {"level": level, "message": message, "timestamp": stamp, "service": SERVICE, **fields}
-        self._write(json.dumps(line, default=str))
+        self._write_record({"level": level, "message": message, "timestamp": stamp, "service": SERVICE, **fields})
+
+    def _write_record(self, record: dict[str, object]) -> None:
+        """Write one record; a request must not fail because its log can't be written."""
+        with contextlib.suppress(Exception):
+            self._write(json.dumps(record, default=str))
 
     def _log_refusal(self, site: str, request: Request, decision: Decision) -> None:
         rule = decision.rule.index if decision.rule else None
