@@ -137,6 +137,10 @@ FAMILIES: dict[str, Family] = {
     "similar fields": Family(lambda number: f'"allow_origin{number:x}":0,', '{"rules":[{', '"a":0}]}'),
     "one field again and again": Family('"rules":[],', "{", '"rules":[]}'),
     "objects of one field twice": Family('{"a":0,"a":0},', _ORIGINS, "0]}]}"),
+    "one long field": Family("a", '{"', '": 0, "rules": []}'),
+    # The last character makes Python take four bytes for each.
+    "one long header name": Family("A", _RULE + '"allow_headers": ["', '\U0001f600"]}]}'),
+    "one long wildcard": Family("A", _ORIGINS + '"https://*.', '\U0001f600"]}]}'),
     "one long string": Family("a", '{"rules": "', '"}'),
     "escapes": Family("\\u0000", '{"rules": "', '"}'),
     "a long number": Family("9", '{"version": ', "}"),

@@ -18,6 +18,7 @@ from tests.support.instant_region import InstantRegion
 WORST = (
     *(repr(unit) for unit in ("x ", "@ ", "* ", "https://A.b ", "https://a*.b ", "null ")),
     *("numbers as origins", "globs", "globs of dots", "header names", "escapes", "similar fields"),
+    *("one long field", "one long header name", "one long wildcard"),
 )
 
 

@@ -375,7 +375,8 @@ def _report_unknown(name: str, known: list[str], location: str, findings: Findin
         return
     import difflib  # only a document with an error pays for this module
 
-    near = difflib.get_close_matches(name, known, 1, 0.5)
+    # No field has so long a name, and for 4 MB of one letter difflib would take 170 MB.
+    near = difflib.get_close_matches(name[:80], known, 1, 0.5)
     remedy = f"Did you mean {near[0]!r}?" if near else f"Valid fields: {', '.join(known)}."
     message = f"there is no field {show(name)}"
     findings.add(ERROR, "unknown-field", _field_location(location, name), message, remedy)

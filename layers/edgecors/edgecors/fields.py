@@ -209,15 +209,14 @@ class HeaderNames:
             return "*"
         names = []
         for number, text in entries:
-            name = text.lower()
             if not is_token(text):
                 where, message = f"{location}[{number}]", f"{show(text)} is not a header name"
                 findings.add(ERROR, "not-a-token", where, message, "Write a name such as x-request-id.")
-            elif self._is_ignored(name):
+            elif self._is_ignored(text.lower()):
                 where, message = f"{location}[{number}]", f"{show(text)} {self._reason}; ignored"
                 findings.add(WARNING, "forbidden-header", where, message, "Remove it.")
             else:
-                names.append(name)
+                names.append(text.lower())
         return tuple(dict.fromkeys(names))
 
 

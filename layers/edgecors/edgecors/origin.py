@@ -202,6 +202,8 @@ def parse_pattern(text: str, location: str = "") -> tuple[Pattern | None, list[F
 
 def _parse_wildcard(text: str) -> Pattern | None:
     """The pattern of an entry with one ``*`` in its leftmost label and nothing to repair, as most are written."""
+    if len(text) > MAX_ORIGIN_LENGTH:
+        return None  # before it is copied: an entry may have 4 MB
     head, _, tail = text.partition("*")
     scheme, separator, prefix = head.partition("://")
     label_end = tail.find(".")
