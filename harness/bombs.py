@@ -155,6 +155,7 @@ OTHERS: dict[str, str] = {
     "not gzip": "gz:" + "A" * (MAX_VALUE - 3),
     "gzip with a broken end": packed("x " * 1_000_000)[:-8],
     "an exponent": '{"version": 1e' + "9" * 4000 + "}",
+    "1990 globs of escapes": packed(Family('"/' + "%25" * 340 + '",', _RULE + '"paths": [', '"/x"]}]}').text(1990)),
     "globs of 20 stars": Family('"/' + "*a" * 20 + '",', _RULE + '"paths": [', '"/x"]}]}').largest(
         lambda text: len(text) <= MAX_VALUE
     ),

@@ -6,7 +6,6 @@ Regular expressions would do as well, but compiling one costs a cold start more 
 from __future__ import annotations
 
 DIGITS = b"0123456789"
-HEX = b"0123456789abcdefABCDEF"
 LOWER = b"abcdefghijklmnopqrstuvwxyz"
 ALPHANUMERIC = LOWER + LOWER.upper() + DIGITS
 VISIBLE = bytes(range(0x21, 0x7F))

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 
-from .characters import HEX, consists_of
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,14 +82,14 @@ def decode_escapes(path: str) -> str:
     pieces = [first]
     encoded = bytearray()
     for piece in rest:
-        digits = piece[:2]
-        if len(digits) == 2 and consists_of(digits, HEX):
-            encoded.append(int(digits, 16))
-            if len(piece) == 2:
-                continue
-            literal = piece[2:]
-        else:
-            literal = f"%{piece}"
+        try:
+            byte = bytes.fromhex(piece[:2])  # of less than two digits: ValueError, or nothing for blanks
+        except ValueError:
+            byte = b""
+        encoded += byte
+        if byte and len(piece) == 2:
+            continue
+        literal = piece[2:] if byte else f"%{piece}"
         pieces += (_characters(encoded), literal)
         encoded.clear()
     pieces.append(_characters(encoded))
