@@ -365,6 +365,8 @@ def _requested() -> Iterator[Boundary]:
     for origins in ([ALLOWED], "*"):
         yield Boundary(_document([_rule(origins, **every)]), requests)
         yield Boundary(_document([_rule(origins, **some)]), requests)
+        yield Boundary(_document([_rule(origins, allow_methods=[])]), requests)
+        yield Boundary(_document([_rule(origins, allow_headers=[], expose_headers=[])]), requests)
     yield Boundary(_document([_rule([ALLOWED], **every, allow_credentials=True)]), [*requests, *characters])
     debug = _rule([ALLOWED], **some, debug=True, allow_private_network=True)
     yield Boundary(_document([debug]), [*requests, *characters])

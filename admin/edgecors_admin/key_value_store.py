@@ -251,7 +251,9 @@ class _Body:
         return [paths, hosts, [self._grant(grant, names) for grant in rule.grants], flags, rule.resource_policy]
 
     def _grant(self, grant: Grant, names: Mapping[int, int]) -> list[Any]:
-        methods = "" if grant.allow_methods_value == ", ".join(DEFAULT_METHODS) else grant.allow_methods_value
+        # The functions read an empty value as the default. For no method at all it is a line break: no request has one.
+        methods = grant.allow_methods_value or "\n"
+        methods = "" if methods == ", ".join(DEFAULT_METHODS) else methods
         headers = "*" if grant.allow_headers is None else grant.allow_headers_value
         flags = _flags(grant, GRANT_FIELDS)
         return [self._origins(grant, names), methods or 0, headers, grant.expose_headers, grant.max_age, flags]
