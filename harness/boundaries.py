@@ -347,6 +347,7 @@ REQUESTED_HEADERS = (
     *("x-a", "X-A", "x-b", "x-a,x-b", " x-a ,\tx-b\t", "x-a,,x-b", "x-a,x-a,X-A", "authorization", "x-a x-b", "x-a;"),
     *(None, "", "*", ",", "," * 15, "," * 16, "," * 17, "x-a" + "," * 16, "x-a" + "," * 17),
     *(",".join(["x-a"] * count) for count in (63, 64, 65)),
+    *(",".join(["x-a"] * 64) + "," * count for count in (16, 17)),
     *("x-a".ljust(length) for length in (4095, 4096, 4097)),
     *("x" * length for length in (4095, 4096, 4097)),
 )
