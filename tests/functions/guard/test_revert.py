@@ -168,6 +168,30 @@ def test_revert_concurrent_write_is_restored(world: World, monkeypatch: pytest.M
     assert len(world.history(SHOP)) == 5
 
 
+def test_revert_concurrent_write_with_an_older_mark_is_restored_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command keeps descriptions, so a person's version may carry the mark of an earlier revert along."""
+    guard = world.guard(auto_revert=True)
+    guard.handle_change(world.put(SHOP, GOOD, Description="ours"))
+    guard.handle_change(world.put(SHOP, BAD))
+    carried = "edgecors guard: version 2 is invalid, version 1 put back as version 3 | ours"
+    event = world.put(SHOP, OTHER_BAD, Description=carried)
+    write_version = Parameters.write_version
+
+    def overtaking(home: Parameters, version: Stored, *, tier: str, description: str) -> int:
+        monkeypatch.setattr(Parameters, "write_version", write_version)
+        world.put(SHOP, SECOND_THOUGHT, Description=carried)
+        return write_version(home, version, tier=tier, description=description)
+
+    monkeypatch.setattr(Parameters, "write_version", overtaking)
+    guard.handle_change(event)
+    guard.handle_change(world.event(SHOP))
+    values = [GOOD, BAD, GOOD, OTHER_BAD, SECOND_THOUGHT, GOOD, SECOND_THOUGHT]
+    assert [value for _, value in world.history(SHOP)] == values
+    assert world.ssm().describe_parameters()["Parameters"][0]["Description"] == "ours"
+
+
 def test_revert_failure_is_reported_and_tried_again(
     served_world: World, parameter_store: ParameterStoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
