@@ -22,6 +22,7 @@ from edgecors_admin.regions import EDGE_REGIONS
 from . import replicas, revert
 from .change import KINDS
 from .failures import describe
+from .guard import ROUNDS
 from .home import below
 from .review import review
 
@@ -159,14 +160,22 @@ class _RegionCheck:
         return None if history is None else revert.last_good(kind, history)
 
     def _repair(self, replica: Parameters, region: str, kind: Kind, name: str) -> None:
-        # Somebody may have written since the first look; their event is on its way, and must not be overtaken.
-        history = self._guard.home().history(name)
-        good = history.current if history is not None else None
-        if history is not None and not review(kind, history.current).valid:
-            good = revert.last_good(kind, history)
-        if replica.delete(name) if good is None else replicas.copy_to(replica, good):
-            self._guard.count("ReplicaDrift")
-            self._guard.log.warning("replica repaired", parameter=name, version=good and good.version, replica=region)
+        for _ in range(ROUNDS):
+            # Somebody may have written since the first look; their event is on its way, and must not be overtaken.
+            home = self._guard.home()
+            history = home.history(name)
+            good = history.current if history is not None else None
+            if history is not None and not review(kind, history.current).valid:
+                good = revert.last_good(kind, history)
+            if replica.delete(name) if good is None else replicas.copy_to(replica, good):
+                self._guard.count("ReplicaDrift")
+                self._guard.log.warning(
+                    "replica repaired", parameter=name, version=good and good.version, replica=region
+                )
+            now = home.current(name)
+            if now is None if history is None else history.current.is_same_write(now):
+                return
+        raise AwsError(f"{name} keeps changing", "keeps changing")
 
 
 def read_metrics(client: CloudWatchClient, now: datetime) -> dict[str, float]:

@@ -140,6 +140,24 @@ def test_check_regions_write_during_the_check_is_not_overtaken(
     assert world.value(SHOP, REPLICAS[0]) == "https://newer.example.com"
 
 
+def test_check_regions_write_during_a_repair_is_copied_too(
+    world: World, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another execution environment handles the event first; the repair must not leave the older value behind."""
+    world.ssm(REPLICAS[0]).delete_parameter(Name=SHOP)
+    newer = "https://newer.example.com"
+    copy_to = replicas.copy_to
+
+    def overtaken(replica: Parameters, home: Stored) -> bool:
+        monkeypatch.setattr(replicas, "copy_to", copy_to)
+        world.guard().handle_change(world.put(SHOP, newer))
+        return copy_to(replica, home)
+
+    monkeypatch.setattr(replicas, "copy_to", overtaken)
+    check_regions(guard)
+    assert world.everywhere(SHOP) == [newer] * 3
+
+
 def test_check_regions_unreadable_parameter_is_neither_copied_nor_deleted(world: World, guard: Guard) -> None:
     name = f"{ROOT}/sites/locked"
     world.put(name, GOOD, Type="SecureString")
