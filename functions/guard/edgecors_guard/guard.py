@@ -8,7 +8,7 @@ changes anything that agrees already, so repeated, late and reordered events lea
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -273,16 +273,18 @@ class _ChangeRun:
         if not self._settings.invalidates or not self._settings.distributions:
             return
         with self._part("find the distributions"):
-            replaced = self._replaced_policies(history, home, users)
+            waits = {"later": invalidation.seconds_until_replaced(self._replaced_policies(history, home, users))}
+            if history is None and self._change.kind != "lists":
+                # The deleted policy's refresh time is not known any more.
+                waits["last"] = invalidation.LONGEST_UNTIL_REPLACED
             event = self._change.time.isoformat() if self._change.time else ""
             reference = invalidation.reference_of(self._change.name, history.current if history else None, event)
             for distribution in self._affected_distributions(self._settings.distributions, home, users):
                 with self._part(f"invalidate {distribution}"):
                     self._guard.invalidate(distribution, reference)
-                if self._settings.later:
-                    with self._part(f"queue the second invalidation of {distribution}"):
-                        seconds = invalidation.seconds_until_replaced(replaced)
-                        self._guard.invalidate_after(seconds, distribution, f"{reference}-later")
+                for word, seconds in waits.items() if self._settings.later else ():
+                    with self._part(f"queue the {word} invalidation of {distribution}"):
+                        self._guard.invalidate_after(seconds, distribution, f"{reference}-{word}")
 
     def _affected_distributions(self, ids: Iterable[str], home: HomeParameters, users: ListUsers) -> Iterator[str]:
         """Those of the distributions that use the changed parameter."""
@@ -315,11 +317,19 @@ class _ChangeRun:
         """The policies that functions may still use."""
         if self._change.kind == "lists":
             return users.sites
-        versions = [] if history is None else [history.current, *history.earlier[-1:]]
+        versions = [] if history is None else [history.current, *self._served(history.earlier)]
         if self._change.kind == "sites":
             return versions
         sites = home.readable("sites", map(site_of_alias, versions))
         return [site for site in sites.values() if site is not None]
+
+    def _served(self, earlier: Sequence[Stored]) -> Iterator[Stored]:
+        """The earlier versions that functions may have read until the change, newest first."""
+        for version in reversed(earlier[-revert.MAX_REVIEWED :]):
+            if review(self._change.kind, version).valid:
+                yield version
+                if not self._change.may_be_about(version.modified):
+                    return
 
     def _report_valid(self, history: History, result: Review, home: HomeParameters, users: ListUsers) -> None:
         current, change = history.current, self._change

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgecors.document import PolicyError, load_policy
-from edgecors.fields import DEFAULT_REFRESH_SECONDS
+from edgecors.fields import DEFAULT_REFRESH_SECONDS, MAX_REFRESH_SECONDS
 from edgecors_admin.account import aws_errors
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ def seconds_until_replaced(policies: Iterable[Stored]) -> int:
     """The longest time for which a function may still use one of these policies."""
     longest = max((_refresh_seconds(policy.value) for policy in policies), default=DEFAULT_REFRESH_SECONDS)
     return REFRESHES * longest + MARGIN
+
+
+LONGEST_UNTIL_REPLACED = REFRESHES * MAX_REFRESH_SECONDS + MARGIN
+"""Seconds until no function uses a policy that was deleted, whatever its refresh time was."""
 
 
 def _refresh_seconds(text: str) -> int:

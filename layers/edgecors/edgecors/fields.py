@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 DEFAULT_REFRESH_SECONDS = 60
+MAX_REFRESH_SECONDS = 3600
 DEFAULT_MAX_AGE = 7200
 DEFAULT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 TOLERABLE = ("insecure-origin", "public-suffix")
@@ -306,7 +307,7 @@ SITE_FIELDS = (
     ),
     Field(
         "refresh_seconds",
-        Seconds(5, 3600),
+        Seconds(5, MAX_REFRESH_SECONDS),
         DEFAULT_REFRESH_SECONDS,
         "How old the policy may get before it is read again, in seconds. Each container adds its own jitter.",
         300,

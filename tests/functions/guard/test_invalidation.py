@@ -133,6 +133,31 @@ def test_invalidation_second_after_alias_change_waits_for_both_sites(world: Worl
     assert json.loads(message)["due"] == world.now + 2 * 300 + 5
 
 
+@pytest.mark.parametrize("between", [BAD, "https://quick.example.com"], ids=["invalid", "replaced at once"])
+def test_invalidation_second_waits_for_the_version_before_the_last(world: World, between: str) -> None:
+    """Functions that have not read the version in between still use the one before it."""
+    guard = world.guard(distributions=(DISTRIBUTION,), invalidates=True, replicas=(), later=LATER)
+    slow = '{"version": 1, "refresh_seconds": 900, "rules": [{"allow_origins": ["https://app.example.com"]}]}'
+    world.put(SITE, slow)
+    world.put(SITE, between)
+    guard.handle_change(world.put(SITE, GOOD))
+    [(message, _)] = world.later.messages
+    assert json.loads(message)["due"] == world.now + 2 * 900 + 5
+
+
+def test_invalidation_last_after_a_deletion_waits_for_the_longest_refresh_time(world: World) -> None:
+    """The history is gone with the parameter, and functions may use its policy for two refresh times."""
+    guard = world.guard(distributions=(DISTRIBUTION,), invalidates=True, replicas=(), later=LATER)
+    world.put(SITE, '{"version": 1, "refresh_seconds": 3600, "rules": [{"allow_origins": ["https://a.example.com"]}]}')
+    guard.handle_change(world.delete(SITE))
+    [first] = world.cloudfront.references[DISTRIBUTION]
+    messages = [json.loads(message) for message, _ in world.later.messages]
+    assert [(one["reference"], one["due"] - world.now) for one in messages] == [
+        (f"{first}-later", 2 * 60 + 5),
+        (f"{first}-last", 2 * 3600 + 5),
+    ]
+
+
 def test_invalidation_due_messages_are_merged_per_distribution(world: World) -> None:
     guard = world.guard(distributions=(DISTRIBUTION, STAGING), invalidates=True, later=LATER)
     messages = [Later(DISTRIBUTION, f"r{number}", world.now - number) for number in range(5)]
