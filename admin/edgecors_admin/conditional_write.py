@@ -57,15 +57,24 @@ def change(
     notes: list[str] = []
     first = before = parameters.get(name)
     base = first.text if first is not None else ""
+    hidden: Stored | None = None
+    after: Stored | None = None
     for _ in range(ATTEMPTS):
-        new = edit(base)
-        if new == base:
-            return ChangeResult(first, None, tuple(notes))
-        agree(base, new)
+        try:
+            new = edit(base)
+            if new == (before.text if before is not None else ""):
+                return ChangeResult(first, after, tuple(notes))
+            if new != base:
+                agree(base, new)
+        except BaseException:
+            if hidden is not None and after is not None:
+                _give_back(parameters, hidden, after)
+            raise
         latest = parameters.get(name)
         if not is_unchanged(before, latest):
             notes.append(_meanwhile(before, latest))
             before, base = latest, latest.text if latest is not None else ""
+            hidden = after = None
             continue
         try:
             after = parameters.put(name, new, before, new_type)
@@ -82,10 +91,14 @@ def change(
             notes.append("the parameter was deleted meanwhile; it has been created again")
             return ChangeResult(first, after, tuple(notes))
         notes.append(f"version {hidden.version} was written meanwhile; the change was made again on top of it")
-        if edit(hidden.text) == after.text:
-            return ChangeResult(first, after, tuple(notes))
         before, base = after, hidden.text
     raise CommandError(f"Others keep changing {name}; gave up after {ATTEMPTS} attempts.", 3)
+
+
+def _give_back(parameters: Parameters, hidden: Stored, ours: Stored) -> None:
+    """Write somebody else's version again that ours hides, because the change is not made on top of it."""
+    if is_unchanged(ours, parameters.get(ours.name)):
+        parameters.put(ours.name, hidden.text, ours)
 
 
 def replace(parameters: Parameters, name: str, text: str, before: Stored | None, new_type: ParameterType) -> Stored:

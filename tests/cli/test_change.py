@@ -70,6 +70,45 @@ def test_a_change_in_the_last_moment_is_merged(parameter_store: ParameterStoreSe
     assert written.notes == ("version 2 was written meanwhile; the change was made again on top of it",)
 
 
+def test_somebody_made_the_same_change_and_more_in_the_last_moment(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    """Their text needs no edit, but ours hides it: it is written again."""
+    parameter_store.put(NAME, "https://a.example")
+    parameters.disturb = lambda: parameter_store.put(NAME, f"https://a.example,{MINE},{THEIRS}")
+    written = change(parameters, NAME, add_mine, agree)
+    assert entries(parameter_store) == ["https://a.example", MINE, THEIRS]
+    assert written.after is not None
+    assert written.after.version == 4
+
+
+def test_somebody_made_the_same_change_in_the_last_moment(
+    parameter_store: ParameterStoreServer, parameters: Disturbed
+) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    parameters.disturb = lambda: parameter_store.put(NAME, f"https://a.example,{MINE}")
+    written = change(parameters, NAME, add_mine, agree)
+    assert entries(parameter_store) == ["https://a.example", MINE]
+    assert written.after is not None
+    assert written.after.version == 3
+
+
+@pytest.mark.parametrize("error", [CommandError("Nothing was written."), KeyboardInterrupt()], ids=["no", "Ctrl-C"])
+def test_change_that_is_refused_on_top_of_a_hidden_version_gives_it_back(
+    parameter_store: ParameterStoreServer, parameters: Disturbed, error: BaseException
+) -> None:
+    parameter_store.put(NAME, "https://a.example")
+    parameters.disturb = lambda: parameter_store.put(NAME, THEIRS)
+
+    def agree_once(old: str, new: str) -> None:
+        if THEIRS in old:
+            raise error
+
+    with pytest.raises(type(error)):
+        change(parameters, NAME, add_mine, agree_once)
+    assert entries(parameter_store) == [THEIRS]
+
+
 def test_somebody_removed_something_in_the_last_moment(
     parameter_store: ParameterStoreServer, parameters: Disturbed
 ) -> None:
