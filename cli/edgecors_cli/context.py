@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import os
@@ -54,6 +55,12 @@ INTERNAL_ERROR = 70
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as of a shell: 128 and the number of the signal."""
+CLOSED_PIPE = 141
+"""Exit status when the reader of the output has closed the pipe, likewise for SIGPIPE."""
+UNWRITABLE = 2
+"""Exit status when the output can't be written, as for a file that can't be written."""
+_DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+"""Errors of a full or broken disk behind standard output."""
 
 
 @dataclass
@@ -177,15 +184,17 @@ def _run(context: Context, function: Callable[[], None]) -> int:
     try:
         with context.progress, remembering():
             function()
+            if sys.stdout is not None:
+                # Python flushes it at exit as well, but reports errors there with words of its own.
+                sys.stdout.flush()
     except CommandError as error:
         print_error(str(error))
         return error.status
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has closed the pipe. Python would report that again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        _discard_output()
+        return CLOSED_PIPE
     except typer.Abort:
         # Ctrl-C or Ctrl-D at a question. The cursor is still behind the question.
         print(file=sys.stderr)
@@ -194,6 +203,10 @@ def _run(context: Context, function: Callable[[], None]) -> int:
     except typer.Exit:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+            _discard_output()
+            print_error(f"The output can't be written: {error.strerror}.")
+            return UNWRITABLE
         if os.environ.get("EDGECORS_DEBUG"):
             raise
         print_error(
@@ -202,6 +215,11 @@ def _run(context: Context, function: Callable[[], None]) -> int:
         )
         return INTERNAL_ERROR
     return context.status
+
+
+def _discard_output() -> None:
+    """Let go of output that can't be written, so that Python does not fail again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_error(message: str) -> None:

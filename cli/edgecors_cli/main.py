@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
+from io import TextIOWrapper
 
 REQUIRED = ("boto3", "idna", "publicsuffixlist", "rich", "typer", "yaml")
 """Packages of the extra ``cli``."""
@@ -21,4 +22,7 @@ def main() -> None:
         sys.exit(2)
     from edgecors_cli.app import app
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Where the encoding is not UTF-8, a character that it lacks is written as an escape, as on standard error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()

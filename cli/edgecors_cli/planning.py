@@ -101,6 +101,11 @@ def write_steps(context: Context, plan: PolicyPlan, steps: Sequence[Step]) -> No
         if context.json:
             context.answer({**plan.as_dict(), "written": written, "not_written": left, "error": str(error)}, _nothing)
         raise CommandError(_with_rest(str(error), written, left), error.status) from None
+    except BrokenPipeError:
+        left = [names[step.target] for step in steps[len(written) :]]
+        if left:
+            raise CommandError(_with_rest("The reader of the output has closed it.", written, left)) from None
+        raise
     if context.json:
         context.answer({**plan.as_dict(), "written": written}, _nothing)
 

@@ -31,9 +31,16 @@ _STYLES = {ERROR: "bold red", SKIPPED: "red", WARNING: "yellow", REPAIRED: "cyan
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+class _PipeConsole(Console):
+    """A console that leaves it to the command to end when the reader of its output is gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(*, error: bool = False) -> Console:
     """The console: plain text, coloured and folded only on a terminal (or where COLUMNS sets a width)."""
-    out = Console(stderr=error, highlight=False, markup=False, emoji=False)
+    out = _PipeConsole(stderr=error, highlight=False, markup=False, emoji=False)
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = UNFOLDED
     return out

@@ -305,3 +305,46 @@ def test_output_into_a_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     ran = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert "Traceback" not in ran.stderr
     assert "BrokenPipe" not in ran.stderr
+
+
+@pytest.fixture
+def process(edgecors: Command) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command as a process of its own, in a shell line that has it as ``edgecors``."""
+
+    def run(shell: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        code = f'edgecors() {{ {sys.executable} -m edgecors_cli "$@"; }}; {shell}'
+        settings = {**os.environ, **environment}
+        return subprocess.run(
+            ["bash", "-c", code], capture_output=True, text=True, timeout=60, check=False, env=settings
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_output_into_a_closed_pipe_ends_with_the_status_of_sigpipe(
+    edgecors: Command, process: Callable[..., subprocess.CompletedProcess[str]], option: str
+) -> None:
+    edgecors.put("sites/shop", "https://app.example.com")
+    ran = process(f"edgecors show shop {option} | true; exit ${{PIPESTATUS[0]}}")
+    assert ran.returncode == 141
+    assert "rror" not in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_output_onto_a_full_disk_is_reported(
+    edgecors: Command, process: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    edgecors.put("sites/shop", "https://app.example.com")
+    ran = process("edgecors show shop --json > /dev/full")
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1] == "error: The output can't be written: No space left on device."
+
+
+def test_output_in_an_encoding_without_a_character_has_its_escape(
+    edgecors: Command, process: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    ran = process("edgecors allow shop https://münchen.example", PYTHONIOENCODING="ascii")
+    assert ran.returncode == 0
+    assert "https://m\\xfcnchen.example is https://xn--mnchen-3ya.example" in ran.stdout
+    assert edgecors.value("sites/shop") == "https://xn--mnchen-3ya.example"
