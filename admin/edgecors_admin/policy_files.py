@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import stat
 import sys
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,8 @@ __all__ = ["PolicyFiles", "parse_yaml", "read_policies", "read_policy_text", "re
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of one file; four times the largest value that the library reads."""
+MAX_RECOGNISED = 256 * 1024
+"""Characters of a file that is tried as a configuration of another system; reading YAML is slow."""
 ENDINGS = (".json", ".yaml", ".yml", ".txt")
 
 _YAML_LINE = re.compile(r"""\s*(- |-$|---|%YAML|["']?[A-Za-z_$][\w.@$/-]*["']?\s*:(\s|$))""")
@@ -48,6 +51,7 @@ class PolicyFiles:
         single: The policy of a file that holds only one, without a name.
         error: Why the JSON of ``single`` can't be read; empty when it can.
         ignored: The files of a directory that were not read.
+        source: The text of a single file, as it was read: a pipe can't be read again.
     """
 
     name: str
@@ -56,6 +60,7 @@ class PolicyFiles:
     single: str | None = None
     error: str = ""
     ignored: list[str] = field(default_factory=list)
+    source: str = ""
 
     def named(self, site: str | None) -> PolicyFiles:
         """The same with every policy named. Raises `UsageError` unless a single policy, and only that, gets a name."""
@@ -96,7 +101,22 @@ def read_policies(path: str, environment: str | None = None) -> PolicyFiles:
     if environment is not None:
         raise UsageError(f"--environment is for a directory with environments/{environment}/lists, not for a file.")
     name = "standard input" if path == "-" else path
-    return read_policy_text(read_text(path), name, Path(path).suffix)
+    text = read_text(path)
+    try:
+        files = read_policy_text(text, name, Path(path).suffix)
+    except UsageError as error:
+        hint = import_hint(text, path)
+        raise UsageError(f"{error}\n{hint}" if hint else str(error)) from None
+    files.source = text
+    return files
+
+
+def import_hint(text: str, path: str) -> str:
+    """How to import a file that is not a policy but a CORS configuration of another system; otherwise empty."""
+    from edgecors_admin.importing import recognised_format
+
+    title = recognised_format(text) if len(text) <= MAX_RECOGNISED else ""
+    return f"The file looks like {title}. Make a policy from it: edgecors import {shlex.quote(path)}" if title else ""
 
 
 def read_policy_text(text: str, name: str, ending: str = "") -> PolicyFiles:

@@ -347,3 +347,29 @@ def test_apply_plain_list_without_a_readable_entry_writes_nothing(
     ran = edgecors("apply", str(tmp_path), "--yes")
     assert (ran.status, "Nothing was written" in ran.err) == (1, True), ran
     assert edgecors.value(f"{kind}/shop") == A
+
+
+SAMPLES = Path(__file__).resolve().parents[1] / "importing" / "samples"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("sam-template.yaml", "a CloudFormation, SAM or CDK template"),
+        ("serverless-wrong-keys.yml", "serverless.yml"),
+        ("s3-namespace-and-comments.xml", "S3 CORS rules"),
+        ("function-url-get.json", "a Lambda function URL"),
+        ("terraform.tf", "Terraform"),
+    ],
+)
+def test_lint_configuration_of_another_system_names_import(edgecors: Command, name: str, title: str) -> None:
+    ran = edgecors("lint", str(SAMPLES / name))
+    assert ran.status in (1, 2)
+    assert f"The file looks like {title}" in ran.err
+    assert f"edgecors import {SAMPLES / name}" in ran.err
+
+
+@pytest.mark.parametrize("text", ['{"allow_origins": ["https://a.example.com"]}', '{"rule": []}', NOT_A_LIST[0]])
+def test_lint_policy_with_a_mistake_does_not_name_import(edgecors: Command, tmp_path: Path, text: str) -> None:
+    (tmp_path / "shop").write_text(text, encoding="utf-8")
+    assert "import" not in edgecors("lint", str(tmp_path / "shop")).err

@@ -5,7 +5,15 @@ what could not be carried over.
 """
 
 from edgecors_admin.importing.account import import_account
-from edgecors_admin.importing.importer import FORMATS, Imported, ImportedSite, import_text
+from edgecors_admin.importing.importer import FORMATS, Imported, ImportedSite, import_text, recognised_format
 from edgecors_admin.importing.live import import_recording
 
-__all__ = ["FORMATS", "Imported", "ImportedSite", "import_account", "import_recording", "import_text"]
+__all__ = [
+    "FORMATS",
+    "Imported",
+    "ImportedSite",
+    "import_account",
+    "import_recording",
+    "import_text",
+    "recognised_format",
+]

@@ -52,6 +52,7 @@ FORMATS: Mapping[str, Format] = {form.name: form for form in _ORDER}
 _ABOUT_CORS = re.compile(r"cors|accesscontrolallow|alloworigin|allowedorigin")
 _SEPARATOR = re.compile(r"[.\[]")
 _NOT_SETTINGS = ("Parameters", "Outputs", "Metadata", "Mappings", "Conditions", "Description", "variable", "output")
+_POLICY_KEYS = frozenset(("rules", "sites", "lists", "grants", "allow_origins", "allow_methods", "allow_headers"))
 MAX_WALKED = 200_000
 MAX_LIST = 65536
 
@@ -129,6 +130,21 @@ def import_text(text: str, form: str | None = None, resource: str | None = None)
     report.resource = ""
     _report_unread(value)
     return finish(source.name, resources, report, resource)
+
+
+def recognised_format(text: str) -> str:
+    """What a text is, in words, if it is a CORS configuration of another system that can be imported; otherwise empty.
+
+    Args:
+        text: the text of a file that is not a valid policy.
+    """
+    try:
+        document = read_text(text)
+    except UsageError:
+        return ""
+    if isinstance(document.data, dict) and not _POLICY_KEYS.isdisjoint(document.data):
+        return ""  # a policy with mistakes; get-api prints keys like those of a grant, with capitals
+    return next((form.title for form in _ORDER if _recognises(form, document)), "")
 
 
 def finish(name: str, resources: list[Resource], report: ImportReport, only: str | None = None) -> Imported:

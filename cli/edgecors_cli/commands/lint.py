@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from edgecors.findings import WARNING, Finding
 from edgecors_admin.errors import UsageError
-from edgecors_admin.lint import FINDINGS, is_clean, lint_list
+from edgecors_admin.lint import FINDINGS, has_errors, is_clean, lint_list
 from edgecors_admin.lint import lint as lint_policy
-from edgecors_admin.policy_files import PolicyFiles, read_policies
+from edgecors_admin.policy_files import PolicyFiles, import_hint, read_policies
 from edgecors_admin.sites import checked_site, checked_target, load_site, missing, names_of_lists
 from rich.console import Console
 
@@ -58,7 +58,13 @@ def lint(
 
 def _lint_one(context: Context, source: str, environment: str | None) -> dict[str, list[Finding]]:
     if names_file(source):
-        return lint_files(context, read_policies(source, environment))
+        files = read_policies(source, environment)
+        results = lint_files(context, files)
+        if files.single is not None and has_errors(results[files.name]):
+            hint = import_hint(files.source, source)
+            if hint:
+                context.warn(hint)
+        return results
     if environment is not None:
         raise UsageError(f"--environment is for a directory of policies, and there is no directory {source}.")
     if source.startswith("@"):
