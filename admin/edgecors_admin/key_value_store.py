@@ -40,6 +40,8 @@ MAX_VALUE_BYTES = 1024
 MAX_STORE_BYTES = 5_000_000
 MAX_VERSION_BYTES = MAX_STORE_BYTES // 2
 """A store holds the current and the previous version of a policy at the same time."""
+MAX_BUCKETS = 50_000
+"""More can't fit a version: a bucket takes a key of at least 48 bytes and a value."""
 MAX_GLOBS = 100
 """Globs that a function compares with up to 32 readings of an ambiguous path."""
 
@@ -284,7 +286,7 @@ def _fill_buckets(sets: Sequence[_OriginEntries], most: int) -> list[str]:
         raise PolicyTooLargeError([_too_large(message)])
     hashes = {key: _hash(key) for key in groups}
     count = -(-sum(len(_lines(group)) for group in groups.values()) // int(most * _BUCKET_FILL))
-    while groups:
+    while groups and count <= MAX_BUCKETS:
         buckets: list[dict[int, list[str]]] = [{} for _ in range(count)]
         for key, group in groups.items():
             for number, texts in group.items():
@@ -293,6 +295,9 @@ def _fill_buckets(sets: Sequence[_OriginEntries], most: int) -> list[str]:
         if max(map(len, values)) <= most:
             return values
         count += 1 + count // 20
+    if groups:
+        # Entries of different hosts may always share a bucket: the functions' hash is short, so that it is quick.
+        raise PolicyTooLargeError([_too_large("the entries can't be spread over buckets that each fit one key")])
     return []
 
 

@@ -78,6 +78,12 @@ def test_compile_list_in_several_grants_is_stored_once() -> None:
             " ".join(f"https://a.example:{port}" for port in range(1000, 1100)), "entries for 'a.example'", id="host"
         ),
         pytest.param(
+            # Both hosts have the same hash, and together more entries than a bucket holds.
+            " ".join(f"https://{h}.example.com:{p}" for h in ("h15600", "h20094") for p in range(20000, 20030)),
+            "can't be spread",
+            id="hash",
+        ),
+        pytest.param(
             json.dumps({"rules": [{"paths": [f"/{n}/*" for n in range(101)], "allow_origins": "*"}]}),
             "101 hosts and paths",
             id="globs",
