@@ -90,15 +90,28 @@ def _compile(document: Document, home: HomeParameters, distribution: str, sequen
         try:
             compiled = compile_policy(document.compile(lists), distribution, sequence)
         except PolicyTooLargeError as error:
+            # One owner's list must not keep the other owners' changes from arriving.
+            names = [] if too_large else _too_large_alone(document, lists, distribution)
             too_large = too_large or error.findings
-            largest = _largest(lists)
-            if largest is None:
-                return StorePolicy(None, too_large, tuple(left_out))
-            # One owner's large list must not keep the other owners' changes from arriving.
-            lists[largest] = None
-            left_out.append(largest)
+            names = names or _largest(lists)
+            if not names:
+                return StorePolicy(None, too_large)
+            lists |= dict.fromkeys(names)
+            left_out += names
             continue
         return StorePolicy(compiled, too_large, tuple(left_out))
+
+
+def _too_large_alone(document: Document, lists: Mapping[str, Allowlist | None], distribution: str) -> list[str]:
+    """The lists that the functions can't hold even without the other lists, such as one with a host on many ports."""
+    names = []
+    for name, list_ in lists.items():
+        if list_ is not None:
+            try:
+                compile_policy(document.compile({**dict.fromkeys(lists), name: list_}), distribution)
+            except PolicyTooLargeError:
+                names.append(name)
+    return names
 
 
 def _read_list(home: HomeParameters, name: str) -> Allowlist | None:
@@ -112,9 +125,10 @@ def _read_list(home: HomeParameters, name: str) -> Allowlist | None:
     return None if list_ is None else read_list(name, list_.value)
 
 
-def _largest(lists: Mapping[str, Allowlist | None]) -> str | None:
+def _largest(lists: Mapping[str, Allowlist | None]) -> list[str]:
+    """The name of the largest list that is not empty; none if all are."""
     sizes = {name: len(list_.index) for name, list_ in lists.items() if list_ is not None and len(list_.index)}
-    return max(sizes, key=lambda name: sizes[name], default=None)
+    return [max(sizes, key=lambda name: sizes[name])] if sizes else []
 
 
 class _NoPolicyError(Exception):

@@ -201,6 +201,31 @@ def test_store_list_that_is_too_large_concerns_its_entries_only(world: World, gu
     assert metrics_of(guard)["StoreTooLarge"] == 1
 
 
+def test_store_small_list_that_is_too_large_alone_leaves_the_larger_ones(
+    world: World, guard: Guard, store: ServedStore
+) -> None:
+    """A host on many ports does not fit a key, however small its list is; the largest list is not at fault."""
+    world.put(PARTNERS, TOO_LARGE, Tier="Advanced")
+    world.put(f"{ROOT}/lists/others", LARGE, Tier="Advanced")
+    guard.handle_change(world.put(SITE, "@others @partners"))
+    assert len(TOO_LARGE.split()) < len(LARGE.split())
+    assert served(store) == expected("@others @partners", others=LARGE, partners="")
+    [(_, text)] = world.notices()
+    assert "@others" not in text
+
+
+def test_store_site_that_is_too_large_with_a_list_says_that_the_previous_policy_stays(
+    world: World, guard: Guard, store: ServedStore
+) -> None:
+    world.put(PARTNERS, GOOD)
+    guard.handle_change(world.put(SITE, "@partners"))
+    world.notices()
+    guard.handle_change(world.put(SITE, f"@partners {TOO_LARGE}", Tier="Advanced"))
+    assert served(store) == expected("@partners", partners=GOOD)
+    [(_, text)] = world.notices()
+    assert "origins that you removed are still allowed" in text
+
+
 def test_store_site_that_is_too_large_keeps_the_previous_policy(world: World, guard: Guard, store: ServedStore) -> None:
     guard.handle_change(world.put(SITE, GOOD))
     world.notices()
