@@ -65,7 +65,11 @@ class AttachedResource:
         """Record the CORS settings and turn them off."""
         with aws_errors(self._account.name):
             self._account.ssm.put_parameter(
-                Name=f"{RECORDS}/{self.name}", Value=json.dumps(self.cors), Type="String", Overwrite=True
+                Name=f"{RECORDS}/{self.name}",
+                Value=json.dumps(self.cors),
+                Type="String",
+                Overwrite=True,
+                Tier="Intelligent-Tiering",
             )
         self.write_cors(None)
 

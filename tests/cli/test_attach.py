@@ -546,6 +546,24 @@ def test_attach_changed_meanwhile_is_refused(edgecors: Command, play: Play) -> N
     assert "was changed meanwhile. Nothing was written; run the command again." in ran.err
 
 
+def test_detach_after_a_refused_attach_keeps_what_was_changed_meanwhile(edgecors: Command, play: Play) -> None:
+    """The refused attempt leaves no record, so the next one records what somebody else has written meanwhile."""
+    api = play(configuration(behavior()))
+
+    def interfere() -> None:
+        api.before_update = lambda: None
+        api.version += 1
+        item = {"LambdaFunctionARN": OTHER, "EventType": "origin-request", "IncludeBody": False}
+        api.config["DefaultCacheBehavior"]["LambdaFunctionAssociations"] = {"Quantity": 1, "Items": [item]}
+
+    api.before_update = interfere
+    assert edgecors("attach", ID, "--function", EDGE, "--yes").status == 1
+    theirs = copy.deepcopy(api.config)
+    assert edgecors.json("attach", ID, "--function", EDGE, "--yes")["applied"]
+    assert edgecors.json("detach", ID, "--yes")["applied"]
+    assert same(api.config, theirs)
+
+
 def test_attach_without_a_terminal_needs_yes(edgecors: Command, play: Play) -> None:
     api = play(configuration(behavior()))
     ran = edgecors("attach", ID, "--function", EDGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from collections.abc import Mapping
@@ -37,6 +38,8 @@ from edgecors_cli.render import line, text_difference
 EVERY_PATH = "*"
 """The path pattern of the default behavior."""
 VIEWER = "viewer"
+_UNCERTAIN = frozenset(("", "InternalError", "InternalFailure", "ServiceUnavailable"))
+"""Error codes (empty: no answer) after which the distribution may have been changed all the same."""
 
 Behavior = Annotated[
     str, typer.Option("--behavior", metavar="PATTERN", help="Path pattern of the behavior; * is the default behavior.")
@@ -127,8 +130,16 @@ def attach(
     say_plan(context.out, live, plan)
     context.confirm(f"Change the distribution {distribution}?", yes=yes)
     # Write the record first: a change without a record can't be undone.
-    live.write_record(merge_record(live.record(), plan))
-    live.update(apply_changes(live.config, behavior, plan.changes))
+    record = live.record()
+    live.write_record(merge_record(record, plan))
+    try:
+        live.update(apply_changes(live.config, behavior, plan.changes))
+    except CommandError as error:
+        if not isinstance(error, AwsError) or error.code not in _UNCERTAIN:
+            # CloudFront refused. The record must not have values from before a change that was never made.
+            with contextlib.suppress(AwsError):
+                live.write_record(record)
+        raise
     result["applied"] = True
     context.answer(result, lambda out: _say_done(out, distribution, behavior, site))
 
