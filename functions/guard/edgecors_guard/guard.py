@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from edgecors.allowlist import is_name
 from edgecors_admin.account import aws_errors
 from edgecors_admin.errors import AwsError
 
@@ -298,7 +299,9 @@ class _ChangeRun:
             sites = {*users.unknown, *(site.short_name for site in users.sites)}
         aliases = home.aliases()
         for distribution in ids:
-            if not sites.isdisjoint((distribution, aliases.get(distribution, ""))):
+            site = aliases.get(distribution, distribution)
+            # With an invalid alias, the site of its last valid version is in use, which may be any.
+            if not sites.isdisjoint((distribution, site)) or not is_name(site):
                 yield distribution
 
     def _update_stores(self, home: HomeParameters, users: ListUsers) -> None:

@@ -78,6 +78,14 @@ def test_invalidation_unreadable_site_counts_as_user_of_the_list(world: World, g
     assert "sites not examined" in world.log
 
 
+def test_invalidation_site_of_an_invalid_alias_may_be_any(world: World, guard: Guard) -> None:
+    """Functions keep the alias's last valid version."""
+    world.put(ALIAS, "shop")
+    world.put(ALIAS, "not a name")
+    guard.handle_change(world.put(SHOP, GOOD))
+    assert world.cloudfront.counts == {STAGING: 1}
+
+
 def test_invalidation_invalid_value_invalidates_nothing(world: World, guard: Guard) -> None:
     guard.handle_change(world.put(SITE, BAD))
     assert world.cloudfront.counts == {}
