@@ -95,10 +95,10 @@ def change(
     raise CommandError(f"Others keep changing {name}; gave up after {ATTEMPTS} attempts.", 3)
 
 
-def _give_back(parameters: Parameters, hidden: Stored, ours: Stored) -> None:
+def _give_back(parameters: Parameters, hidden: Stored, written: Stored) -> None:
     """Write somebody else's version again that ours hides, because the change is not made on top of it."""
-    if is_unchanged(ours, parameters.get(ours.name)):
-        parameters.put(ours.name, hidden.text, ours)
+    if is_unchanged(written, parameters.get(written.name)):
+        parameters.put(written.name, hidden.text, written)
 
 
 def replace(parameters: Parameters, name: str, text: str, before: Stored | None, new_type: ParameterType) -> Stored:
