@@ -189,6 +189,11 @@ def _run(context: Context, function: Callable[[], None]) -> int:
                 sys.stdout.flush()
     except CommandError as error:
         print_error(str(error))
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError:
+            _discard_output()
         return error.status
     except KeyboardInterrupt:
         return INTERRUPTED
