@@ -38,12 +38,19 @@ class Upstream:
             raise LocalError(f"{url!r} is not a URL to forward to: {error}.", 2) from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise LocalError(f"{url!r} is not a URL to forward to. Write for instance http://127.0.0.1:3000.", 2)
+        if "@" in parts.netloc or "?" in url or "#" in url:
+            # CloudFront's origins have none of these, and the gateway refuses them.
+            raise LocalError(
+                f"{url!r} is not a URL to forward to: it has a user, a query or a fragment."
+                f" Write {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}.",
+                2,
+            )
         self.url = url
         self.scheme = parts.scheme
         self.hostname = parts.hostname
         self.port = port or {"http": 80, "https": 443}[parts.scheme]
         self.base_path = parts.path.rstrip("/")
-        self.authority = parts.netloc.rpartition("@")[2]
+        self.authority = parts.netloc
         # Proxies and .netrc of the environment would change what is sent; redirects are the viewer's business.
         self._client = httpx.AsyncClient(
             trust_env=False,
@@ -77,9 +84,10 @@ class Upstream:
                 await response.aclose()
         except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
             raise UpstreamError(504, f"{self.url} did not answer in time.") from error
+        except httpx.RemoteProtocolError as error:
+            raise UpstreamError(502, f"{self.url} gave no valid response: {_reason(error)}.") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            reason = str(error) or type(error).__name__
-            raise UpstreamError(502, f"{self.url} can't be reached: {reason}.") from error
+            raise UpstreamError(502, f"{self.url} can't be reached: {_reason(error)}.") from error
         finally:
             # The client keeps cookies, although a request built by hand never sends them.
             self._client.cookies.clear()
@@ -88,6 +96,10 @@ class Upstream:
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _decoded(response: httpx.Response) -> Headers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 MOST_EMULATED: Final = 2
 """Emulators at once; each is a process of its own."""
+_STAGE: Final = re.compile(r"\$default|[A-Za-z0-9_-]{1,128}")
 
 
 @dataclass
@@ -114,6 +116,8 @@ def build(parts: Parts, plan: LocalPlan) -> Front:
         raise LocalError(f"There is no front {plan.front!r}. There are: {', '.join(FRONTS)}.", 2)
     if plan.stage is not None and plan.front not in STAGED:
         raise LocalError(f"--stage is for APIs: --front {' or --front '.join(STAGED)}.", 2)
+    if plan.stage is not None and not _STAGE.fullmatch(plan.stage):
+        raise LocalError(f"{plan.stage!r} is not a valid stage name: use letters, digits, '_' and '-', or $default.", 2)
     if plan.front in CLOUDFRONT:
         return _cloudfront(parts, plan)
     if plan.unkeyed:

@@ -99,6 +99,9 @@ def _checked(policy: Path, say: Say) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise LocalError(f"The policy {policy} can't be read: {reason}.", 2) from error
+    if not text.strip():
+        # Parameter Store has no empty values. Editors also leave a file empty for a moment while they write it.
+        raise LocalError(f"The policy {policy} is empty.", 2)
     try:
         compiled = load_policy(text)
     except PolicyError as error:

@@ -134,6 +134,8 @@ def _quiet_server(app: Any) -> uvicorn.Server:
             ws="none",
             lifespan="off",
             log_config=None,
+            # Not its advice to install a WebSocket library.
+            log_level="error",
             access_log=False,
             # Else a client on loopback could choose its address with X-Forwarded-For.
             proxy_headers=False,

@@ -33,6 +33,8 @@ def command(*arguments: str) -> Result:
             ["rules[0].allow_orgins:", "Did you mean 'allow_origins'?", "rules[0].allow_origins:"],
         ),
         ("{", ["is invalid:"]),
+        ("", ["is empty."]),
+        (" \n", ["is empty."]),
         (None, ["can't be read: No such file or directory."]),
     ],
 )
@@ -75,7 +77,14 @@ def test_a_busy_port_is_named_with_the_option() -> None:
             "--unkeyed is about CloudFront's cache; alb has none.",
         ),
         (["--front", "alb", "--upstream", "nonsense"], "'nonsense' is not a URL to forward to."),
-        (["--front", "alb", "--upstream", "http://h/a?b"], "it must end with the path, without query and fragment"),
+        (
+            ["--front", "alb", "--upstream", "http://h/a;b c"],
+            "it has spaces or other characters that an address can't have",
+        ),
+        (["--upstream", "http://h/a?b"], "it has a user, a query or a fragment. Write http://h/a."),
+        (["--upstream", "https://u:p@h:1/#x"], "it has a user, a query or a fragment. Write https://h:1/."),
+        (["--front", "http-api", "--stage", ""], "'' is not a valid stage name"),
+        (["--front", "rest-api", "--stage", "a/b"], "'a/b' is not a valid stage name"),
     ],
 )
 def test_invalid_arguments_are_refused_with_a_sentence(arguments: list[str], sentence: str) -> None:
