@@ -78,8 +78,9 @@ def _page(
     stack: contextlib.AsyncExitStack,
 ) -> AppServer:
     sockets = bind_usual(plan.page_port, PAGE_PORT, "--page-port")
-    demo = source.demo and plan.upstream is None
-    setup = Setup(source.parameter, sockets[0].getsockname()[1], port, demo, how_to_allow(plan, source))
+    own_port = sockets[0].getsockname()[1]
+    demo_upstream = plan.upstream is None
+    setup = Setup(source.parameter, own_port, port, source.demo, demo_upstream, how_to_allow(plan, source))
     # On a cache hit, and in a built artifact, nothing here hears the handler's decision: the page reads for itself.
     return AppServer(make_page(setup, trials, policy_reader(source, stack), fronts), sockets)
 

@@ -215,6 +215,12 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
         await edge.until(reported, "the invalid file is reported")
         assert any("allow_orgins" in line for line in edge.printed)
         assert (await edge.preflight("/api/echo", ALLOWED)).status == 204
+        policy.write_text("")
+
+        async def reported_as_empty() -> bool:
+            return any("is empty." in line for line in edge.printed)
+
+        await edge.until(reported_as_empty, "the empty file is reported")
         policy.write_text(document(REFUSED))
 
         async def swapped() -> bool:
@@ -224,6 +230,33 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
         assert (await edge.preflight("/api/echo", ALLOWED)).status == 403
 
     with_edge(story, LocalPlan(port=0, page_port=0, policy=policy))
+
+
+@pytest.mark.parametrize("front", ["cloudfront-viewer", "http-api"])
+def test_a_websocket_s_handshake_is_an_ordinary_request(front: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(edge: RunningEdge) -> None:
+        reply = await edge.ask("GET", "/api/echo", ALLOWED, Connection="Upgrade", Upgrade="websocket")
+        assert reply.status == 200
+
+    with_edge(story, LocalPlan(front=front, port=0, page_port=0))
+    assert [record.name for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
+def test_the_playground_knows_an_upstream_that_is_not_the_demonstration_s() -> None:
+    async def story(edge: RunningEdge) -> None:
+        setup = await asyncio.to_thread(read_setup, edge.running.page_port)
+        assert (setup["demo_policy"], setup["demo_upstream"]) == (True, False)
+
+    def read_setup(port: int) -> dict[str, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request("GET", "/setup")
+            content: dict[str, Any] = json.loads(connection.getresponse().read())
+            return content
+        finally:
+            connection.close()
+
+    with_edge(story, LocalPlan(port=0, page_port=0, upstream=f"http://127.0.0.1:{free_port()}"))
 
 
 def test_an_upstream_that_is_not_there_is_a_502_with_a_sentence() -> None:

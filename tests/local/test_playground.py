@@ -155,7 +155,7 @@ class Switch:
 def client() -> PlaygroundClient:
     trials = Trials()
     seen(trials, "GET", "/api/a?trial=1", APP)
-    setup = Setup("/edgecors/sites/demo", 8081, 8080, True, "edgecors allow @demo {origin}")
+    setup = Setup("/edgecors/sites/demo", 8081, 8080, True, True, "edgecors allow @demo {origin}")
     return PlaygroundClient(make_page(setup, trials, lambda: POLICY, Switch()))
 
 
@@ -173,7 +173,8 @@ def test_the_page_gets_all_its_parts(client: PlaygroundClient) -> None:
         "fronts": ["alb", "cloudfront-functions"],
         "allow": "edgecors allow @demo {origin}",
         "parameter": "/edgecors/sites/demo",
-        "demo": True,
+        "demo_policy": True,
+        "demo_upstream": True,
         "edge": "http://localhost:8080",
         "app": APP,
         "evil": EVIL,

@@ -298,6 +298,12 @@ async function runAll() {
   document.body.dataset.state = "done";
 }
 
+/** Runs all cases, unless the upstream is the user's own: they write there (POST, PUT, DELETE). */
+async function runDemonstration() {
+  if (setup.demo_upstream) await runAll();
+  else document.body.dataset.state = "done";
+}
+
 // -- the form ------------------------------------------------------------------------------------------------------
 
 function readHeaders(text) {
@@ -358,7 +364,7 @@ async function switchFront(event) {
   error.hidden = !answer.error;
   if (!answer.error) {
     byId("tried").replaceChildren();
-    await runAll();
+    await runDemonstration();
   }
 }
 
@@ -374,7 +380,10 @@ async function start() {
   for (const id of ["edge", "parameter", "app", "evil"]) byId(id).textContent = setup[id];
   byId("front").append(...setup.fronts.map((name) => create("option", {}, name)));
   byId("front").value = setup.front;
-  byId("not-demo").hidden = setup.demo;
+  byId("demo-policy").hidden = !setup.demo_policy;
+  byId("not-demo").hidden = setup.demo_policy;
+  byId("all").hidden = byId("presets").hidden = !setup.demo_upstream;
+  byId("own-upstream").hidden = setup.demo_upstream;
   addCases();
   cases.filter(({ preset }) => preset).forEach(addPreset);
   await Promise.all(["app", "evil", "null"].map(openFrame));
@@ -382,7 +391,7 @@ async function start() {
   byId("only").addEventListener("change", filter);
   byId("front").addEventListener("change", switchFront);
   byId("form").addEventListener("submit", tryOne);
-  await runAll();
+  await runDemonstration();
 }
 
 start();

@@ -32,14 +32,16 @@ class Setup:
         parameter: the parameter with the policy.
         port: the page's own port.
         edge_port: the edge's port.
-        demo: whether the edge has the demonstration's policy and upstream, which the cases are made for.
+        demo_policy: whether the policy is the demonstration's, which the cases are made for.
+        demo_upstream: whether the upstream is the demonstration's. Another one gets only what the form sends.
         allow: the line that allows an origin, with ``{origin}`` in its place.
     """
 
     parameter: str
     port: int
     edge_port: int
-    demo: bool
+    demo_policy: bool
+    demo_upstream: bool
     allow: str
 
 
@@ -85,7 +87,8 @@ def make_page(setup: Setup, trials: Trials, policy: Callable[[], Policy | None],
             "front": fronts.name,
             "fronts": list(fronts.names),
             "parameter": setup.parameter,
-            "demo": setup.demo,
+            "demo_policy": setup.demo_policy,
+            "demo_upstream": setup.demo_upstream,
             "allow": setup.allow,
             "edge": edge,
             "app": app_origin,
