@@ -131,6 +131,11 @@ class Explanation:
     why_several: str = ""
 
     @property
+    def upstream_decides(self) -> bool:
+        """Whether the policy changes nothing here, so that only the upstream's headers can let the page read."""
+        return not self.actual.managed and can_be_sent(normalised(self.asked.method))
+
+    @property
     def ambiguity(self) -> str:
         """Which rules may decide and why, in a sentence; empty where it is certain which one decides."""
         if not self.candidates:
@@ -148,6 +153,7 @@ class Explanation:
                 "without_credentials": vars(self.verdict_without_credentials),
                 "with_credentials": vars(self.verdict_with_credentials),
             },
+            "upstream_decides": self.upstream_decides,
             "rejected": [finding.as_dict() for finding in self.rejected],
             "findings": [finding.as_dict() for finding in self.findings],
             "near_misses": [vars(near) for near in self.near_misses],

@@ -107,6 +107,13 @@ def test_explain_command_says_which_rules_may_decide(edgecors: Command) -> None:
     assert edgecors.json(*arguments)["candidates"] == [0, 1]
 
 
+@pytest.mark.parametrize(("method", "word"), [("GET", "the upstream decides"), ("TRACE", "the browser refuses")])
+def test_explain_command_leaves_an_unmanaged_path_to_the_upstream(edgecors: Command, method: str, word: str) -> None:
+    edgecors.put("sites/shop", json.dumps({"rules": [{"allow_origins": [A], "paths": ["/x"]}]}))
+    result = edgecors("explain", "shop", "--origin", A, "--method", method, "--path", "/y")
+    assert f"without credentials: {word}: " in result.out
+
+
 def test_a_rejected_policy() -> None:
     explanation = explain_request('{"rules": []}', {}, Asked(A, "PUT"))
     assert [f.code for f in explanation.rejected] == ["empty"]

@@ -83,6 +83,8 @@ def _say(out: Console, explanation: Explanation, notes: list[str]) -> None:
         ("with credentials", explanation.verdict_with_credentials),
     ):
         word = ("the page may read it", "bold green") if verdict.ok else ("the browser refuses", "bold red")
+        if explanation.upstream_decides:
+            word = ("the upstream decides", "bold yellow")
         line(out, f"{title}: ", word, f": {verdict.why}")
     if explanation.near_misses:
         line(out)

@@ -251,7 +251,7 @@ function explanation(name, site, data, done) {
   return [
     ...data.notes.map((note) => h("p", { class: "notice" }, sentence(note))),
     data.rejected.length ? h("p", { class: "notice bad" }, "The policy is rejected. The last good version stays in use; this page can't tell which one.") : null,
-    alike ? verdictPanel("With or without cookies", without)
+    alike ? verdictPanel("With or without cookies", without, data.upstream_decides)
       : h("div", { class: "verdicts" }, verdictPanel("Without cookies", without), verdictPanel("With cookies", with_)),
     data.near_misses.length ? h("section", { class: "panel stack tight" }, h("h2", {}, "Nearly allowed"),
       h("ul", { class: "plain-list stack tight" }, data.near_misses.map(({ entry, location, why }) =>
@@ -264,9 +264,9 @@ function explanation(name, site, data, done) {
   ];
 }
 
-function verdictPanel(title, { ok, why }) {
-  return h("div", { class: `notice verdict ${ok ? "good" : "bad"}` }, h("small", {}, title),
-    h("strong", {}, ok ? "The page may read it" : "The browser refuses"), h("p", { class: "small" }, sentence(why)));
+function verdictPanel(title, { ok, why }, upstreamDecides = false) {
+  const [kind, text] = upstreamDecides ? ["", "The upstream decides"] : ok ? ["good", "The page may read it"] : ["bad", "The browser refuses"];
+  return h("div", { class: `notice verdict ${kind}` }, h("small", {}, title), h("strong", {}, text), h("p", { class: "small" }, sentence(why)));
 }
 
 function answerPanel(title, answer) {
