@@ -35,7 +35,7 @@ SHOP = {
 async def take_playground(browser: Browser) -> None:
     """Runs the demonstration with its usual ports, and the playground in it to its end."""
     async with local_edge(LocalPlan(port=8080, page_port=8081), lambda line: None) as running:
-        page = await browser.new_page(viewport={"width": 1100, "height": 1330}, color_scheme="light")
+        page = await browser.new_page(viewport={"width": 1100, "height": 1316}, color_scheme="light")
         await page.goto(running.page)
         await page.wait_for_selector("body[data-state=done]", timeout=60_000)
         await page.click("#presets button:text-is('DELETE from evil')")
