@@ -22,7 +22,7 @@ from edgecors_local.cache import (
     select_query,
     ttl,
 )
-from edgecors_local.edge_rules import violations
+from edgecors_local.edge_rules import MAX_HEADERS, MAX_URL, violations
 from edgecors_local.forwarding import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Upstream, UpstreamError
 from edgecors_local.http import (
     Exchange,
@@ -52,6 +52,8 @@ NOT_EMULATED: Final = (
     "The limits of Lambda@Edge on time and memory; a handler that never returns blocks the edge.",
     "Bodies are collected before they are passed on, so nothing streams.",
     "The Host sent to an upstream on a port of its own names the port.",
+    "Cookies are forwarded, and then CloudFront does not collapse requests for the same object that come at once;"
+    " the local edge does, so that a wrong cache key shows.",
     "One edge location with one cache and one container of the function: a request waits while another is handled.",
 )
 """Differences from CloudFront, one sentence each. Documentation and command take them from here."""
@@ -154,6 +156,12 @@ class CloudFront:
             raise _Failed(403, f"the behaviour does not allow {request.method}", "Error")
         if request.body and request.method in ("GET", "HEAD"):
             raise _Failed(403, f"CloudFront refuses a {request.method} request with a body", "Error")
+        if len(request.target) >= MAX_URL:
+            sentence = f"path and query are {len(request.target)} bytes; CloudFront takes less than {MAX_URL}"
+            raise _Failed(413, sentence, "Error")
+        size = len(request.target) + sum(len(name) + len(text) for name, text in request.headers)
+        if size > MAX_HEADERS:
+            raise _Failed(413, f"path, query and headers are {size} bytes; CloudFront takes {MAX_HEADERS}", "Error")
         viewer = await self._ask(trip, "viewer-request", request)
         if isinstance(viewer, HttpResponse):
             trip.result = "LambdaGeneratedResponse"
@@ -364,7 +372,9 @@ class CloudFront:
         invocation = await self._invoke(event)
         trip.decisions += invocation.decisions
         if invocation.error is not None:
-            raise _Failed(502, f"{trigger}: the handler failed: {invocation.error}", "LambdaExecutionError")
+            raise _Failed(
+                invocation.status, f"{trigger}: the handler failed: {invocation.error}", invocation.result_type
+            )
         broken = self._check(trigger, event, invocation.result)
         if broken:
             raise _Failed(502, f"{trigger}: {'; '.join(broken)}", "LambdaValidationError")

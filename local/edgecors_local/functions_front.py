@@ -58,14 +58,14 @@ class FunctionsInvoker:
         try:
             result = await asyncio.to_thread(self._run, trigger, cf)
         except (EngineError, OSError, subprocess.SubprocessError) as error:
-            return Invocation(error=str(error))
+            return _failed(str(error))
         return result
 
     def _run(self, trigger: str, cf: Mapping[str, Any]) -> Invocation:
         lines: list[Mapping[str, Any]] = [{"keys": self._content()}, {"event": function_event(cf)}]
         (output,) = self._engine.run(self._directory / f"{trigger}.js", lines)
         if output.error:
-            return Invocation(error=output.error)
+            return _failed(output.error)
         note = f"{self._engine.name}, {output.reads} {'read' if output.reads == 1 else 'reads'}"
         return Invocation(lambda_result(cf, output.result), decisions=[note])
 
@@ -82,6 +82,11 @@ class FunctionsInvoker:
                 self._say(f"    error: the previous policy stays in the store: {error}")
             self._compiled = policy, content
         return self._compiled[1]
+
+
+def _failed(error: str) -> Invocation:
+    """A failure of a CloudFront Function, which CloudFront answers with 503."""
+    return Invocation(error=error, status=503, result_type="FunctionExecutionError")
 
 
 def function_event(cf: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,11 +21,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What became of one event: the handler's answer, or why there is none."""
+    """What became of one event: the handler's answer, or why there is none.
+
+    ``status`` and ``result_type`` are what CloudFront answers after an error, and its word for it in ``X-Cache``.
+    """
 
     result: Any = None
     error: str | None = None
     decisions: list[str] = field(default_factory=list)
+    status: int = 502
+    result_type: str = "LambdaExecutionError"
 
 
 class Invoker(Protocol):

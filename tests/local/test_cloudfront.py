@@ -190,17 +190,27 @@ def test_options_is_cached_where_it_is_among_the_cached_methods() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "sentence"),
+    ("request_", "status", "sentence"),
     [
-        (replace(GET, method="OPTIONS"), "the behaviour does not allow OPTIONS"),
-        (replace(GET, method="TRACE"), "the behaviour does not allow TRACE"),
-        (replace(GET, body=b"x"), "CloudFront refuses a GET request with a body"),
+        (replace(GET, method="OPTIONS"), 403, "the behaviour does not allow OPTIONS"),
+        (replace(GET, method="TRACE"), 403, "the behaviour does not allow TRACE"),
+        (replace(GET, body=b"x"), 403, "CloudFront refuses a GET request with a body"),
+        (
+            replace(GET, path="/" + "a" * 8187),
+            413,
+            "path and query are 8192 bytes; CloudFront takes less than 8192",
+        ),
+        (
+            replace(GET, path="/", query="", headers=(("X-A", "a" * 20_477),)),
+            413,
+            "path, query and headers are 20481 bytes; CloudFront takes 20480",
+        ),
     ],
 )
-def test_what_cloudfront_refuses_by_itself_runs_no_function(request_: HttpRequest, sentence: str) -> None:
+def test_what_cloudfront_refuses_by_itself_runs_no_function(request_: HttpRequest, status: int, sentence: str) -> None:
     world = RecordedDistribution(replace(KEEP, allowed_methods=frozenset({"GET", "HEAD"})))
     (exchange,) = world(request_)
-    assert (exchange.response.status, exchange.steps, exchange.troubles) == (403, [], [sentence])
+    assert (exchange.response.status, exchange.steps, exchange.troubles) == (status, [], [sentence])
     assert world.events == []
 
 

@@ -3,15 +3,19 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+from edgecors_local.behavior import deployed_behavior
+from edgecors_local.cloudfront import CloudFront
 from edgecors_local.cloudfront_events import EmulatedDistribution, make_event, request_object, response_object
+from edgecors_local.forwarding import Upstream
 from edgecors_local.front_names import FUNCTIONS
-from edgecors_local.functions_front import function_event, lambda_result
-from edgecors_local.http import HttpRequest, HttpResponse
-from edgecors_local.javascript import find_engine
+from edgecors_local.functions_front import FunctionsInvoker, function_event, lambda_result
+from edgecors_local.http import Exchange, HttpRequest, HttpResponse, value
+from edgecors_local.invoke import Invocation
+from edgecors_local.javascript import Engine, Output, find_engine
 from edgecors_local.plan import LocalPlan
 from edgecors_local.server import local_edge
 
@@ -70,6 +74,31 @@ def test_lambda_result_of_an_answer_has_status_headers_and_text() -> None:
     result = lambda_result(record(), {**answer, "body": {"encoding": "text", "data": "why"}})
     assert result["status"] == "403"
     assert result["body"] == "why"
+
+
+class FailingEngine:
+    """An engine in which every function throws."""
+
+    name = "njs"
+
+    def run(self, program: Path, lines: list[Any]) -> list[Output]:
+        return [Output(None, "TypeError: cannot get property", 0)]
+
+
+def test_front_answers_503_when_a_function_fails(tmp_path: Path) -> None:
+    async def never(event: dict[str, Any]) -> Invocation:
+        raise AssertionError("Lambda@Edge must not be asked")
+
+    async def ask() -> Exchange:
+        invoke = FunctionsInvoker(cast(Engine, FailingEngine()), tmp_path, "E1", lambda: None, never, print)
+        front = CloudFront(FUNCTIONS, deployed_behavior("viewer"), invoke, Upstream("http://127.0.0.1:9"))
+        exchange = await front.handle(REQUEST)
+        await front.close()
+        return exchange
+
+    exchange = asyncio.run(ask())
+    assert exchange.response.status == 503
+    assert value(exchange.response.headers, "x-cache") == "FunctionExecutionError from cloudfront (local)"
 
 
 def test_front_answers_as_the_policy_says(tmp_path: Path) -> None:
