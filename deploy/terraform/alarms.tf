@@ -126,7 +126,7 @@ locals {
       dimensions  = { DistributionId = local.distribution_id, Region = "Global" }
     } if local.has_distribution },
     { for event, function in aws_cloudfront_function.viewer : "Viewer${title(event)}Errors" => {
-      description = "The CloudFront Function at viewer-${event} fails, returns an invalid result, or is throttled; viewers get 503."
+      description = "The CloudFront Function at viewer-${event} fails, returns an invalid result, or is throttled; viewers get 502 or 503."
       label       = "Failures in percent"
       expression  = "100 * (FILL(failures, 0) + FILL(invalid, 0) + FILL(throttles, 0)) / (FILL(invocations, 0) + FILL(throttles, 0))"
       namespace   = "AWS/CloudFront"
