@@ -18,7 +18,7 @@ MAX_HEAD: Final = 64 * 1024
 """Bytes of a request's line and headers; above CloudFront's own limit, so that its refusals can be tried."""
 
 
-def bind(port: int, option: str = "--port", host: str = "127.0.0.1") -> list[socket.socket]:
+def bind(port: int, option: str = "--port", host: str = "127.0.0.1", *, make: bool = True) -> list[socket.socket]:
     """Sockets for a port on an IPv4 address; on loopback also on ::1 where there is IPv6, because browsers resolve
     ``localhost`` to it first.
 
@@ -26,6 +26,7 @@ def bind(port: int, option: str = "--port", host: str = "127.0.0.1") -> list[soc
         port: 0 for any free one.
         option: the option that the error message names.
         host: the address to listen on.
+        make: whether the message also says how to pass the option through `make run`.
 
     Raises:
         LocalError: the port can't be opened.
@@ -44,35 +45,36 @@ def bind(port: int, option: str = "--port", host: str = "127.0.0.1") -> list[soc
         for opened in sockets:
             opened.close()
         if getattr(error, "errno", None) == errno.EADDRINUSE:
-            sentence = f"Port {port} is in use by another program. End it, or choose another port: {_how(option)}."
+            sentence = f"Port {port} is in use by another program. End it, or choose another port: {_how(option, make)}."
         else:
-            sentence = f"Port {port} can't be opened: {error}. Choose another: {_how(option)}."
+            sentence = f"Port {port} can't be opened: {error}. Choose another: {_how(option, make)}."
         raise LocalError(sentence) from error
     return sockets
 
 
-def bind_usual(port: int | None, usual: int, option: str = "--port") -> list[socket.socket]:
+def bind_usual(port: int | None, usual: int, option: str = "--port", *, make: bool = True) -> list[socket.socket]:
     """Sockets for a port; where none is chosen, for the usual one, or for any free one if that is taken.
 
     Args:
         port: The port that was chosen; None for none, 0 for any free one.
         usual: The usual port.
         option: The option that the error message names.
+        make: Whether the message also says how to pass the option through `make run`.
 
     Raises:
         LocalError: The chosen port can't be opened.
     """
     if port is not None:
-        return bind(port, option)
+        return bind(port, option, make=make)
     try:
         return bind(usual)
     except LocalError:
         return bind(0)
 
 
-def _how(option: str) -> str:
+def _how(option: str, make: bool) -> str:
     """How to write an option, for the command and for make, which passes options on."""
-    return f'{option} N (with make: make run ARGS="{option} N")'
+    return f'{option} N (with make: make run ARGS="{option} N")' if make else f"{option} N"
 
 
 def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:

@@ -54,6 +54,7 @@ def test_port_in_use_is_explained(monkeypatch: pytest.MonkeyPatch, parameter_sto
         result = CliRunner().invoke(app, ["ui", "--port", port])
     assert result.exit_code == 1
     assert f"Port {port} is in use by another program." in result.stderr
+    assert "make run" not in result.stderr
 
 
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

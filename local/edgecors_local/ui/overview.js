@@ -5,10 +5,13 @@ import { review } from "./change.js";
 
 const link = (target) => (target.startsWith("@") ? `#/list/${encodeURIComponent(target.slice(1))}` : `#/site/${encodeURIComponent(target)}`);
 
+// A screen reader says the name of an image, but not the title of an empty element.
+const dot = (kind, meaning) => h("span", { class: kind, role: "img", "aria-label": meaning, title: meaning });
+
 export function navigation({ sites, lists }, current) {
   const item = (target, row) =>
     h("li", {}, h("a", { href: link(target), "aria-current": target === current ? "page" : null }, target,
-      row.mode === "rejected" ? h("span", { class: "dot bad", title: "rejected" }) : row.findings ? h("span", { class: "dot", title: plural(row.findings, "finding") }) : null));
+      row.mode === "rejected" ? dot("dot bad", "rejected") : row.findings ? dot("dot", plural(row.findings, "finding")) : null));
   if (!sites.length && !lists.length) return [];
   return [
     h("h2", {}, "Sites"), h("ul", {}, sites.map((row) => item(row.site, row))),

@@ -30,7 +30,7 @@ def run(parameters: Parameters, port: int | None, ready: Callable[[str], None]) 
 
 
 async def _run(parameters: Parameters, port: int | None, ready: Callable[[str], None]) -> None:
-    sockets = bind_usual(port, PORT)
+    sockets = bind_usual(port, PORT, make=False)
     token = secrets.token_urlsafe(24)
     number = sockets[0].getsockname()[1]
     server = AppServer(make_page(parameters, number, token), sockets)
