@@ -1,6 +1,7 @@
 """The command as people call it, against a Parameter Store that checks signatures."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -390,3 +391,13 @@ def test_every_command_speaks_json() -> None:
     for name in names:
         options = {option for parameter in group.commands[name].params for option in parameter.opts}
         assert {"--json", "--profile", "--region", "--endpoint-url", "--root"} <= options, name
+
+
+def test_every_group_of_the_help_has_several_commands() -> None:
+    from edgecors_cli.app import app
+    from typer.main import get_command
+
+    group: Any = get_command(app)
+    panels = Counter(command.rich_help_panel for command in group.commands.values())
+    assert [panel for panel, count in panels.items() if count == 1] == []
+    assert group.commands["lists"].rich_help_panel == group.commands["sites"].rich_help_panel

@@ -14,7 +14,7 @@ from edgecors_cli.render import line, table
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "lists", rich_help_panel="Inspect", examples=["edgecors lists"])(lists)
+    command(app, "lists", rich_help_panel="Look", examples=["edgecors lists"])(lists)
 
 
 def lists(context: Context) -> None:

@@ -200,7 +200,7 @@ function versionItem(name, version, newest, done) {
       version.labels.map((label) => h("span", { class: "badge" }, label)),
       version.errors ? h("span", { class: "badge bad" }, "Rejected") : null,
       newest ? h("span", { class: "badge good" }, "Current")
-        : h("button", { type: "button", class: "plain", "aria-label": `Write version ${version.version} again`, onclick: () => review({ kind: "rollback", target: name, version: version.version }, done) }, "Restore")),
+        : h("button", { type: "button", class: "plain", "aria-label": `Restore: write version ${version.version} again`, onclick: () => review({ kind: "rollback", target: name, version: version.version }, done) }, "Restore")),
     version.origins_added === null ? h("p", { class: "soft small" }, "Parameter Store no longer has the version before it.") : details);
 }
 
