@@ -55,6 +55,7 @@ async def opened(policy: Path | None, site: str | None, say: Say) -> Source:
     """The source that was asked for; the demonstration without either. Raises LocalError."""
     if site is not None:
         return Source(site, _aws_environment(site))
+    content = None if policy is None else _content(policy)
     text = None if policy is None else _checked(policy, say)
     store = EmbeddedStore()
     try:
@@ -66,19 +67,15 @@ async def opened(policy: Path | None, site: str | None, say: Say) -> Source:
     except BaseException:
         store.close()
         raise
-    source._watch = asyncio.create_task(_follow(policy, text, source, store, say))
+    source._watch = asyncio.create_task(_follow(policy, content, source, store, say))
     return source
 
 
-async def _follow(policy: Path, text: str, source: Source, store: EmbeddedStore, say: Say) -> None:
+async def _follow(policy: Path, seen: bytes | None, source: Source, store: EmbeddedStore, say: Say) -> None:
     """Puts the file into the store whenever its content has changed; an invalid one is reported once and skipped."""
-    seen: str | None = text
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        try:
-            current: str | None = policy.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            current = None
+        current = _content(policy)
         if current == seen:
             continue
         seen = current
@@ -90,18 +87,29 @@ async def _follow(policy: Path, text: str, source: Source, store: EmbeddedStore,
             say(f"{policy} has changed; the change takes effect at the handler's next refresh.")
 
 
+def _content(policy: Path) -> bytes | None:
+    """The bytes of the file; None where it can't be read."""
+    try:
+        return policy.read_bytes()
+    except OSError:
+        return None
+
+
 def _checked(policy: Path, say: Say) -> str:
-    """The file's text, after the library has read it as the handler will. Raises LocalError with all its errors."""
+    """What the command would store for the file, after the library has read it as the handler will.
+
+    Raises LocalError with all errors.
+    """
     from edgecors.document import PolicyError, load_policy
+    from edgecors_admin.errors import UsageError
+    from edgecors_admin.policy_files import read_policy_text, read_text
 
     try:
-        text = policy.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise LocalError(f"The policy {policy} can't be read: {reason}.", 2) from error
-    if not text.strip():
-        # Parameter Store has no empty values. Editors also leave a file empty for a moment while they write it.
-        raise LocalError(f"The policy {policy} is empty.", 2)
+        text = read_policy_text(read_text(str(policy)), str(policy), policy.suffix).single
+    except UsageError as error:
+        raise LocalError(f"The policy {error}", 2) from error
+    if text is None:
+        raise LocalError(f"The policy {policy} is a bundle of sites and lists. Use the policy of one site.", 2)
     try:
         compiled = load_policy(text)
     except PolicyError as error:

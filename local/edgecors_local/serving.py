@@ -45,7 +45,9 @@ def bind(port: int, option: str = "--port", host: str = "127.0.0.1", *, make: bo
         for opened in sockets:
             opened.close()
         if getattr(error, "errno", None) == errno.EADDRINUSE:
-            sentence = f"Port {port} is in use by another program. End it, or choose another port: {_how(option, make)}."
+            sentence = (
+                f"Port {port} is in use by another program. End it, or choose another port: {_how(option, make)}."
+            )
         else:
             sentence = f"Port {port} can't be opened: {error}. Choose another: {_how(option, make)}."
         raise LocalError(sentence) from error

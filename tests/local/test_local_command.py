@@ -35,6 +35,7 @@ def command(*arguments: str) -> Result:
         ("{", ["is invalid:"]),
         ("", ["is empty."]),
         (" \n", ["is empty."]),
+        ('{"sites": {"shop": {"rules": []}}}', ["is a bundle of sites and lists."]),
         (None, ["can't be read: No such file or directory."]),
     ],
 )

@@ -232,6 +232,25 @@ def test_a_policy_file_is_followed_and_a_broken_one_leaves_the_last(tmp_path: Pa
     with_edge(story, LocalPlan(port=0, page_port=0, policy=policy))
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("policy.yaml", f"rules:\n- allow_origins: ['{ALLOWED}']  # the app\n"),
+        ("policy.txt", f"# the app\n{ALLOWED}\n"),
+    ],
+)
+def test_a_policy_file_is_read_as_the_other_commands_read_it(tmp_path: Path, name: str, text: str) -> None:
+    policy = tmp_path / name
+    policy.write_text(text)
+
+    async def story(edge: RunningEdge) -> None:
+        assert (await edge.preflight("/api/echo", ALLOWED)).status == 204
+        assert (await edge.preflight("/api/echo", REFUSED)).status == 403
+
+    printed = with_edge(story, LocalPlan(port=0, page_port=0, policy=policy))
+    assert not any("skipped" in line for line in printed)
+
+
 @pytest.mark.parametrize("front", ["cloudfront-viewer", "http-api"])
 def test_a_websocket_s_handshake_is_an_ordinary_request(front: str, caplog: pytest.LogCaptureFixture) -> None:
     async def story(edge: RunningEdge) -> None:
