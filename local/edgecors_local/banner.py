@@ -37,7 +37,9 @@ def banner(running: Running) -> str:
     if running.source.store is not None:
         lines.append(f"  Parameter Store  {running.source.store.endpoint}  (embedded)")
     if running.source.demo and running.plan.upstream is None:
-        lines += ["", *_requests(running.url), "", *_change(running)]
+        lines += ["", *_requests(running.url)]
+    if running.source.demo:
+        lines += ["", *_change(running)]
     return "\n".join((*lines, "", "Differences from AWS: edgecors local --differences. Press Ctrl-C to stop."))
 
 
@@ -68,8 +70,9 @@ def _change(running: Running) -> list[str]:
     """The lines that also allow the refused origin: by a command, or on a page."""
     store = running.source.store
     endpoint = store.endpoint if store is not None else ""
+    again = ", then paste the second line again" if running.plan.upstream is None else ""
     return [
-        f"Allow {REFUSED} as well (takes effect within {DEMO_REFRESH_SECONDS} s), then paste the second line again:",
+        f"Allow {REFUSED} as well (takes effect within {DEMO_REFRESH_SECONDS} s){again}:",
         f"  {how_to_allow(running.plan, running.source).replace(ORIGIN, REFUSED)}",
         "Look at the policies, and change them, on a page:",
         f"  {_SETTINGS} {_command()} ui --endpoint-url {endpoint}",

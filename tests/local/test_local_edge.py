@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgecors_local.banner import banner
 from edgecors_local.errors import LocalError
 from edgecors_local.parameter_store import DEMO_LIST, DEMO_LIST_PARAMETER
 from edgecors_local.plan import LocalPlan, Running
@@ -261,8 +262,11 @@ def test_a_websocket_s_handshake_is_an_ordinary_request(front: str, caplog: pyte
     assert [record.name for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
-def test_the_playground_knows_an_upstream_that_is_not_the_demonstration_s() -> None:
+def test_banner_and_playground_know_an_upstream_that_is_not_the_demonstration_s() -> None:
     async def story(edge: RunningEdge) -> None:
+        printed = banner(edge.running)
+        assert " allow @demo https://evil.example --endpoint-url " in printed
+        assert "curl" not in printed
         setup = await asyncio.to_thread(read_setup, edge.running.page_port)
         assert (setup["demo_policy"], setup["demo_upstream"]) == (True, False)
 

@@ -309,7 +309,7 @@ def test_a_risk_needs_consent(client: UiClient, kind: str, target: str, fields: 
     proposal = client.propose(kind, target, **fields)
     assert [consent["code"] for consent in proposal["consents"]] == [code]
     refused = client.write(proposal, kind, target, **fields)
-    assert (refused.status_code, "Agree to this first" in refused.json()["error"]) == (400, True)
+    assert (refused.status_code, "Confirm this first" in refused.json()["error"]) == (400, True)
     assert client.propose(kind, target, **fields)["id"] == proposal["id"]
     assert client.write(proposal, kind, target, code, **fields).status_code == 200
 

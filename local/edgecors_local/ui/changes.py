@@ -173,7 +173,7 @@ def write(parameters: Parameters, change: Mapping[str, Any], shown: str, accepte
         raise CommandError(f"{proposal.refused[0].message}. Nothing was written.")
     open_questions = [sentence for code, sentence in proposal.consents.items() if code not in accepted]
     if open_questions:
-        raise UsageError(f"Agree to this first: {open_questions[0]}")
+        raise UsageError(f"Confirm this first: {open_questions[0]}")
     if proposal.changes_nothing:
         raise UsageError("There is nothing to write.")
     if proposal.text is not None:
