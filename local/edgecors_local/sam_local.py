@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from edgecors_local.containers import host_address
 from edgecors_local.errors import LocalError
+from edgecors_local.forwarding import Upstream
 from edgecors_local.handlers import PROJECT
 from edgecors_local.invoke import Say
 from edgecors_local.parameter_store import REGION, EmbeddedStore
@@ -36,7 +37,6 @@ DIRECTORY: Final = Path("build", "sam-local")
 APIS: Final = {"http-api.json": "RestApi", "rest-api.json": "HttpApi"}
 """The template written for each API, with the API that it leaves out: `sam local start-api` ignores conditions and
 would serve both APIs on the same paths."""
-_LOOPBACK: Final = ("127.", "localhost", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,11 @@ async def sam_local(upstream: str | None = None, directory: Path = DIRECTORY) ->
         directory: where the templates are written, relative to the project.
 
     Raises:
-        LocalError: nothing has been built, there is no container engine, or containers can't reach the upstream.
+        LocalError: the upstream is not a URL, nothing has been built, there is no container engine, or containers can't
+            reach the upstream.
     """
+    # An invalid address is reported before anything starts.
+    address = Upstream(upstream) if upstream is not None else None
     built = PROJECT / ".aws-sam" / "build" / "template.yaml"
     if not built.is_file():
         raise LocalError(f"`sam local` needs built artifacts, and there is no {built}. Run `make build` first.", 2)
@@ -74,7 +77,7 @@ async def sam_local(upstream: str | None = None, directory: Path = DIRECTORY) ->
     async with contextlib.AsyncExitStack() as stack:
         if upstream is None:
             upstream = f"http://{host.name}:{await serve_demo(stack, host.listen)}"
-        elif upstream.partition("://")[2].startswith(_LOOPBACK):
+        elif address is not None and _is_loopback(address.hostname):
             raise LocalError(
                 f"Containers can't reach {upstream}, which is their own loopback address. Let the upstream listen on"
                 f" {host.listen} and give --upstream http://{host.name}:PORT.",
@@ -88,6 +91,11 @@ async def sam_local(upstream: str | None = None, directory: Path = DIRECTORY) ->
         running = SamLocal(f"http://{host.name}:{store.port}", upstream, store, directory)
         _write_templates(running, built, store.create_topic("edgecors"))
         yield running
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host, in lower case, is this machine by an address that only this machine has."""
+    return host.startswith("127.") or host in ("localhost", "::1") or host.endswith(".localhost")
 
 
 def _write_templates(running: SamLocal, built: Path, topic: str) -> None:

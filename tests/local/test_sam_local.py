@@ -128,9 +128,11 @@ def test_command_without_a_container_engine_says_what_is_missing(
         "`sam local` needs a running container engine, but `docker info` failed: the daemon is not running\n",
     )
     answer(engine, "Debian GNU/Linux 12", BRIDGE)
-    code, message = sam("--upstream", "http://localhost:3000")
-    assert code == 2
-    assert "listen on 172.17.0.1 and give --upstream http://172.17.0.1:PORT" in message
+    for upstream in ("http://localhost:3000", "http://LOCALHOST:3000", "http://127.0.0.1", "http://[::1]:3000"):
+        code, message = sam("--upstream", upstream)
+        assert code == 2
+        assert "listen on 172.17.0.1 and give --upstream http://172.17.0.1:PORT" in message
+    assert sam("--upstream", "nonsense")[1].startswith("'nonsense' is not a URL to forward to.")
 
 
 @pytest.mark.parametrize(
