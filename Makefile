@@ -6,6 +6,8 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
+# Tests run hundreds of processes of our code; where this is set, each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= $(shell scripts/find_python.sh)
 # Lambda's interpreter, where this machine has it; empty otherwise.
