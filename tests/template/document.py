@@ -80,6 +80,7 @@ class Stack:
             self._values[name] = value.split(",") if parameter["Type"] == "CommaDelimitedList" else value
         self._values |= {name: value for name, value in parameters.items() if name in PSEUDO}
         self._conditions: Mapping[str, Any] = document.get("Conditions", {})
+        self._holding: dict[str, bool] = {}
         self.dangling: set[str] = set()
         self._kinds = {
             name: resource["Type"]
@@ -106,6 +107,7 @@ class Stack:
     def refusals(self, region: str = "us-east-1") -> list[str]:
         """What the template's rules say against these parameters in this Region."""
         self._values["AWS::Region"] = region
+        self._holding.clear()
         descriptions: list[str] = []
         for rule in self._rules.values():
             if "RuleCondition" not in rule or self._resolve(rule["RuleCondition"]):
@@ -115,7 +117,11 @@ class Stack:
         return descriptions
 
     def _holds(self, name: str | None) -> bool:
-        return name is None or bool(self._resolve(self._conditions[name]))
+        if name is None:
+            return True
+        if name not in self._holding:
+            self._holding[name] = bool(self._resolve(self._conditions[name]))
+        return self._holding[name]
 
     def _resolve(self, node: Any) -> Any:
         if isinstance(node, list):
