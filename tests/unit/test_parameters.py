@@ -16,7 +16,8 @@ import botocore
 import edgecors
 import pytest
 from edgecors.aws import ReadError
-from edgecors.aws.http1 import MAX_RESPONSE, Endpoint, HttpConnection
+from edgecors.aws.http1 import Endpoint, HttpConnection
+from edgecors.aws.http_response import MAX_RESPONSE
 from edgecors.aws.parameters import MAX_NAMES, Parameter, ParameterReader
 
 from tests.support.authority import Authority

@@ -22,23 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from typing import Any, TypeVar
 
+    from .http_response import Response
+
     T = TypeVar("T")
     Wait = Callable[[float], bool]
     """Waits for at most so many seconds; whether the event has happened."""
     Steps = Generator[Wait, None, T]
     """Work that yields what it has to wait for."""
-    Response = tuple[int, dict[str, str], bytes]
-    """Status, headers (lower-case names) and body."""
 
-MAX_RESPONSE = 2 * 1024 * 1024
-"""Bytes of a response body. Ten parameters of 8 KB stay far below, even with every character escaped."""
 MAX_IDLE = 60.0
 """Seconds without use after which a kept connection is not used again: AWS closes idle ones after 5 to 60 s."""
 MAX_EXCHANGE = 60.0
 """Seconds after which an exchange is given up even if bytes still arrive."""
-_MAX_HEAD = 64 * 1024
-_MAX_INTERIM = 10
-_MAX_CHUNKS = 1000
 _LOOKUP_SECONDS, _THREAD_SECONDS = 0.02, 0.002
 """Seconds that a call may wait for an address when it was just asked for, and later, even if it may not wait."""
 _WORK_SECONDS = 0.05
@@ -257,32 +252,21 @@ class HttpConnection:
             count = yield from _retry(sock, partial(sock.send, data), write=True)
             data = data[count:]
         self.sent = True
-        return (yield from self._receive(ResponseParser(sock)))
+        return (yield from self._receive(sock))
 
-    def _receive(self, parser: ResponseParser) -> Steps[Response]:
-        status, headers = yield from parser.head()
-        for _ in range(_MAX_INTERIM):
-            if not 100 <= status < 200:
-                break
-            status, headers = yield from parser.head()
-        else:
-            raise ValueError("too many interim responses")
-        ends = headers.get("connection", "").lower() == "close" or parser.old_protocol
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            body = yield from parser.chunked()
-        elif "content-length" in headers:
-            length = headers["content-length"]
-            if not (length.isascii() and length.isdigit()) or len(length) > 9 or int(length) > MAX_RESPONSE:
-                raise ValueError(f"Content-Length {length[:20]!r} is invalid or too large")
-            body = yield from parser.exactly(int(length))
-        else:
-            body = yield from parser.rest()
-            ends = True
-        # Bytes after the end belong to no request of ours.
-        if (ends or parser.buffered) and self._socket is not None:
+    def _receive(self, sock: socket.socket) -> Steps[Response]:
+        from .http_response import ResponseParser  # imported here because the answer is on its way meanwhile
+
+        parser = ResponseParser()
+        response = None
+        while response is None:
+            data = yield from _retry(sock, partial(sock.recv, 65536))
+            yield _at_once
+            response = parser.feed(data)
+        if parser.closes and self._socket is not None:
             self._socket.close()
             self._socket = None
-        return status, headers, body
+        return response
 
     def _connect(self) -> Steps[socket.socket]:
         endpoint = self._endpoint
@@ -441,86 +425,3 @@ class Lookup:
         if isinstance(self._result, Exception):
             raise OSError(f"{self._host}: {self._result}") from self._result
         return list(self._result or ())
-
-
-class ResponseParser:
-    """Reads one HTTP/1.1 response (RFC 9112) from a socket, up to the largest size."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._buffer = bytearray()
-        self._received = 0
-        self.old_protocol = False
-
-    @property
-    def buffered(self) -> bool:
-        """Whether bytes have been received that nobody has read."""
-        return bool(self._buffer)
-
-    def fill(self) -> Steps[bool]:
-        """Receive more bytes; False at the end of the connection."""
-        data = yield from _retry(self._socket, partial(self._socket.recv, 65536))
-        self._buffer += data
-        self._received += len(data)
-        if self._received > MAX_RESPONSE + _MAX_HEAD:
-            raise ValueError("a response that is too large")
-        yield _at_once
-        return bool(data)
-
-    def _until(self, mark: bytes, limit: int) -> Steps[bytes]:
-        while (end := self._buffer.find(mark)) < 0:
-            if len(self._buffer) > limit:
-                raise ValueError("a head or line of the response is too long")
-            if not (yield from self.fill()):
-                raise ConnectionError("the connection was closed before the response was complete")
-        taken = bytes(self._buffer[:end])
-        del self._buffer[: end + len(mark)]
-        return taken
-
-    def head(self) -> Steps[tuple[int, dict[str, str]]]:
-        """Status and headers, the names in lower case."""
-        text = yield from self._until(b"\r\n\r\n", _MAX_HEAD)
-        first, *lines = text.decode("latin-1").split("\r\n")
-        version, _, rest = first.partition(" ")
-        status = rest[:3]
-        if not version.startswith("HTTP/1.") or not (status.isascii() and status.isdigit() and len(status) == 3):
-            raise ValueError("the response is not HTTP/1")
-        self.old_protocol = version == "HTTP/1.0"
-        headers = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        return int(status), headers
-
-    def exactly(self, length: int) -> Steps[bytes]:
-        """The next ``length`` bytes."""
-        while len(self._buffer) < length:
-            if not (yield from self.fill()):
-                raise ConnectionError("the connection was closed before the response was complete")
-        taken = bytes(self._buffer[:length])
-        del self._buffer[:length]
-        return taken
-
-    def chunked(self) -> Steps[bytes]:
-        """A body in chunks: RFC 9112, section 7.1."""
-        body = bytearray()
-        for _ in range(_MAX_CHUNKS):
-            line = yield from self._until(b"\r\n", 1024)
-            size = int(line.partition(b";")[0], 16)
-            if size < 0 or len(body) + size > MAX_RESPONSE:
-                raise ValueError("a response that is too large")
-            if size == 0:
-                break
-            body += yield from self.exactly(size)
-            yield from self.exactly(2)
-        else:
-            raise ValueError("too many chunks")
-        while (yield from self._until(b"\r\n", _MAX_HEAD)):
-            pass  # trailers
-        return bytes(body)
-
-    def rest(self) -> Steps[bytes]:
-        """Everything until the connection is closed."""
-        while (yield from self.fill()):
-            pass
-        return bytes(self._buffer)
