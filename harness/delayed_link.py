@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecors.aws.parameters import connect, readers_from_environment
-from edgecors.store import DEADLINE_COLD, DEADLINE_WARM, OVERDUE, WAIT, store_from_environment
+from edgecors.site_reader import DEADLINE_COLD, DEADLINE_WARM
+from edgecors.store import OVERDUE, WAIT, store_from_environment
 from edgecors.telemetry import Telemetry
 
 from harness import peers

@@ -20,7 +20,8 @@ from edgecors.aws.parameters import ParameterReader
 from edgecors.decorator import cors
 from edgecors.edge import Edge
 from edgecors.events.api import parse_event
-from edgecors.store import DEADLINE_COLD, WAIT, PolicyStore
+from edgecors.site_reader import DEADLINE_COLD
+from edgecors.store import WAIT, PolicyStore
 from edgecors.telemetry import Telemetry
 from edgecors_local.front_names import GATEWAY
 from edgecors_local.gateway import Arrival

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from random import Random
 
-from edgecors.store import DEADLINE_COLD, DEADLINE_WARM, OVERDUE, WAIT, PolicyStore
+from edgecors.site_reader import DEADLINE_COLD, DEADLINE_WARM
+from edgecors.store import OVERDUE, WAIT, PolicyStore
 from edgecors.telemetry import Telemetry
 
 from harness import delayed_link

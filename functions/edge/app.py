@@ -9,7 +9,8 @@ _readers = readers_from_environment(home=HOME_REGION)
 connect(_readers)
 
 from edgecors.edge import Edge  # noqa: E402
-from edgecors.store import DEADLINE_WARM, store_from_environment  # noqa: E402
+from edgecors.site_reader import DEADLINE_WARM  # noqa: E402
+from edgecors.store import store_from_environment  # noqa: E402
 from edgecors.telemetry import Telemetry  # noqa: E402
 
 connect(_readers, DEADLINE_WARM)

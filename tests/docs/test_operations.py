@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import typer.main
-from edgecors import store
+from edgecors import site_reader, store
 from edgecors.aws.parameters import MAX_NAMES
 from edgecors_cli.app import app
 
@@ -94,7 +94,7 @@ def test_reads() -> None:
     assert f"answers {READS_A_SECOND} reads a second" in text
     assert f"{1 - store.JITTER / 2:g} \u00d7 refresh_seconds" in text
     assert MAX_NAMES == 10
-    assert store.ABSENT_SECONDS == 3600  # "once an hour"
+    assert site_reader.ABSENT_SECONDS == 3600  # "once an hour"
     rows = table(text)
     assert rows
     for label, reads, *containers in rows:
@@ -108,8 +108,8 @@ def test_reads() -> None:
 
 def test_deadlines_and_back_off() -> None:
     (_, *waits), (_, *overdue), (_, *first), (_, *longest) = table(about("When Parameter Store does not answer"))
-    assert waits == [f"{store.WAIT:g} s", f"{store.DEADLINE_COLD:g} s"]
-    assert overdue == [f"{store.DEADLINE_WARM:g} s", f"{store.DEADLINE_COLD:g} s"]
+    assert waits == [f"{store.WAIT:g} s", f"{site_reader.DEADLINE_COLD:g} s"]
+    assert overdue == [f"{site_reader.DEADLINE_WARM:g} s", f"{site_reader.DEADLINE_COLD:g} s"]
     assert first == ["a quarter of the longest", f"{store.BACK_OFF_FIRST:g} s"]
     assert longest[0].startswith(f"{store.BACK_OFF_MOST:g} s, or `refresh_seconds`")
     assert longest[1] == f"{store.BACK_OFF_COLD:g} s"

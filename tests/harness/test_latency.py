@@ -1,7 +1,7 @@
 """The short form of `python -m harness latency`: simulated distances, on clocks of our own."""
 
 import pytest
-from edgecors import store
+from edgecors import site_reader, store
 
 from harness import latency
 from harness.latency import simulate, violations
@@ -66,7 +66,7 @@ def test_latency_longer_waits_are_reported(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_latency_frequent_waits_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store.PolicyStore, "_allowance", lambda self, state, now: store.DEADLINE_COLD / 10)
+    monkeypatch.setattr(store.PolicyStore, "_allowance", lambda self, state, now: site_reader.DEADLINE_COLD / 10)
     case = LatencyCase(0.3, "closed")
     assert [sentence for sentence in violations(case, simulate(case)) if "two requests waited" in sentence]
 

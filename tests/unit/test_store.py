@@ -15,12 +15,11 @@ from edgecors.aws import ReadError
 from edgecors.aws.parameters import Parameter, connect, readers_from_environment
 from edgecors.memory import MAX_SITES
 from edgecors.policy import Policy
+from edgecors.site_reader import ABSENT_SECONDS, DEADLINE_COLD
 from edgecors.store import (
-    ABSENT_SECONDS,
     BACK_OFF_COLD,
     BACK_OFF_FIRST,
     BACK_OFF_MOST,
-    DEADLINE_COLD,
     JITTER,
     WAIT,
     PolicyStore,
@@ -1157,7 +1156,7 @@ def test_store_from_environment_reads_home_region(parameter_store: ParameterStor
     clock = Clock()
     readers = readers_from_environment(environ, home="us-east-1")
     store = store_from_environment(Telemetry(lambda line: lines.append(json.loads(line))), environ, readers=readers)
-    store._clock = clock
+    store._clock = store._reader._clock = clock
     parameter_store.put(f"{root}/sites/{SITE}", "@x", region="us-east-1")
     parameter_store.put(f"{root}/lists/x", A, "StringList", region="us-east-1")
     first = store.get(SITE)
