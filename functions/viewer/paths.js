@@ -1,5 +1,6 @@
 // Paths and hosts: every reading of a path that some upstream may have, and globs. The twin of edgecors/paths.py.
 
+const fromCodePoint = String.fromCodePoint;
 const KEPT = '\0/\\%;?#';
 
 // Runs of escapes that are decoded: UTF-8 without overlong forms and surrogates, and none of `KEPT`. Or any other escape.
@@ -22,7 +23,7 @@ function toAscii(text) {
 function fromAscii(text) {
   return text
     .split('\x01')
-    .map((piece, i) => (i ? String.fromCodePoint(parseInt(piece, 16)) + piece.slice(piece.indexOf('\x02') + 1) : piece))
+    .map((piece, i) => (i ? fromCodePoint(parseInt(piece, 16)) + piece.slice(piece.indexOf('\x02') + 1) : piece))
     .join('');
 }
 
@@ -61,7 +62,7 @@ function hex(code, length) {
 
 // A character, or its escape if it has to stay one. Lone surrogates of U+DC80 to U+DCFF stand for bytes in Python.
 function character(code) {
-  const text = String.fromCodePoint(code);
+  const text = fromCodePoint(code);
   const byte = code >> 7 === 0x1b9 ? code - 0xdc00 : code;
   return byte === code && KEPT.indexOf(text) < 0 ? toAscii(text) : '%' + hex(byte, 2).toUpperCase();
 }
@@ -136,7 +137,7 @@ function rewrite(form, add) {
 }
 
 function utf8(_, code) {
-  return encodeURIComponent(String.fromCodePoint(parseInt(code, 16)));
+  return encodeURIComponent(fromCodePoint(parseInt(code, 16)));
 }
 
 // Every form of a path that an upstream may take it for. Undefined when the path may be about anything.
@@ -144,7 +145,8 @@ function readings(path) {
   if (!path) {
     return ['/'];
   }
-  if (path[0] !== '/') {
+  // At most 512 escapes, and 64 that stay when the rest is decoded: a viewer can send 8 KB.
+  if (path[0] !== '/' || path.split('%').length > 513) {
     return;
   }
   const text = toAscii(path);
@@ -162,14 +164,11 @@ function readings(path) {
     return length > 4096 || forms.length > 32;
   };
   // A decoded character must not complete a bad escape: %%32F is no slash for a server that decodes once.
-  let isTooMuch = add(plain) || add(decodeEscapes(text.replace(/%(?![0-9A-Fa-f]{2})/g, '%25')));
+  let isTooMuch = plain.split('%').length > 65 || add(plain) || add(decodeEscapes(text.replace(/%(?![0-9A-Fa-f]{2})/g, '%25')));
   for (let i = 0; i < forms.length && !isTooMuch; i++) {
     isTooMuch = rewrite(forms[i], add);
   }
-  if (isTooMuch) {
-    return;
-  }
-  return forms.map((form) => fromAscii(removeDotSegments(form)));
+  return isTooMuch ? undefined : forms.map((form) => fromAscii(removeDotSegments(form)));
 }
 
 // The first position of a run without stars, where ? stands for any character; -1 when there is none.

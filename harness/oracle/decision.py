@@ -212,17 +212,20 @@ def glob_matches(glob: str, text: str) -> bool:
 STAYS_ENCODED = "/\\%;?#\0"
 MAX_READINGS = 32
 MAX_READINGS_LENGTH = 4096
+MAX_ESCAPES, MAX_KEPT_ESCAPES = 512, 64
 
 
 def all_readings(path: str) -> list[str] | None:
     """Every resource that some server may take the path for; None: there are too many."""
     if path == "":
         return ["/"]
-    if not path.startswith("/"):
+    if not path.startswith("/") or len(path.split("%")) - 1 > MAX_ESCAPES:
         return None
     plain = decoded(path)
     if not any(mark in plain for mark in ("%", "//", ";", "?", "#")):
         return [without_dot_segments(plain)]
+    if len(plain.split("%")) - 1 > MAX_KEPT_ESCAPES:
+        return None
     forms = list(dict.fromkeys([plain, decoded(with_escaped_percent(path))]))
     for form in forms:  # grows while it is walked
         for step in SERVER_STEPS:

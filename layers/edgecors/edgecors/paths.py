@@ -18,6 +18,9 @@ MAX_READINGS = 32
 MAX_READINGS_LENGTH = 4096
 """Characters of all forms of one path. It bounds the work, here and in CloudFront Functions, where slow functions are
 throttled for every viewer."""
+MAX_ESCAPES, MAX_KEPT_ESCAPES = 512, 64
+"""Maximum number of percent signs in one path, and of those that stay when it is decoded, for the same reason. A path
+with more may mean any resource."""
 
 # Escapes that stay escapes in the compared form, because decoding them may change what the path means. Bytes that are
 # not UTF-8 come out of Python's decoder as lone surrogates.
@@ -49,11 +52,13 @@ def readings(path: str) -> tuple[str, ...] | None:
         return (path,)
     if not path:
         return ("/",)
-    if path[0] != "/":
+    if path[0] != "/" or path.count("%") > MAX_ESCAPES:
         return None
     text = decode_escapes(path)
     if not ("%" in text or "//" in text or ";" in text or "?" in text or "#" in text):
         return (remove_dot_segments(text),)
+    if text.count("%") > MAX_KEPT_ESCAPES:
+        return None
     # A decoded character must not complete a bad escape: %%32F is no slash for a server that decodes once.
     return _all_readings(text, decode_escapes(re.sub(_BAD_ESCAPE, "%25", path)))
 
