@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from harness.wait import wait_until
 from tests.browser.edge import EdgeProcess
+from tests.browser.upstream import RecordingUpstream
 
 Edges = Callable[..., EdgeProcess]
 Finished = Callable[..., "FinishedPage"]
@@ -270,6 +271,18 @@ def test_as_make_run_starts_it(page: Page) -> None:
 
 
 # -- the page itself --------------------------------------------------------------------------------------------------
+
+
+def test_an_upstream_of_the_user_s_own_gets_only_what_the_form_sends(page: Page, edges: Edges) -> None:
+    with RecordingUpstream("wsgi") as upstream:
+        page.goto(edges("--front", "cloudfront-viewer", "--upstream", upstream.url).page)
+        page.wait_for_selector("body[data-state=done]")
+        assert page.locator("#cases, #presets").locator("visible=true").count() == 0
+        assert upstream.received == []
+        page.fill("#path", "/api/echo")
+        page.click("form button[type=submit]")
+        page.wait_for_selector("#tried > details")
+        assert [(request.method, request.path) for request in upstream.received] == [("GET", "/api/echo")]
 
 
 def test_playground_redirects_to_the_allowed_origin(page: Page, edges: Edges) -> None:

@@ -48,9 +48,10 @@ def address(parameter_store_server: ParameterStoreServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty(parameter_store: ParameterStoreServer) -> Iterator[ParameterStoreServer]:
-    yield parameter_store
-    parameter_store.delete_below("/ui/")
+def empty(parameter_store_server: ParameterStoreServer) -> Iterator[ParameterStoreServer]:
+    """Not `parameter_store`, which deletes the policies of the local edges too."""
+    yield parameter_store_server
+    parameter_store_server.delete_below("/ui/")
 
 
 @pytest.fixture
