@@ -28,7 +28,7 @@ from edgecors_admin.edit import NOBODY
 from edgecors_admin.errors import UsageError
 from edgecors_admin.yaml_text import parse_yaml
 
-__all__ = ["PolicyFiles", "parse_yaml", "read_policies", "read_policy_text", "read_text"]
+__all__ = ["PolicyFiles", "import_hint", "read_policies", "read_policy_text", "read_text"]
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of one file; four times the largest value that the library reads."""

@@ -22,7 +22,7 @@ from edgecors.characters import is_token
 from edgecors.origin import parse_origin
 
 from edgecors_admin.errors import UsageError
-from edgecors_admin.policy_files import parse_yaml
+from edgecors_admin.yaml_text import parse_yaml
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MAX_DESCRIPTION_BYTES = 16 * 1024 * 1024
