@@ -207,13 +207,14 @@ READINGS = (
     ("/zbxc", "/*a?c*"),
     ("/x%E0%81%81", "/xA"),
     ("/%C3%BC%E4", "/\u00c3\u00bc\u00e4"),
-    ("/" + "%41" * 512, "/A*"),
-    ("/" + "%41" * 513, "/A*"),
+    ("/" + "%41" * 384, "/A*"),
+    ("/" + "%41" * 385, "/A*"),
     ("/b/" + "%FF" * 64, "/b/*"),
     ("/b/" + "%FF" * 65, "/b/*"),
     ("/a%2F" + "a%E9" * 63 + "%41", "/a/*"),
-    # One form more than there may be.
-    ("//%C0%AF%3F", "/zzz"),
+    # As many forms as there may be, and one more.
+    ("/%2F;//", "/zzz"),
+    ("/%25;//", "/zzz"),
 )
 """Paths, each with a glob that one of its readings falls under, or nearly does."""
 

@@ -145,8 +145,8 @@ function readings(path) {
   if (!path) {
     return ['/'];
   }
-  // At most 512 escapes, and 64 that stay when the rest is decoded: a viewer can send 8 KB.
-  if (path[0] !== '/' || path.split('%').length > 513) {
+  // At most 384 escapes, and 64 that stay when the rest is decoded: a viewer can send 8 KB.
+  if (path[0] !== '/' || path.split('%').length > 385) {
     return;
   }
   const text = toAscii(path);
@@ -161,7 +161,7 @@ function readings(path) {
       forms.push(form);
       length += form.replace(/\x01\w*/g, '').length;
     }
-    return length > 4096 || forms.length > 32;
+    return length > 2048 || forms.length > 12;
   };
   // A decoded character must not complete a bad escape: %%32F is no slash for a server that decodes once.
   let isTooMuch = plain.split('%').length > 65 || add(plain) || add(decodeEscapes(text.replace(/%(?![0-9A-Fa-f]{2})/g, '%25')));

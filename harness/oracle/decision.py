@@ -210,9 +210,9 @@ def glob_matches(glob: str, text: str) -> bool:
 
 
 STAYS_ENCODED = "/\\%;?#\0"
-MAX_READINGS = 32
-MAX_READINGS_LENGTH = 4096
-MAX_ESCAPES, MAX_KEPT_ESCAPES = 512, 64
+MAX_READINGS = 12
+MAX_READINGS_LENGTH = 2048
+MAX_ESCAPES, MAX_KEPT_ESCAPES = 384, 64
 
 
 def all_readings(path: str) -> list[str] | None:

@@ -117,9 +117,9 @@ def test_readings_of_an_ambiguous_path_are_all_that_servers_have(path: str) -> N
     [
         *("a", "*", "http://a/b", "?", "\\", "%2fa", "../a"),
         "/%2F;%5C//%25%3B%00",
-        "/%2F;x%5C%FF",  # 33 forms
-        "/;" + "a" * 4094,
-        "/" + "%41" * 513,
+        "/%25;//",  # 13 forms
+        "/;" + "a" * 2046,
+        "/" + "%41" * 385,
         "/" + "%" * 65,
         "/%41" + "%E9" * 65,
     ],
@@ -129,14 +129,14 @@ def test_readings_of_a_path_that_may_be_about_anything_are_unknown(path: str) ->
 
 
 def test_readings_as_many_or_as_long_as_may_be_are_known() -> None:
-    assert readings("/%2F%25%3B%2F") is not None, "it has 32 forms"
-    assert readings("/;" + "a" * 4093) is not None, "the forms are the path itself and a slash"
+    assert readings("/%2F;//") is not None, "it has 12 forms"
+    assert readings("/;" + "a" * 2045) is not None, "the forms are the path itself and a slash"
     assert readings("/%41" + "%E9" * 64) is not None, "64 escapes stay"
 
 
 def test_readings_of_a_long_plain_path_are_one() -> None:
-    path = "/" + "a/./" * 5000 + "%41" * 512
-    assert readings(path) == ("/" + "a/" * 5000 + "A" * 512,)
+    path = "/" + "a/./" * 5000 + "%41" * 384
+    assert readings(path) == ("/" + "a/" * 5000 + "A" * 384,)
 
 
 segments = st.sampled_from(

@@ -13,12 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MAX_READINGS = 32
+MAX_READINGS = 12
 """Maximum number of readings of one path. A path with more may mean any resource."""
-MAX_READINGS_LENGTH = 4096
+MAX_READINGS_LENGTH = 2048
 """Characters of all forms of one path. It bounds the work, here and in CloudFront Functions, where slow functions are
 throttled for every viewer."""
-MAX_ESCAPES, MAX_KEPT_ESCAPES = 512, 64
+MAX_ESCAPES, MAX_KEPT_ESCAPES = 384, 64
 """Maximum number of percent signs in one path, and of those that stay when it is decoded, for the same reason. A path
 with more may mean any resource."""
 
