@@ -43,7 +43,7 @@ MAX_VERSION_BYTES = MAX_STORE_BYTES // 2
 MAX_BUCKETS = 50_000
 """More can't fit a version: a bucket takes a key of at least 48 bytes and a value."""
 MAX_GLOBS = 100
-"""Globs that a function compares with up to 32 readings of an ambiguous path."""
+"""Globs that a function compares with up to 12 readings of an ambiguous path."""
 
 # In the order that functions/viewer/preflight.js counts them.
 _REFUSALS = (ORIGIN_NOT_ALLOWED, ORIGIN_MALFORMED, METHOD_NOT_ALLOWED, HEADERS_NOT_ALLOWED, HEADERS_MALFORMED)
