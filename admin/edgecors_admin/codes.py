@@ -56,6 +56,7 @@ LIBRARY_CODES: Mapping[str, str] = {
 LINTER_CODES: Mapping[str, str] = {
     "public-suffix": "a wildcard over names that anybody can register",
     "insecure-origin": "an origin without encryption",
+    "list-unreadable": "the policy uses a list that the caller can't decrypt",
     "null-origin": "null is allowed, an origin that any page can get with a sandboxed frame",
     "everyone": "a rule is open to every site",
     "allows-nobody": "a rule allows no origin at all",

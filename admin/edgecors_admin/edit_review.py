@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from edgecors.findings import ERROR, SKIPPED, Finding
@@ -10,7 +11,7 @@ from edgecors_admin.access import AccessDifference, compare
 from edgecors_admin.errors import NotPermittedError
 from edgecors_admin.lint import lint, lint_list
 from edgecors_admin.overview import aliases_by_site
-from edgecors_admin.parameter_store import Parameters
+from edgecors_admin.parameter_store import Parameters, Unreadable
 from edgecors_admin.sites import alias_target, names_of_lists, users_of
 
 RISKS = ("public-suffix", "insecure-origin", "null-origin", "allows-nobody")
@@ -73,7 +74,9 @@ def _review_list(parameters: Parameters, target: str, old: str, new: str) -> Edi
 
 def _review_users(parameters: Parameters, name: str, new: str, review: EditReview) -> None:
     reported = set(review.findings)
-    for site, stored in users_of(parameters, name).items():
+    users, unreadable = users_of(parameters, name)
+    review.notes += _unknown_users(f"@{name}", unreadable)
+    for site, stored in users.items():
         text = stored.text
         before = parameters.get_lists(names_of_lists(text))
         after = {**before, name: new}
@@ -83,6 +86,11 @@ def _review_users(parameters: Parameters, name: str, new: str, review: EditRevie
             if (finding.code, finding.message) not in known and finding not in reported:
                 reported.add(finding)
                 review.findings.append(finding)
+
+
+def _unknown_users(target: str, unreadable: Mapping[str, Unreadable]) -> Iterator[str]:
+    for site, parameter in unreadable.items():
+        yield f"site {site} may use {target}, and who gains or loses access there is not known: {parameter.reason}"
 
 
 def review_deletion(parameters: Parameters, target: str, text: str) -> EditReview:
@@ -98,7 +106,9 @@ def review_deletion(parameters: Parameters, target: str, text: str) -> EditRevie
     review = EditReview()
     name = target[1:]
     try:
-        for site, stored in users_of(parameters, name).items():
+        users, unreadable = users_of(parameters, name)
+        review.notes += _unknown_users(target, unreadable)
+        for site, stored in users.items():
             before = parameters.get_lists(names_of_lists(stored.text))
             review.access[site] = compare(stored.text, stored.text, before, {**before, name: None})
             review.notes.append(f"site {site} still names {target}: edgecors revoke {site} {target}")
@@ -111,7 +121,9 @@ def _review_site_deletion(parameters: Parameters, site: str, text: str) -> EditR
     review = EditReview()
     inherited, aliases = "", []
     try:
-        aliases = aliases_by_site(parameters).get(site, [])
+        by_site, unreadable = aliases_by_site(parameters)
+        aliases = by_site.get(site, [])
+        review.notes += [f"{alias} may be an alias of {site}: {p.reason}" for alias, p in unreadable.items()]
         inherited = alias_target(parameters, site)
     except NotPermittedError as error:
         review.notes.append(f"the aliases were not looked at, so distributions that use {site} may be missing: {error}")

@@ -5,7 +5,7 @@ Nothing here decides what is allowed, and nothing changes a document.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from edgecors.allowlist import is_name
 from edgecors.document import PolicyError
@@ -41,14 +41,26 @@ _NEARLY = 0.9
 _WORST_FIRST = (ERROR, SKIPPED, WARNING, REPAIRED, NOTE)
 
 
-def lint(text: str, lists: Mapping[str, str | None] | None = None) -> list[Finding]:
+def lint(text: str, lists: Mapping[str, str | None] | None = None, unreadable: Collection[str] = ()) -> list[Finding]:
     """Everything there is to say of a site's policy and the lists it names, the worst first.
 
     Args:
         text: the parameter's value, plain or JSON, perhaps packed.
         lists: the values of the lists it names; None, or nothing, for those that do not exist.
+        unreadable: the lists that exist and can't be read, which are not in ``lists``.
     """
-    return _sorted(_policy(text, lists or {}))
+    return _sorted(_with_unreadable(_policy(text, lists or {}), unreadable))
+
+
+def _with_unreadable(findings: Iterable[Finding], lists: Collection[str]) -> Iterator[Finding]:
+    """The findings, in which a list that can't be read is not called missing."""
+    message = "the list can't be read, so what it allows was not checked"
+    remedy = "It is a SecureString: permit kms:Decrypt on its KMS key."
+    for finding in findings:
+        if finding.code == "list-missing" and finding.location[1:] in lists:
+            yield Finding(WARNING, "list-unreadable", finding.location, message, remedy)
+        else:
+            yield finding
 
 
 def _policy(text: str, values: Mapping[str, str | None]) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgecors_admin.errors import NotPermittedError
-from edgecors_admin.overview import aliases_by_site
+from edgecors_admin.overview import aliases_by_site, reasons
 from edgecors_admin.parameter_store import Parameters
 from edgecors_admin.sites import site_to_read
 
@@ -33,9 +33,11 @@ def logged_sites(parameters: Parameters, name: str) -> LoggedSites:
         site, alias = site_to_read(parameters, name)
         if alias:
             return LoggedSites(site, (alias,), alias)
-        aliases = aliases_by_site(parameters).get(site, [])
+        by_site, unreadable = aliases_by_site(parameters)
+        aliases = by_site.get(site, [])
         own = parameters.types_below("sites") if aliases else {}
     except NotPermittedError as error:
         return LoggedSites(name, (name,), unread=str(error))
     # A policy of its own counts before an alias.
-    return LoggedSites(site, (site, *(alias for alias in aliases if alias not in own)))
+    names = (site, *(alias for alias in aliases if alias not in own))
+    return LoggedSites(site, names, unread=" ".join(reasons(unreadable).values()))

@@ -12,7 +12,7 @@ from edgecors.policy import Grant, Policy, Rule
 from edgecors_admin.errors import NotPermittedError
 from edgecors_admin.field_values import field_value
 from edgecors_admin.lint import FINDINGS, lint_list
-from edgecors_admin.parameter_store import Parameters, Stored
+from edgecors_admin.parameter_store import Parameters, Stored, Unreadable
 from edgecors_admin.sites import Site, names_of_lists, users_of
 from edgecors_admin.size import size
 from edgecors_admin.source_map import read_written_list
@@ -30,6 +30,18 @@ def about(stored: Stored) -> dict[str, Any]:
     }
 
 
+def _about_unreadable(parameter: Unreadable) -> dict[str, Any]:
+    return {
+        "parameter": parameter.name,
+        "version": parameter.version,
+        "type": parameter.type,
+        "modified": parameter.modified.isoformat() if parameter.modified is not None else None,
+        "bytes": None,
+        "packed": None,
+        "error": parameter.reason,
+    }
+
+
 def summary(policy: Policy | None) -> dict[str, Any]:
     """A policy in three numbers; None is a rejected one."""
     if policy is None:
@@ -40,7 +52,17 @@ def summary(policy: Policy | None) -> dict[str, Any]:
 
 def size_text(row: Mapping[str, Any]) -> str:
     """The size of a parameter for people."""
-    return f"{row['bytes']} bytes" + (" (gz)" if row["packed"] else "")
+    return "unknown" if row["bytes"] is None else f"{row['bytes']} bytes" + (" (gz)" if row["packed"] else "")
+
+
+def count_text(count: object) -> str:
+    """A number of a row for people."""
+    return "unknown" if count is None else str(count)
+
+
+def findings_text(row: Mapping[str, Any]) -> str:
+    """The number of findings of a row for people."""
+    return "none" if row["findings"] == 0 else count_text(row["findings"])
 
 
 def site_row(site: Site, aliases: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -61,6 +83,12 @@ def site_row(site: Site, aliases: Mapping[str, list[str]]) -> dict[str, Any]:
     }
 
 
+def unreadable_site_row(name: str, parameter: Unreadable, aliases: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A site that can't be read, in a row as of `site_row`."""
+    unknown = {"mode": "unreadable", "rules": None, "entries": None}
+    return {**_about_unreadable(parameter), "site": name, **unknown, "aliases": aliases.get(name, []), "findings": None}
+
+
 def list_row(name: str, stored: Stored, users: Mapping[str, list[str]]) -> dict[str, Any]:
     """A list in one row.
 
@@ -75,12 +103,24 @@ def list_row(name: str, stored: Stored, users: Mapping[str, list[str]]) -> dict[
     return {**about(stored), "list": f"@{name}", **state}
 
 
-def aliases_by_site(parameters: Parameters) -> dict[str, list[str]]:
-    """The aliases of each site, also of sites that do not exist."""
+def unreadable_list_row(name: str, parameter: Unreadable, users: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A list that can't be read, in a row as of `list_row`."""
+    state = {"entries": None, "used_by": users.get(name, []), "findings": None}
+    return {**_about_unreadable(parameter), "list": f"@{name}", **state}
+
+
+def reasons(*unreadable: Mapping[str, Unreadable]) -> dict[str, str]:
+    """Why parameters can't be read, by their full names."""
+    return {parameter.name: parameter.reason for kind in unreadable for parameter in kind.values()}
+
+
+def aliases_by_site(parameters: Parameters) -> tuple[dict[str, list[str]], dict[str, Unreadable]]:
+    """The aliases of each site, also of sites that do not exist, and the aliases that can't be read."""
     aliases: dict[str, list[str]] = {}
-    for alias, target in parameters.below("aliases").items():
+    readable, unreadable = parameters.below("aliases")
+    for alias, target in readable.items():
         aliases.setdefault(target.text.strip(), []).append(alias)
-    return aliases
+    return aliases, unreadable
 
 
 def users_by_list(sites: Mapping[str, Stored]) -> dict[str, list[str]]:
@@ -113,7 +153,9 @@ def site_details(site: Site, problems: Iterable[Finding]) -> dict[str, Any]:
 
 
 def list_details(parameters: Parameters, target: str, stored: Stored, problems: Iterable[Finding]) -> dict[str, Any]:
-    """A list in full. ``used_by`` is None where the caller may not read the sites.
+    """A list in full.
+
+    ``used_by`` is None where the caller may not read the sites; ``unreadable`` has the sites that may use it as well.
 
     Args:
         parameters: Where the sites are that may use it.
@@ -128,13 +170,15 @@ def list_details(parameters: Parameters, target: str, stored: Stored, problems: 
     ]
     users: list[str] | None
     try:
-        users = list(users_of(parameters, name))
+        sites, unreadable = users_of(parameters, name)
+        users = list(sites)
     except NotPermittedError:
-        users = None  # a team that may read its own list only
+        users, unreadable = None, {}  # a team that may read its own list only
     return {
         "list": target,
         **about(stored),
         "used_by": users,
+        "unreadable": reasons(unreadable),
         "entries": entries,
         "findings": [f.as_dict() for f in problems],
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from edgecors.packing import is_packed, unpack
 
 from edgecors_admin.account import aws_errors
-from edgecors_admin.errors import NotPermittedError, ValueTooLargeError
+from edgecors_admin.errors import AwsError, NotPermittedError, ValueTooLargeError
 from edgecors_admin.size import ADVANCED, STANDARD, fitted, pack, size
 
 if TYPE_CHECKING:
@@ -89,6 +89,25 @@ class Stored:
         return other is not None and (self.version, self.modified) == (other.version, other.modified)
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A parameter that exists and whose value the caller can't read.
+
+    Attributes:
+        name: the full name, with its path.
+        type: ``SecureString``.
+        version: as in `Stored`.
+        modified: as in `Stored`.
+        reason: why not, in sentences for people.
+    """
+
+    name: str
+    type: ParameterType
+    version: int
+    modified: datetime | None
+    reason: str
+
+
 @dataclass
 class Parameters:
     """The parameters of one Region below a root such as ``/edgecors``.
@@ -145,11 +164,40 @@ class Parameters:
         values = zip(names, stored.values(), strict=True)
         return {name: parameter.value if parameter is not None else None for name, parameter in values}
 
-    def below(self, kind: Kind) -> dict[str, Stored]:
-        """All sites, all lists or all aliases, by their names."""
+    def below(self, kind: Kind) -> tuple[dict[str, Stored], dict[str, Unreadable]]:
+        """All sites, all lists or all aliases by their names: those that can be read, and those that can't.
+
+        Every parameter has its own owner, who may encrypt it with a key that the caller may not use.
+        """
         start = f"{self.root}/{kind}/"
-        parameters = (_stored(item["Name"], item) for item in self._by_path(start, decrypt=True))
-        return {stored.name.removeprefix(start): stored for stored in sorted(parameters, key=lambda one: one.name)}
+        unreadable: dict[str, Unreadable] = {}
+        try:
+            parameters = [_stored(item["Name"], item) for item in self._by_path(start, decrypt=True)]
+        except AwsError as error:
+            if not error.code:
+                raise  # no service answered
+            parameters = []
+            # A single key that the caller may not use fails the whole request, so decrypt one by one.
+            for item in self._by_path(start, decrypt=False):
+                stored = self._decrypted(item)
+                if isinstance(stored, Unreadable):
+                    unreadable[stored.name.removeprefix(start)] = stored
+                elif stored is not None:
+                    parameters.append(stored)
+        readable = {stored.name.removeprefix(start): stored for stored in sorted(parameters, key=lambda one: one.name)}
+        return readable, dict(sorted(unreadable.items()))
+
+    def _decrypted(self, item: Mapping[str, Any]) -> Stored | Unreadable | None:
+        """A parameter that was listed without decryption; None where it was deleted meanwhile."""
+        if item["Type"] != "SecureString":
+            return _stored(item["Name"], item)
+        try:
+            return self.get(item["Name"])
+        except AwsError as error:
+            if not error.code:
+                raise
+            reason = f"{item['Name']} can't be read. It is a SecureString: permit kms:Decrypt on its KMS key. {error}"
+            return Unreadable(item["Name"], item["Type"], item["Version"], item.get("LastModifiedDate"), reason)
 
     def types_below(self, kind: Kind) -> dict[str, ParameterType]:
         """The type of each site, list or alias, by its name.

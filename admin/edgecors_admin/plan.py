@@ -16,6 +16,7 @@ from edgecors_admin.errors import NotPermittedError
 from edgecors_admin.lint import has_errors, lint, lint_list
 from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_admin.policy_files import PolicyFiles
+from edgecors_admin.sites import names_of_lists
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,11 @@ class Step:
 
 @dataclass(frozen=True)
 class PolicyPlan:
-    """What to write (lists first), what that means for each site, and what is only in Parameter Store."""
+    """What to write (lists first), what that means for each site, and what is only in Parameter Store.
+
+    ``unreadable`` says of parameters on which that depends why they can't be read, and ``unknown`` names those of them
+    that are in the files, so that it is not known whether they have to be written.
+    """
 
     steps: tuple[Step, ...]
     access: Mapping[str, AccessDifference]
@@ -44,6 +49,8 @@ class PolicyPlan:
     findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -54,6 +61,7 @@ class PolicyPlan:
             "only_stored": list(self.only_stored),
             "ignored_files": list(self.ignored),
             "notes": list(self.notes),
+            "unreadable": dict(self.unreadable),
             "findings": {
                 target: [f.as_dict() for f in matches] for target, matches in self.findings.items() if matches
             },
@@ -62,30 +70,58 @@ class PolicyPlan:
 
 def make_plan(files: PolicyFiles, parameters: Parameters) -> PolicyPlan:
     """Compare files with Parameter Store. Sites that use a changed list are looked at too. Writes nothing."""
-    stored_sites, stored_lists = parameters.below("sites"), parameters.below("lists")
+    stored_sites, unreadable_sites = parameters.below("sites")
+    stored_lists, unreadable_lists = parameters.below("lists")
     lists_now: dict[str, str | None] = {name: stored.value for name, stored in stored_lists.items()}
-    lists_then: dict[str, str | None] = {**lists_now, **files.lists}
+    # What an unreadable list holds now is not known, so neither is what a file would change.
+    lists_then: dict[str, str | None] = {
+        **lists_now,
+        **{name: text for name, text in files.lists.items() if name not in unreadable_lists},
+    }
     steps: list[Step] = []
     unchanged: list[str] = []
     findings: dict[str, tuple[Finding, ...]] = {}
     for name, text in files.lists.items():
         findings[f"@{name}"] = tuple(lint_list(name, text))
-        _step(f"@{name}", text, stored_lists.get(name), findings[f"@{name}"], steps, unchanged)
+        if name not in unreadable_lists:
+            _step(f"@{name}", text, stored_lists.get(name), findings[f"@{name}"], steps, unchanged)
+    changed_lists = {step.target[1:] for step in steps}
     for name, text in files.sites.items():
-        findings[name] = tuple(lint(text, lists_then))
-        _step(name, text, stored_sites.get(name), findings[name], steps, unchanged)
-    inherited, notes = _inherited(parameters, [name for name in files.sites if name not in stored_sites])
+        findings[name] = tuple(lint(text, lists_then, unreadable_lists))
+        if name not in unreadable_sites:
+            _step(name, text, stored_sites.get(name), findings[name], steps, unchanged)
+    new_sites = [name for name in files.sites if name not in stored_sites and name not in unreadable_sites]
+    inherited, notes = _inherited(parameters, new_sites)
     access = {}
-    for name in sorted({*stored_sites, *files.sites}):
+    needed_lists: set[str] = set()
+    for name in sorted({*stored_sites, *files.sites} - {*unreadable_sites}):
         present = stored_sites.get(name) or stored_sites.get(inherited.get(name, ""))
         old = present.text if present is not None else None
         new = files.sites.get(name, old)
         access[name] = compare(old, new, lists_now, lists_then)
+        named = {*names_of_lists(old or ""), *names_of_lists(new or "")}
+        if old != new or not named.isdisjoint(changed_lists):
+            needed_lists |= named
         if name not in files.sites and access[name]:
             findings[name] = _introduced(new or "", lists_now, lists_then)
-    only = [name for name in stored_sites if name not in files.sites]
-    only += [f"@{name}" for name in stored_lists if name not in files.lists]
-    return PolicyPlan(tuple(steps), access, tuple(unchanged), tuple(only), findings, tuple(files.ignored), notes)
+    needed_sites = {*files.sites, *(unreadable_sites if changed_lists else ())}
+    needed_lists |= files.lists.keys()
+    unreadable = {name: site.reason for name, site in unreadable_sites.items() if name in needed_sites}
+    unreadable |= {f"@{name}": one.reason for name, one in unreadable_lists.items() if name in needed_lists}
+    only = [name for name in sorted({*stored_sites, *unreadable_sites}) if name not in files.sites]
+    only += [f"@{name}" for name in sorted({*stored_lists, *unreadable_lists}) if name not in files.lists]
+    in_files = {*files.sites, *(f"@{name}" for name in files.lists)}
+    return PolicyPlan(
+        tuple(steps),
+        access,
+        tuple(unchanged),
+        tuple(only),
+        findings,
+        tuple(files.ignored),
+        notes,
+        unreadable,
+        tuple(target for target in unreadable if target in in_files),
+    )
 
 
 def _inherited(parameters: Parameters, new_sites: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:

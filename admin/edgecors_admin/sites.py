@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from edgecors.policy import Policy
 from edgecors_admin.errors import AwsError, CommandError, NotPermittedError, UsageError
 from edgecors_admin.lint import lint
 from edgecors_admin.loading import load
-from edgecors_admin.parameter_store import Parameters, Stored
+from edgecors_admin.parameter_store import Parameters, Stored, Unreadable
 from edgecors_admin.source_map import PolicySource, read_written
 
 _NAMES = "Names have letters, digits, '_', '.' and '-'."
@@ -31,6 +31,7 @@ class Site:
         lists: The values of the lists that the policy names; None for those that do not exist.
         stored: The parameter; None for a policy that is not in Parameter Store (yet).
         alias: The distribution that was asked for, when it uses the policy of this site.
+        unreadable: Names of lists that exist and can't be read, which are not in ``lists``.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Site:
     lists: Mapping[str, str | None] = field(default_factory=dict)
     stored: Stored | None = None
     alias: str = ""
+    unreadable: Collection[str] = ()
 
     @cached_property
     def policy(self) -> Policy | None:
@@ -54,7 +56,7 @@ class Site:
 
     def findings(self) -> list[Finding]:
         """Everything that the linter reports."""
-        return lint(self.text, self.lists)
+        return lint(self.text, self.lists, self.unreadable)
 
 
 def with_lists(parameters: Parameters, name: str, text: str, stored: Stored | None = None, alias: str = "") -> Site:
@@ -171,10 +173,10 @@ def names_of_lists(text: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for rule in read_written(text).rules for name in rule.lists))
 
 
-def users_of(parameters: Parameters, name: str) -> dict[str, Stored]:
-    """The sites whose policies name a list."""
-    sites = parameters.below("sites")
-    return {site: stored for site, stored in sites.items() if name in names_of_lists(stored.text)}
+def users_of(parameters: Parameters, name: str) -> tuple[dict[str, Stored], dict[str, Unreadable]]:
+    """The sites whose policies name a list, and those that can't be read and may name it."""
+    sites, unreadable = parameters.below("sites")
+    return {site: stored for site, stored in sites.items() if name in names_of_lists(stored.text)}, unreadable
 
 
 def checked_site(name: str) -> str:

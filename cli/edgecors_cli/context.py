@@ -7,7 +7,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, get_type_hints
@@ -47,6 +47,8 @@ COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 """By name: the type with its help, and the default."""
 
+AWS_FAILED = 3
+"""Exit status when AWS did not do something: here, when a parameter can't be read, so that the result is incomplete."""
 CHANGES = 4
 """Exit status of `plan` when there is something to apply."""
 INTERNAL_ERROR = 70
@@ -115,6 +117,12 @@ class Context:
         """Print a warning on standard error."""
         self.progress.erase()
         line(console(error=True), ("warning: ", "bold yellow"), text)
+
+    def report_unreadable(self, reasons: Iterable[str]) -> None:
+        """Print on standard error why parameters can't be read, and end with status 3 if there are any."""
+        for reason in reasons:
+            self.warn(reason)
+            self.status = AWS_FAILED
 
     def fail_if(self, anything: object) -> None:
         """End with status 1 if there is anything to report."""

@@ -14,7 +14,7 @@ from edgecors_admin.policy_files import read_policies
 from edgecors_admin.sites import checked_site
 from rich.console import Console
 
-from edgecors_cli.context import Context
+from edgecors_cli.context import AWS_FAILED, Context
 from edgecors_cli.render import difference, findings, line, text_difference
 
 Files = Annotated[
@@ -48,6 +48,14 @@ def rejected(result: PolicyPlan) -> list[str]:
     return [target for target, problems in result.findings.items() if has_errors(problems)]
 
 
+def check_known(result: PolicyPlan) -> None:
+    """Raises `CommandError` if it is not known whether something in the files has to be written."""
+    if result.unknown:
+        why = "\n".join(result.unreadable[target] for target in result.unknown)
+        message = f"Nothing was written, because what is to be replaced can't be read: {', '.join(result.unknown)}."
+        raise CommandError(f"{message}\n{why}", AWS_FAILED)
+
+
 def say(out: Console, result: PolicyPlan, *, others: bool = True) -> None:
     """Print a plan; with ``others`` also what is not in the files."""
     for step in result.steps:
@@ -61,7 +69,11 @@ def say(out: Console, result: PolicyPlan, *, others: bool = True) -> None:
             difference(out, access, indent=2)
     for note in result.notes:
         line(out, ("note: ", "yellow"), note)
-    if not result.steps:
+    for target, reason in result.unreadable.items():
+        line(out, ("unreadable: ", "bold red"), f"{target}. {reason}")
+    if result.unreadable:
+        line(out, ("note: ", "yellow"), "This plan is incomplete: it does not show what depends on these parameters.")
+    elif not result.steps:
         line(out, "No changes: Parameter Store already has the content of the files.")
     if result.only_stored and others:
         line(out, ("Only in Parameter Store, not changed: ", "dim"), ", ".join(result.only_stored))

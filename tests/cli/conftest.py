@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import typer.main
 import typer.testing
+from edgecors_admin.account import Account
 from edgecors_cli.app import app
 from typer.testing import CliRunner
 
+from tests.support.locked import lock
 from tests.support.parameter_store import ParameterStoreServer, ParameterType
 
 COMMAND = typer.main.get_command(app)
@@ -58,6 +60,21 @@ class Command:
 
     def put(self, name: str, value: str, type: ParameterType = "String") -> None:
         self.store.put(f"/edgecors/{name}", value, type)
+
+
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of SecureStrings whose key the caller may not use. Reads that decrypt one of them fail as a whole."""
+    names: set[str] = set()
+    make = Account.client
+
+    def client(self: Account, service: str, *arguments: Any, **options: Any) -> Any:
+        client = make(self, service, *arguments, **options)
+        lock(client, names)
+        return client
+
+    monkeypatch.setattr(Account, "client", client)
+    return names
 
 
 @pytest.fixture

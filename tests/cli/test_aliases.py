@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from edgecors_admin.denied import MAX_NAMES_LENGTH, find_refused, query
 from edgecors_admin.errors import NotPermittedError
-from edgecors_admin.parameter_store import Kind, Parameters, Stored
+from edgecors_admin.parameter_store import Kind, Parameters, Stored, Unreadable
 
 from tests.cli.conftest import Command
 from tests.cli.test_denied import EDGE, Logs, row
@@ -40,7 +40,7 @@ def no_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
         if "aliases" in name:
             raise NotPermittedError("AWS refused it")
 
-    def below_without(self: Parameters, kind: Kind) -> dict[str, Stored]:
+    def below_without(self: Parameters, kind: Kind) -> tuple[dict[str, Stored], dict[str, Unreadable]]:
         refuse(kind)
         return below(self, kind)
 

@@ -15,6 +15,7 @@ from edgecors_admin.errors import NotPermittedError
 from edgecors_admin.parameter_store import Parameters, Stored
 from edgecors_local.ui.page import make_page
 
+from tests.support.locked import lock
 from tests.support.parameter_store import ParameterStoreServer
 
 if TYPE_CHECKING:
@@ -73,6 +74,16 @@ def client(parameter_store: ParameterStoreServer) -> Iterator[UiClient]:
     parameter_store.put("/edgecors/sites/shop", POLICY)
     yield UiClient(parameter_store)
     parameter_store.delete_below("/edgecors/")
+
+
+@pytest.fixture
+def locked_client(client: UiClient, parameter_store: ParameterStoreServer) -> UiClient:
+    """A page whose user may not decrypt one site and one list."""
+    for name in ("sites", "lists"):
+        parameter_store.put(f"/edgecors/{name}/locked", APP, "SecureString")
+    reader = parameter_store.client_in(parameter_store.region)
+    lock(reader, ["/edgecors/sites/locked", "/edgecors/lists/locked"])
+    return UiClient(parameter_store, reader)
 
 
 # -- who is served ----------------------------------------------------------------------------------------------------
@@ -157,6 +168,19 @@ def test_overview_lists_sites_lists_and_what_is_missing(client: UiClient) -> Non
     assert [(row["list"], row["used_by"]) for row in overview["lists"]] == [("@partners", ["shop"])]
     assert overview["missing_lists"] == {"@gone": ["other"]}
     assert overview["missing_sites"] == {"none": ["E1"]}
+
+
+def test_overview_parameters_that_cant_be_decrypted_are_shown_beside_the_others(locked_client: UiClient) -> None:
+    overview = locked_client.read("/api/overview")
+    assert [(row["site"], row.get("error") is None) for row in overview["sites"]] == [("locked", False), ("shop", True)]
+    assert [(row["list"], row["entries"]) for row in overview["lists"]] == [("@locked", None), ("@partners", 1)]
+    assert [reason.split(" ")[0] for reason in overview["unreadable"]] == [
+        "/edgecors/sites/locked",
+        "/edgecors/lists/locked",
+    ]
+    assert "permit kms:Decrypt on its KMS key" in overview["unreadable"][0]
+    details = locked_client.read("/api/details?target=@partners")
+    assert (details["used_by"], list(details["unreadable"])) == (["shop"], ["/edgecors/sites/locked"])
 
 
 def test_details_say_who_may_read_what(client: UiClient) -> None:

@@ -72,7 +72,7 @@ def remove(context: Context, distribution: Distribution, yes: Yes = False) -> No
 
 def list_aliases(context: Context) -> None:
     """List the aliases with the sites whose policies they use."""
-    aliases = context.parameters.below("aliases")
+    aliases, unreadable = context.parameters.below("aliases")
     sites = context.parameters.types_below("sites") if aliases else {}
     rows = [
         {"alias": alias, "site": stored.text.strip(), "exists": stored.text.strip() in sites}
@@ -91,3 +91,4 @@ def list_aliases(context: Context) -> None:
         ),
     )
     context.fail_if(any(not row["exists"] for row in rows))
+    context.report_unreadable(parameter.reason for parameter in unreadable.values())

@@ -6,7 +6,7 @@ import typer
 from edgecors_admin.errors import CommandError
 
 from edgecors_cli.context import Context, Yes, command
-from edgecors_cli.planning import EnvironmentOption, Files, SiteOption, make, rejected, say, write_steps
+from edgecors_cli.planning import EnvironmentOption, Files, SiteOption, check_known, make, rejected, say, write_steps
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +28,7 @@ def apply(
         say(context.out, result)
     if names := rejected(result):
         raise CommandError(f"Rejected: {', '.join(names)}. Nothing was written.")
+    check_known(result)
     if result.steps:
         count = len(result.steps)
         context.confirm(f"Write {count} {'parameter' if count == 1 else 'parameters'}?", yes=yes)

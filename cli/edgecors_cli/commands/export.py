@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 from edgecors_admin.errors import UsageError
 from edgecors_admin.exporting import ExportedFile, export_bundle, export_file
+from edgecors_admin.parameter_store import Kind
 from edgecors_admin.policy_files import files_by_name
 from rich.console import Console
 
 from edgecors_cli.context import Context, Yes, command
 from edgecors_cli.output_file import STDOUT, write_file
 from edgecors_cli.render import as_json, line
+
+KINDS: tuple[Kind, ...] = ("sites", "lists")
 
 
 def register(app: typer.Typer) -> None:
@@ -36,20 +39,23 @@ def export(
     """
     if not directory:
         raise UsageError("The name of the directory is empty.")
-    texts = {
-        kind: {name: stored.text for name, stored in context.parameters.below(kind).items()}
-        for kind in ("sites", "lists")
-    }
+    texts: dict[str, dict[str, str]] = {}
+    reasons: list[str] = []
+    for kind in KINDS:
+        stored, unreadable = context.parameters.below(kind)
+        texts[kind] = {name: parameter.text for name, parameter in stored.items()}
+        reasons += [parameter.reason for parameter in unreadable.values()]
     if directory == STDOUT:
         as_json(export_bundle(texts["sites"], texts["lists"]))
+        context.report_unreadable(reasons)
         return
     files: list[ExportedFile] = []
     problems: list[str] = []
-    for kind, values in texts.items():
-        existing = files_by_name(Path(directory, kind))
+    for folder, values in texts.items():
+        existing = files_by_name(Path(directory, folder))
         for name, text in values.items():
             try:
-                files.append(export_file(Path(directory, kind), name, text, existing.get(name, ())))
+                files.append(export_file(Path(directory, folder), name, text, existing.get(name, ())))
             except UsageError as error:
                 problems.append(str(error))
     _write(context, files, yes)
@@ -60,8 +66,9 @@ def export(
         for problem in problems:
             line(out, ("not exported: ", "bold red"), problem)
 
-    context.answer({"files": [str(file.path) for file in files], "not_exported": problems}, say)
+    context.answer({"files": [str(file.path) for file in files], "not_exported": [*problems, *reasons]}, say)
     context.fail_if(problems)
+    context.report_unreadable(reasons)
 
 
 def _write(context: Context, files: list[ExportedFile], yes: bool) -> None:

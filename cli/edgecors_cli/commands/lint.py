@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from edgecors.findings import WARNING, Finding
@@ -41,19 +41,27 @@ def lint(
     """Report all errors and warnings, each with code, location and remedy. Changes nothing."""
     if source is None and environment is not None:
         raise UsageError("--environment is for a directory of policies. Name it: edgecors lint policies/.")
-    results = _lint_all(context) if source is None else _lint_one(context, source, environment)
-    rows = [{"policy": name, "findings": [f.as_dict() for f in problems]} for name, problems in results.items()]
+    unreadable: dict[str, str] = {}
+    if source is None:
+        results, unreadable = _lint_all(context)
+    else:
+        results = _lint_one(context, source, environment)
+    rows: list[dict[str, Any]] = [
+        {"policy": name, "findings": [f.as_dict() for f in problems]} for name, problems in results.items()
+    ]
+    rows += [{"policy": name, "findings": None, "error": reason} for name, reason in unreadable.items()]
 
     def say(out: Console) -> None:
         for name, problems in results.items():
             bad = sum(f.severity in FINDINGS for f in problems)
             line(out, (name, "bold"), "  ", ("ok", "green") if not bad else (f"findings: {bad}", "yellow"))
             findings(out, problems)
-        if not results:
+        if not rows:
             line(out, "There is nothing to check.")
 
     context.answer(rows, say)
     context.fail_if(any(not is_clean(problems) for problems in results.values()))
+    context.report_unreadable(unreadable.values())
 
 
 def _lint_one(context: Context, source: str, environment: str | None) -> dict[str, list[Finding]]:
@@ -86,19 +94,23 @@ def lint_files(context: Context, files: PolicyFiles) -> dict[str, list[Finding]]
     }
 
 
-def _lint_all(context: Context) -> dict[str, list[Finding]]:
-    lists: dict[str, str | None] = {name: s.value for name, s in context.parameters.below("lists").items()}
+def _lint_all(context: Context) -> tuple[dict[str, list[Finding]], dict[str, str]]:
+    """The findings of everything that can be read, and why the other sites and lists can't be read."""
+    stored_lists, unreadable_lists = context.parameters.below("lists")
+    stored_sites, unreadable_sites = context.parameters.below("sites")
+    lists: dict[str, str | None] = {name: stored.value for name, stored in stored_lists.items()}
     results = {}
     used: set[str] = set()
-    for name, stored in context.parameters.below("sites").items():
+    for name, stored in stored_sites.items():
         context.progress.step(f"checking site {name}")
-        results[name] = lint_policy(stored.value, lists)
+        results[name] = lint_policy(stored.value, lists, unreadable_lists)
         used.update(names_of_lists(stored.text))
     for name, value in lists.items():
         context.progress.step(f"checking list @{name}")
         problems = lint_list(name, value or "")
-        if name not in used:
+        if name not in used and not unreadable_sites:
             remedy = f"Name it: edgecors allow SITE @{name}."
             problems.append(Finding(WARNING, "not-referenced", f"@{name}", "no policy uses the list", remedy))
         results[f"@{name}"] = problems
-    return results
+    unreadable = {name: site.reason for name, site in unreadable_sites.items()}
+    return results, unreadable | {f"@{name}": list_.reason for name, list_ in unreadable_lists.items()}

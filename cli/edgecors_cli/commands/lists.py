@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from edgecors_admin.overview import list_row, size_text, users_by_list
+from edgecors_admin.overview import (
+    count_text,
+    findings_text,
+    list_row,
+    reasons,
+    size_text,
+    unreadable_list_row,
+    users_by_list,
+)
 from rich.console import Console
 
 from edgecors_cli.context import Context, command
@@ -19,13 +27,16 @@ def register(app: typer.Typer) -> None:
 
 def lists(context: Context) -> None:
     """List all lists with the sites that use them."""
-    stored_lists = context.parameters.below("lists")
-    used = users_by_list(context.parameters.below("sites"))
+    stored_lists, unreadable = context.parameters.below("lists")
+    stored_sites, unreadable_sites = context.parameters.below("sites")
+    used = users_by_list(stored_sites)
     rows: list[dict[str, Any]] = []
     for name, stored in stored_lists.items():
         context.progress.step(f"reading list @{name}")
         rows.append(list_row(name, stored, used))
-    missing = sorted(set(used) - set(stored_lists))
+    rows += [unreadable_list_row(name, parameter, used) for name, parameter in unreadable.items()]
+    rows.sort(key=lambda row: str(row["list"]))
+    missing = sorted(set(used) - {*stored_lists, *unreadable})
 
     def say(out: Console) -> None:
         if not rows:
@@ -35,11 +46,11 @@ def lists(context: Context) -> None:
             cells = [
                 (
                     row["list"],
-                    row["entries"],
+                    count_text(row["entries"]),
                     row["version"],
                     size_text(row),
                     ", ".join(row["used_by"]) or "no site",
-                    row["findings"] or "none",
+                    findings_text(row),
                 )
                 for row in rows
             ]
@@ -47,4 +58,6 @@ def lists(context: Context) -> None:
         for name in missing:
             line(out, ("missing: ", "red"), f"@{name}, used by {', '.join(used[name])}")
 
-    context.answer({"lists": rows, "missing": missing}, say)
+    why = reasons(unreadable, unreadable_sites)
+    context.answer({"lists": rows, "missing": missing, "unreadable": why}, say)
+    context.report_unreadable(why.values())

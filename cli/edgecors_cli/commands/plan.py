@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edgecors_cli.context import CHANGES, Context, command
+from edgecors_cli.context import AWS_FAILED, CHANGES, Context, command
 from edgecors_cli.planning import EnvironmentOption, Files, SiteOption, make, rejected, say
 
 
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 def plan(context: Context, file: Files, site: SiteOption = None, environment: EnvironmentOption = None) -> None:
     """Show what `apply` would write, and who would gain or lose access.
 
-    Exit status: 0 nothing to change, 4 changes, 1 rejected.
+    Exit status: 0 nothing to change, 4 changes, 1 rejected, 3 AWS denied the request or a parameter can't be read.
     """
     result = make(context, file, site, environment)
     context.answer(result.as_dict(), lambda out: say(out, result))
@@ -30,3 +30,5 @@ def plan(context: Context, file: Files, site: SiteOption = None, environment: En
         context.status = 1
     elif result.steps:
         context.status = CHANGES
+    if result.unreadable:
+        context.status = AWS_FAILED

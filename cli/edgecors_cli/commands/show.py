@@ -75,15 +75,18 @@ def _list(context: Context, target: str) -> tuple[dict[str, Any], watching.Say]:
     data = list_details(context.parameters, target, stored, problems)
 
     def say(out: Console) -> None:
-        _say_parameter(out, target, data, [("used by", _users(data["used_by"]))])
+        _say_parameter(out, target, data, [("used by", _users(data["used_by"], data["unreadable"]))])
         _say_entries(out, data["entries"], 2)
         _say_findings(out, problems)
 
     return data, say
 
 
-def _users(names: list[str] | None) -> str:
-    return "unknown, as the sites can't be read" if names is None else ", ".join(names) or "no site"
+def _users(names: list[str] | None, unreadable: dict[str, str]) -> str:
+    if names is None:
+        return "unknown, as the sites can't be read"
+    known = ", ".join(names) or "no site"
+    return f"{known}, as far as is known: {' '.join(unreadable.values())}" if unreadable else known
 
 
 def _say_parameter(out: Console, name: str, data: dict[str, Any], more: list[tuple[str, str]]) -> None:

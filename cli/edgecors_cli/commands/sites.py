@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import typer
-from edgecors_admin.overview import aliases_by_site, site_row, size_text
+from edgecors_admin.overview import (
+    aliases_by_site,
+    count_text,
+    findings_text,
+    reasons,
+    site_row,
+    size_text,
+    unreadable_site_row,
+)
 from edgecors_admin.sites import Site
 from rich.console import Console
 
@@ -18,14 +26,17 @@ def register(app: typer.Typer) -> None:
 
 def sites(context: Context) -> None:
     """List all sites with a summary of their policies, and the aliases that use them."""
-    stored_sites = context.parameters.below("sites")
-    values: dict[str, str | None] = {name: stored.value for name, stored in context.parameters.below("lists").items()}
-    aliases = aliases_by_site(context.parameters)
+    stored_sites, unreadable = context.parameters.below("sites")
+    stored_lists, unreadable_lists = context.parameters.below("lists")
+    values: dict[str, str | None] = {name: stored.value for name, stored in stored_lists.items()}
+    aliases, unreadable_aliases = aliases_by_site(context.parameters)
     rows = []
     for name, stored in stored_sites.items():
         context.progress.step(f"reading site {name}")
-        rows.append(site_row(Site(name, stored.text, values, stored), aliases))
-    dangling = {site: names for site, names in aliases.items() if site not in stored_sites}
+        rows.append(site_row(Site(name, stored.text, values, stored, unreadable=unreadable_lists.keys()), aliases))
+    rows += [unreadable_site_row(name, parameter, aliases) for name, parameter in unreadable.items()]
+    rows.sort(key=lambda row: str(row["site"]))
+    dangling = {site: names for site, names in aliases.items() if site not in stored_sites and site not in unreadable}
 
     def say(out: Console) -> None:
         if not rows:
@@ -35,10 +46,12 @@ def sites(context: Context) -> None:
             head = ("SITE", "RULES", "ENTRIES", "MODE", "VERSION", "SIZE", "FINDINGS", "ALIASES")
             columns = ("site", "rules", "entries", "mode", "version")
             cells = [
-                [*(r[n] for n in columns), size_text(r), r["findings"] or "none", " ".join(r["aliases"])] for r in rows
+                [*(count_text(r[n]) for n in columns), size_text(r), findings_text(r), " ".join(r["aliases"])]
+                for r in rows
             ]
             table(out, head, cells)
         for site, names in dangling.items():
             line(out, ("missing: ", "red"), f"{site}, used by the alias {', '.join(names)}")
 
     context.answer(rows, say)
+    context.report_unreadable(reasons(unreadable, unreadable_lists, unreadable_aliases).values())

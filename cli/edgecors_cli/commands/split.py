@@ -14,7 +14,7 @@ from edgecors_admin.sites import missing, names_of_lists, refuse_alias, users_of
 from edgecors_admin.splitting import split_list, split_site
 
 from edgecors_cli.commands.arguments import Target
-from edgecors_cli.context import Context, Yes, command
+from edgecors_cli.context import AWS_FAILED, Context, Yes, command
 from edgecors_cli.editing import (
     FromFile,
     GrantNumberOption,
@@ -62,7 +62,12 @@ def split(
     context.progress.step(f"spreading {len(entries):,} origins over lists")
     read: dict[str, Stored | None] = {target: stored}
     if target.startswith("@"):
-        users = users_of(context.parameters, target[1:])
+        users, unreadable = users_of(context.parameters, target[1:])
+        if unreadable:
+            why = "\n".join(parameter.reason for parameter in unreadable.values())
+            message = f"Nothing was written: a site that can't be read ({', '.join(unreadable)}) may name {target}, and"
+            message += " would lose the origins that move to other lists."
+            raise CommandError(f"{message}\n{why}", AWS_FAILED)
         read.update(users)
         files = split_list(target[1:], text, entries, {site: user.text for site, user in users.items()}, taken)
     else:

@@ -108,12 +108,12 @@ class HomeParameters:
 
     def aliases(self) -> Mapping[str, str]:
         """The site that each alias names."""
-        readable, _ = below(self._parameters, "aliases")
+        readable, _ = self._parameters.below("aliases")
         return {name: site_of_alias(stored) for name, stored in readable.items()}
 
     def users_of(self, list_name: str) -> ListUsers:
         """The sites whose policies name a list."""
-        readable, unreadable = below(self._parameters, "sites")
+        readable, unreadable = self._parameters.below("sites")
         sites, unknown = [], list(unreadable)
         for name, site in readable.items():
             if not self.may_examine():
@@ -121,25 +121,6 @@ class HomeParameters:
             elif uses_list(site.value, list_name):
                 sites.append(site)
         return ListUsers(tuple(sites), tuple(unknown))
-
-
-def below(parameters: Parameters, kind: Kind) -> tuple[dict[str, Stored], tuple[str, ...]]:
-    """All readable sites, lists or aliases of a Region, and the names of those that can't be read."""
-    try:
-        return parameters.below(kind), ()
-    except AwsError:
-        readable: dict[str, Stored] = {}
-        unreadable = []
-        # A single key that the guard may not use fails the whole request; so read one by one.
-        for name in parameters.types_below(kind):
-            try:
-                stored = parameters.get(f"{parameters.root}/{kind}/{name}")
-            except AwsError:
-                unreadable.append(name)
-                continue
-            if stored is not None:
-                readable[name] = stored
-        return readable, tuple(unreadable)
 
 
 def site_of_alias(alias: Stored) -> str:

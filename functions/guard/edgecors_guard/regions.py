@@ -23,11 +23,10 @@ from . import replicas, revert
 from .change import KINDS
 from .failures import describe
 from .guard import ROUNDS
-from .home import below
 from .review import review
 
 if TYPE_CHECKING:
-    from edgecors_admin.parameter_store import Kind, Parameters, Stored
+    from edgecors_admin.parameter_store import Kind, Parameters, Stored, Unreadable
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_logs import CloudWatchLogsClient
 
@@ -128,21 +127,21 @@ class _RegionCheck:
         home = self._guard.settings.region
         with self._part(COMPARING, home):
             parameters = self._guard.clients.parameters(home)
-            names = {kind: below(parameters, kind) for kind in KINDS}
+            names = {kind: parameters.below(kind) for kind in KINDS}
             # Shared by all Regions: an invalid value costs a request for its history.
             expected: dict[str, Stored | None] = {}
             self._each(COMPARING, self._guard.settings.replicas, partial(self._compare, names, expected))
 
     def _compare(
         self,
-        names: Mapping[Kind, tuple[Mapping[str, Stored], tuple[str, ...]]],
+        names: Mapping[Kind, tuple[Mapping[str, Stored], Mapping[str, Unreadable]]],
         expected: dict[str, Stored | None],
         region: str,
     ) -> None:
         """Repair each parameter of a Region that differs from the home Region's; one that fails leaves the others."""
         replica = self._guard.clients.parameters(region)
         for kind, (stored, unreadable) in names.items():
-            copies, locked = below(replica, kind)
+            copies, locked = replica.below(kind)
             for name in sorted({*stored, *copies} - {*unreadable, *locked}):
                 self._check_time()
                 full = f"{replica.root}/{kind}/{name}"

@@ -11,7 +11,7 @@ const dot = (kind, meaning) => h("span", { class: kind, role: "img", "aria-label
 export function navigation({ sites, lists }, current) {
   const item = (target, row) =>
     h("li", {}, h("a", { href: link(target), "aria-current": target === current ? "page" : null }, target,
-      row.mode === "rejected" ? dot("dot bad", "rejected") : row.findings ? dot("dot", plural(row.findings, "finding")) : null));
+      row.error ? dot("dot bad", "can’t be read") : row.mode === "rejected" ? dot("dot bad", "rejected") : row.findings ? dot("dot", plural(row.findings, "finding")) : null));
   if (!sites.length && !lists.length) return [];
   return [
     h("h2", {}, "Sites"), h("ul", {}, sites.map((row) => item(row.site, row))),
@@ -53,12 +53,13 @@ function opening() {
     h("div", { class: "actions" }, h("button", {}, "Open")));
 }
 
-function attention({ sites, missing_lists: lists, missing_sites: aliases }) {
+function attention({ sites, missing_lists: lists, missing_sites: aliases, unreadable }) {
   const items = [
     ...sites.filter(({ mode }) => mode === "rejected").map(({ site }) =>
       [h("a", { href: `${link(site)}/findings` }, site), " is rejected: the last good policy stays in use."]),
     ...Object.entries(lists).map(([list, users]) => [h("strong", {}, list), ` does not exist, but ${users.join(", ")} uses it.`]),
     ...Object.entries(aliases).map(([site, names]) => [h("strong", {}, site), ` does not exist, but the alias ${names.join(", ")} uses it.`]),
+    ...unreadable.map((reason) => [reason]),
   ];
   if (!items.length) return null;
   return h("section", { class: "notice bad attention", "aria-labelledby": "attention-title" },
@@ -67,7 +68,16 @@ function attention({ sites, missing_lists: lists, missing_sites: aliases }) {
 
 const findingsBadge = (count) => (count ? h("span", { class: "badge warn" }, plural(count, "finding")) : h("span", { class: "badge good" }, "No findings"));
 
+function unreadableCard(name, row, users) {
+  return h("li", {}, h("div", { class: "panel card" },
+    h("strong", {}, name),
+    h("span", { class: "soft small" }, `version ${row.version}, ${row.type}`),
+    users.length ? h("span", { class: "soft small" }, `Used by ${users.join(", ")}`) : null,
+    h("span", { class: "badges" }, h("span", { class: "badge bad" }, "Can’t be read"))));
+}
+
 function siteCard(row) {
+  if (row.error) return unreadableCard(row.site, row, row.aliases);
   const rejected = row.mode === "rejected";
   return h("li", {}, h("a", { class: "panel card", href: link(row.site) },
     h("strong", {}, row.site),
@@ -80,6 +90,7 @@ function siteCard(row) {
 }
 
 function listCard(row) {
+  if (row.error) return unreadableCard(row.list, row, row.used_by);
   return h("li", {}, h("a", { class: "panel card", href: link(row.list) },
     h("strong", {}, row.list),
     h("span", { class: "soft small" }, plural(row.entries, "entry")),

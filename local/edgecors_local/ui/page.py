@@ -11,7 +11,17 @@ from edgecors_admin.asked import read_asked
 from edgecors_admin.errors import CommandError, NotPermittedError, UsageError
 from edgecors_admin.explain import ExplainedAnswer, explain_request
 from edgecors_admin.lint import lint_list
-from edgecors_admin.overview import aliases_by_site, list_details, list_row, site_details, site_row, users_by_list
+from edgecors_admin.overview import (
+    aliases_by_site,
+    list_details,
+    list_row,
+    reasons,
+    site_details,
+    site_row,
+    unreadable_list_row,
+    unreadable_site_row,
+    users_by_list,
+)
 from edgecors_admin.parameter_store import Parameters
 from edgecors_admin.remembering import remembering
 from edgecors_admin.sites import Site, checked_target, load_site, missing
@@ -106,19 +116,31 @@ def _scope(parameters: Parameters, arguments: Arguments) -> dict[str, str]:
 
 
 def _overview(parameters: Parameters, arguments: Arguments) -> dict[str, Any]:
-    sites, lists = parameters.below("sites"), parameters.below("lists")
+    sites, unreadable_sites = parameters.below("sites")
+    lists, unreadable_lists = parameters.below("lists")
     values: dict[str, str | None] = {name: stored.value for name, stored in lists.items()}
     users = users_by_list(sites)
     try:
-        aliases = aliases_by_site(parameters)
+        aliases, unreadable_aliases = aliases_by_site(parameters)
     except NotPermittedError:
-        aliases = {}  # the caller may be allowed to read sites and lists only
+        aliases, unreadable_aliases = {}, {}  # the caller may be allowed to read sites and lists only
+    site_rows = [
+        *(site_row(Site(n, s.text, values, s, unreadable=unreadable_lists.keys()), aliases) for n, s in sites.items()),
+        *(unreadable_site_row(name, parameter, aliases) for name, parameter in unreadable_sites.items()),
+    ]
+    list_rows = [
+        *(list_row(name, stored, users) for name, stored in lists.items()),
+        *(unreadable_list_row(name, parameter, users) for name, parameter in unreadable_lists.items()),
+    ]
     return {
         **_scope(parameters, arguments),
-        "sites": [site_row(Site(name, stored.text, values, stored), aliases) for name, stored in sites.items()],
-        "lists": [list_row(name, stored, users) for name, stored in lists.items()],
-        "missing_lists": {f"@{name}": users[name] for name in sorted(set(users) - set(lists))},
-        "missing_sites": {site: names for site, names in aliases.items() if site not in sites},
+        "sites": sorted(site_rows, key=lambda row: str(row["site"])),
+        "lists": sorted(list_rows, key=lambda row: str(row["list"])),
+        "missing_lists": {f"@{name}": users[name] for name in sorted(set(users) - {*lists, *unreadable_lists})},
+        "missing_sites": {
+            site: names for site, names in aliases.items() if site not in sites and site not in unreadable_sites
+        },
+        "unreadable": list(reasons(unreadable_sites, unreadable_lists, unreadable_aliases).values()),
     }
 
 

@@ -33,7 +33,8 @@ function heading(name, data, isList) {
       h("code", {}, data.parameter), h("span", {}, `version ${data.version}`), h("span", {}, "changed ", time(data.modified)),
       h("span", {}, `${data.bytes.toLocaleString("en")} bytes${data.packed ? ", packed" : ""}`),
       isList && data.used_by ? h("span", {}, data.used_by.length ? "used by " : "no site uses it",
-        data.used_by.map((site, number) => [number ? ", " : "", h("a", { href: `#/site/${encodeURIComponent(site)}` }, site)])) : null,
+        data.used_by.map((site, number) => [number ? ", " : "", h("a", { href: `#/site/${encodeURIComponent(site)}` }, site)]),
+        Object.keys(data.unreadable).length ? `; not known of ${Object.keys(data.unreadable).join(", ")}, which can’t be read` : null) : null,
       data.alias ? h("span", {}, `${data.alias} uses this policy`) : null));
 }
 

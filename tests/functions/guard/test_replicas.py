@@ -7,7 +7,7 @@ from edgecors_admin.parameter_store import Parameters, Stored
 
 from functions.guard.edgecors_guard import replicas
 from functions.guard.edgecors_guard.guard import Unfinished
-from functions.guard.edgecors_guard.home import HomeParameters, below
+from functions.guard.edgecors_guard.home import HomeParameters
 from tests.functions.guard.world import BAD, GOOD, HOME, PARTNERS, REPLICAS, ROOT, SHOP, World, metrics_of
 
 LONG = " ".join(f"https://n{number}.example.com" for number in range(180))
@@ -179,8 +179,8 @@ def test_below_many_pages_returns_all_sites(world: World) -> None:
     for number in range(23):
         world.put(f"{ROOT}/sites/site-{number}", "@partners")
     world.ssm().put_parameter(Name=f"{ROOT}/sites/deeper/one", Value="@partners", Type="String")
-    sites, unreadable = below(world.guard().clients.parameters(HOME), "sites")
-    assert (set(sites), unreadable) == ({f"site-{number}" for number in range(23)}, ())
+    sites, unreadable = world.guard().clients.parameters(HOME).below("sites")
+    assert (set(sites), unreadable) == ({f"site-{number}" for number in range(23)}, {})
 
 
 def test_below_empty_page_is_not_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def test_below_empty_page_is_not_the_end(world: World, monkeypatch: pytest.Monke
 
     parameters.client.meta.events.register("provide-client-params.ssm.GetParametersByPath", empty_first)
     parameters.client.meta.events.register("after-call.ssm.GetParametersByPath", remove_items)
-    assert list(below(parameters, "sites")[0]) == ["shop"]
+    assert list(parameters.below("sites")[0]) == ["shop"]
     assert tokens == [None, "more"]
 
 
@@ -207,8 +207,8 @@ def test_below_locked_parameter_does_not_hide_the_others(world: World) -> None:
     world.put(SHOP, GOOD, Type="SecureString")
     world.put(f"{ROOT}/sites/locked", GOOD, Type="SecureString")
     world.lock(f"{ROOT}/sites/locked")
-    sites, unreadable = below(world.guard().clients.parameters(HOME), "sites")
-    assert ({name: site.value for name, site in sites.items()}, unreadable) == ({"shop": GOOD}, ("locked",))
+    sites, unreadable = world.guard().clients.parameters(HOME).below("sites")
+    assert ({name: site.value for name, site in sites.items()}, list(unreadable)) == ({"shop": GOOD}, ["locked"])
 
 
 def test_is_same_write_parameter_created_again_is_another(world: World) -> None:
