@@ -300,7 +300,8 @@ class _ChangeRun:
         aliases = home.aliases()
         for distribution in ids:
             site = aliases.get(distribution, distribution)
-            # With an invalid alias, the site of its last valid version is in use, which may be any.
+            # With an invalid alias, the site of its last valid version is in use, which may be any; so may the site of
+            # an unreadable one.
             if not sites.isdisjoint((distribution, site)) or not is_name(site):
                 yield distribution
 

@@ -107,9 +107,9 @@ class HomeParameters:
         return now <= self._examined_until
 
     def aliases(self) -> Mapping[str, str]:
-        """The site that each alias names."""
-        readable, _ = self._parameters.below("aliases")
-        return {name: site_of_alias(stored) for name, stored in readable.items()}
+        """The site that each alias names; empty, which is the name of no site, for an alias that can't be read."""
+        readable, unreadable = self._parameters.below("aliases")
+        return {**dict.fromkeys(unreadable, ""), **{name: site_of_alias(alias) for name, alias in readable.items()}}
 
     def users_of(self, list_name: str) -> ListUsers:
         """The sites whose policies name a list."""

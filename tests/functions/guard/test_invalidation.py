@@ -86,6 +86,13 @@ def test_invalidation_site_of_an_invalid_alias_may_be_any(world: World, guard: G
     assert world.cloudfront.counts == {STAGING: 1}
 
 
+def test_invalidation_site_of_an_unreadable_alias_may_be_any(world: World, guard: Guard) -> None:
+    world.put(ALIAS, "shop", Type="SecureString")
+    world.lock(ALIAS)
+    guard.handle_change(world.put(SHOP, GOOD))
+    assert world.cloudfront.counts == {STAGING: 1}
+
+
 def test_invalidation_invalid_value_invalidates_nothing(world: World, guard: Guard) -> None:
     guard.handle_change(world.put(SITE, BAD))
     assert world.cloudfront.counts == {}

@@ -173,6 +173,22 @@ def test_store_list_under_another_key_concerns_its_entries_only(
     assert served(store) == expected(f"@partners {NEW}", partners="")
 
 
+def test_store_distribution_with_an_unreadable_alias_is_reported(
+    world: World, guard: Guard, store: ServedStore
+) -> None:
+    """Any change of a site may concern it, and the guard can't know which policy the store should have."""
+    world.put(ALIAS, "shop", Type="SecureString")
+    guard.handle_change(world.put(SHOP, GOOD))
+    before = served(store)
+    world.lock(ALIAS)
+    world.now += 100
+    event = world.put(SHOP, NEW)
+    with pytest.raises(Unfinished, match=f"update the store of {DISTRIBUTION}: .*GetParameter: AccessDenied"):
+        guard.handle_change(event)
+    assert before
+    assert served(store) == before
+
+
 def test_store_list_that_can_not_be_read_for_now_is_waited_for(world: World, guard: Guard, store: ServedStore) -> None:
     """A list's origins do not disappear because of a throttled read."""
     world.put(PARTNERS, GOOD, Type="SecureString")
