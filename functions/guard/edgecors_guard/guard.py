@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -251,13 +252,20 @@ class _ChangeRun:
 
     def _copy(self, good: Stored | None) -> None:
         """Make the replicas have this version; or nothing, for None."""
-        name = self._change.name
-        for region in self._settings.replicas:
-            with self._part(f"copy to {region}", count="ReplicationFailures"):
-                replica = self._guard.clients.parameters(region)
-                if replica.delete(name) if good is None else replicas.copy_to(replica, good):
-                    self._guard.count("Replicated")
-                    self._log.info("replicated", parameter=name, version=good and good.version, replica=region)
+        name, regions = self._change.name, self._settings.replicas
+
+        def copy(region: str) -> bool:
+            replica = self._guard.clients.parameters(region)
+            return replica.delete(name) if good is None else replicas.copy_to(replica, good)
+
+        # A request that gets no answer fails after up to 18 s. One after the other, seven such Regions would use up the
+        # function's 120 s before stores and caches are brought up to date.
+        with ThreadPoolExecutor(max(1, len(regions))) as pool:
+            for region, copied in [(region, pool.submit(copy, region)) for region in regions]:
+                with self._part(f"copy to {region}", count="ReplicationFailures"):
+                    if copied.result():
+                        self._guard.count("Replicated")
+                        self._log.info("replicated", parameter=name, version=good and good.version, replica=region)
 
     def _users(self, home: HomeParameters) -> ListUsers:
         """The sites that use the changed list; none for other parameters."""

@@ -1,8 +1,10 @@
 """Good values are copied to other Regions; a Region that fails does not affect the others."""
 
+import threading
 from dataclasses import replace
 
 import pytest
+from edgecors_admin.errors import AwsError
 from edgecors_admin.parameter_store import Parameters, Stored
 
 from functions.guard.edgecors_guard import replicas
@@ -84,6 +86,26 @@ def test_replicas_invalid_value_leaves_the_last_good_one(world: World, name: str
     world.guard().handle_change(world.put(name, bad))
     assert world.everywhere(name) == [bad, good, good]
     assert bad not in [value for region in REPLICAS for _, value in world.history(name, region)]
+
+
+def test_replicas_regions_that_do_not_answer_are_waited_for_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, seven of them would use up the function's time."""
+    guard = world.guard()
+    event = world.put(SHOP, GOOD)
+    waiting = threading.Barrier(len(REPLICAS))
+
+    def time_out(*_: object) -> bool:
+        waiting.wait(20)
+        raise AwsError("no answer", "ReadTimeoutError")
+
+    monkeypatch.setattr(replicas, "copy_to", time_out)
+    with pytest.raises(Unfinished) as raised:
+        guard.handle_change(event)
+    expected = [f"copy to {region}: no answer (ReadTimeoutError)" for region in REPLICAS]
+    assert list(raised.value.failures) == expected
+    assert metrics_of(guard)["ReplicationFailures"] == len(REPLICAS)
 
 
 def test_replicas_no_good_version_deletes_the_copy(world: World) -> None:
