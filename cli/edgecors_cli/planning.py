@@ -14,7 +14,7 @@ from edgecors_admin.policy_files import read_policies
 from edgecors_admin.sites import checked_site
 from rich.console import Console
 
-from edgecors_cli.context import AWS_FAILED, Context
+from edgecors_cli.context import AWS_FAILED, INTERRUPTED, Context
 from edgecors_cli.render import difference, findings, line, text_difference
 
 Files = Annotated[
@@ -87,7 +87,8 @@ def write_steps(context: Context, plan: PolicyPlan, steps: Sequence[Step]) -> No
     Writes nothing if any of the parameters is no longer what the plan shows.
 
     Raises:
-        CommandError: A parameter could not be written. The output and the message name what was written before it.
+        CommandError: A parameter could not be written, or Ctrl-C was pressed. The output and the message name what was
+            written before it.
     """
     parameters = context.parameters
     names = {step.target: parameters.name_of(step.target) for step in steps}
@@ -118,15 +119,26 @@ def write_steps(context: Context, plan: PolicyPlan, steps: Sequence[Step]) -> No
         if left:
             raise CommandError(_with_rest("The reader of the output has closed it.", written, left)) from None
         raise
+    except KeyboardInterrupt:
+        # The request that was under way may have arrived all the same.
+        uncertain, *left = [names[step.target] for step in steps[len(written) :]] or [""]
+        message = "Interrupted." + (f"\nPerhaps written: {uncertain}." if uncertain else "")
+        if context.json:
+            rest = {"written": written, "perhaps_written": [uncertain] if uncertain else [], "not_written": left}
+            context.answer({**plan.as_dict(), **rest, "error": "Interrupted."}, _nothing)
+        raise CommandError(message + _rest(written, left), INTERRUPTED) from None
     if context.json:
         context.answer({**plan.as_dict(), "written": written}, _nothing)
 
 
 def _with_rest(message: str, written: list[dict[str, Any]], left: list[str]) -> str:
-    if not written:
-        return message
+    return message + _rest(written, left) if written else message
+
+
+def _rest(written: list[dict[str, Any]], left: list[str]) -> str:
+    """What was written and what was not, each on a line of its own."""
     done = ", ".join(f"{row['parameter']} version {row['version']}" for row in written)
-    return f"{message}\nWritten: {done}." + (f"\nNot written: {', '.join(left)}." if left else "")
+    return (f"\nWritten: {done}." if written else "") + (f"\nNot written: {', '.join(left)}." if left else "")
 
 
 def _nothing(out: Console) -> None:

@@ -139,6 +139,39 @@ def test_apply_that_fails_half_way_says_in_json_what_it_has_written(edgecors: Co
     assert "version 2 was written meanwhile" in ran.data["error"]
 
 
+@pytest.mark.parametrize("arrives", [True, False], ids=["the request arrives", "the request does not arrive"])
+def test_apply_that_is_interrupted_says_what_it_has_written(
+    edgecors: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arrives: bool
+) -> None:
+    put = Parameters.put
+
+    def interrupted(self: Parameters, name: str, *arguments: Any) -> Stored:
+        if name != "/edgecors/sites/shop":
+            return put(self, name, *arguments)
+        if arrives:
+            put(self, name, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Parameters, "put", interrupted)
+    file = bundle(tmp_path, shop=[B], zoo=[B])
+    ran = edgecors("apply", file, "--yes")
+    assert ran.status == 130
+    lines = [line.removeprefix("error: ") for line in ran.err.splitlines()]
+    assert lines == [
+        "Interrupted.",
+        "Perhaps written: /edgecors/sites/shop.",
+        "Written: /edgecors/lists/partners version 1.",
+        "Not written: /edgecors/sites/zoo.",
+    ]
+    if not arrives:
+        ran = edgecors("apply", file, "--yes", "--json")
+        assert (ran.status, ran.data["written"], ran.data["error"]) == (130, [], "Interrupted.")
+        assert (ran.data["perhaps_written"], ran.data["not_written"]) == (
+            ["/edgecors/sites/shop"],
+            ["/edgecors/sites/zoo"],
+        )
+
+
 def test_apply_that_replaced_a_version_in_the_same_moment_counts_it_as_written(
     edgecors: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
