@@ -315,7 +315,7 @@ def _read_json(text: str, name: str) -> PolicyFiles:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
         return _invalid(text, name, f"{name} is not valid JSON: {reason}.")
     if repeated:
-        raise UsageError("\n".join(_repeated_keys(text, name)))
+        raise UsageError("\n".join(repeated_keys(text, name)))
     if isinstance(data, dict) and not _is_bundle(data):
         return PolicyFiles(name, single=text.strip())  # with its own layout
     return _from_data(data, name)
@@ -338,7 +338,7 @@ def _invalid(text: str, name: str, reason: str) -> PolicyFiles:
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|[{}\[\]]|\n')
 
 
-def _repeated_keys(text: str, name: str) -> Iterator[str]:
+def repeated_keys(text: str, name: str) -> Iterator[str]:
     """A sentence for each key that one object of a JSON text has twice, with both lines."""
     line = 1
     open_objects: list[dict[str, int]] = []
@@ -353,7 +353,7 @@ def _repeated_keys(text: str, name: str) -> Iterator[str]:
         elif token[2] is not None:
             key = json.loads(f'"{token[1]}"')
             if first := open_objects[-1].get(key):
-                yield f"{name}, line {line}: the key {key!r} is used twice in one object (first in line {first})."
+                yield f"{name}, line {line}: the key {key[:120]!r} is used twice in one object (first in line {first})."
             open_objects[-1].setdefault(key, line)
             line += symbol.count("\n")
 

@@ -72,6 +72,16 @@ def test_read_text_byte_order_mark_is_skipped() -> None:
     assert read_text('\ufeff{"a": 1}').data == {"a": 1}
 
 
+def test_read_json_repeated_keys_are_named_with_both_lines() -> None:
+    text = '{"a": {"b": 1,\n "c": "}", "b": 2},\n "b": 3,\n "a": 4}'
+    with pytest.raises(UsageError) as raised:
+        read_json(text)
+    assert str(raised.value).splitlines() == [
+        "The input, line 2: the key 'b' is used twice in one object (first in line 1). Remove one of the two.",
+        "The input, line 4: the key 'a' is used twice in one object (first in line 1). Remove one of the two.",
+    ]
+
+
 def test_read_json_surrogate_key_is_refused_with_an_encodable_sentence() -> None:
     with pytest.raises(UsageError) as error:
         read_json('{"\\ud800": 1, "\\ud800": 2}')

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from xml.etree import ElementTree
 
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing.report import shown
+from edgecors_admin.policy_files import repeated_keys
 
 MAX_TEXT = 16 * 1024 * 1024
 MAX_YAML = 2 * 1024 * 1024
 """Characters. CloudFormation's own limit is 1 MB, and reading YAML is slow."""
 MAX_DEPTH = 100
+_MAX_REPEATED = 20
+"""Repeated keys that are reported."""
 
 _HCL = re.compile(r"^[ \t]*(resource|variable|locals|module|provider|terraform|data|output)\b[^\n:=]*\{", re.MULTILINE)
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -70,22 +74,25 @@ def read_json(text: str) -> Any:
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token.group(), 0)
         if depth > MAX_DEPTH:
             raise _too_deep("JSON")
+    repeated = False
+
+    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        data = dict(members)
+        repeated = repeated or len(data) < len(members)
+        return data
+
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        data = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         line = text.split("\n")[error.lineno - 1]
         raise _SyntaxError(
             f"The input starts like JSON but is not valid JSON: {error.msg} at line {error.lineno}, column "
             f"{error.colno}: {shown(line.strip())}"
         ) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in data:
-            raise UsageError(f"The key {shown(key)} appears twice in one object. Remove one of the two.")
-        data[key] = value
+    if repeated:
+        sentences = islice(repeated_keys(text, "The input"), _MAX_REPEATED)
+        raise UsageError("\n".join(f"{sentence} Remove one of the two." for sentence in sentences))
     return data
 
 
