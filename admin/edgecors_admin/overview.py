@@ -203,7 +203,15 @@ def _grant(rule: Rule, grant: Grant, site: Site) -> dict[str, Any]:
             field.name: _origins(rule, grant, site) if isinstance(field.reader, Origins) else field_value(grant, field)
             for field in GRANT_FIELDS
         },
+        "missing_lists": _missing_lists(rule, grant, site),
     }
+
+
+def _missing_lists(rule: Rule, grant: Grant, site: Site) -> list[str]:
+    """The lists that a grant names and that do not exist."""
+    source = site.source.grant(rule.index, grant.index)
+    names = source.lists if source is not None else ()
+    return [f"@{name}" for name in dict.fromkeys(names) if name in site.lists and site.lists[name] is None]
 
 
 def _origins(rule: Rule, grant: Grant, site: Site) -> str | list[dict[str, str]]:

@@ -13,6 +13,7 @@ from edgecors_local.ui.page import make_page
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.loop import run_in_thread
+from tests.support.locked import lock
 from tests.support.parameter_store import ParameterStoreServer
 from tests.support.policy_fields import EFFECTIVE, FIELDS, documents
 
@@ -89,6 +90,30 @@ def test_an_empty_store_offers_to_create_a_site(page: Page, address: str, empty:
     page.get_by_role("button", name="Create blog").click()
     expect(page.get_by_role("status").last).to_contain_text("Written: /ui/sites/blog version 1")
     assert value(empty, "sites/blog") == "https://www.example.com"
+
+
+def test_access_shows_a_list_that_does_not_exist(page: Page, address: str, empty: ParameterStoreServer) -> None:
+    empty.put("/ui/sites/shop", "@gone")
+    open_page(page, address, "site/shop")
+    expect(page.get_by_role("listitem").filter(has_text="@gone")).to_contain_text("does not exist")
+    page.get_by_role("button", name="Remove @gone").click()
+    expect(page.get_by_role("dialog")).to_contain_text("@gone")
+
+
+def test_parameters_that_cant_be_decrypted_are_shown_beside_the_others(page: Page, store: ParameterStoreServer) -> None:
+    store.put("/ui/sites/locked", APP, "SecureString")
+    client = store.client
+    lock(client, ["/ui/sites/locked"])
+    sockets = bind(0)
+    port = sockets[0].getsockname()[1]
+    with run_in_thread(AppServer(make_page(Parameters(client, "/ui"), port, TOKEN), sockets)):
+        open_page(page, f"http://localhost:{port}/")
+        attention = page.get_by_role("region", name="Needs attention")
+        expect(attention).to_contain_text("/ui/sites/locked can't be read. It is a SecureString: permit kms:Decrypt")
+        expect(page.get_by_role("main").get_by_role("listitem").filter(has_text="SecureString").last).to_contain_text(
+            "be read"
+        )
+        expect(page.get_by_role("main").get_by_role("link", name="shop 2 rules")).to_be_visible()
 
 
 def test_allow_needs_consent_to_a_risk_and_says_what_was_written(

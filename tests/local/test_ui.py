@@ -170,6 +170,14 @@ def test_overview_lists_sites_lists_and_what_is_missing(client: UiClient) -> Non
     assert overview["missing_sites"] == {"none": ["E1"]}
 
 
+def test_details_name_lists_that_do_not_exist_in_their_grant(client: UiClient) -> None:
+    grants = [{"allow_origins": ["@gone", "@partners", "@gone"]}, {"allow_origins": [APP]}]
+    client.store.put("/edgecors/sites/other", json.dumps({"version": 1, "rules": [{"grants": grants}]}))
+    first, second = client.read("/api/details?target=other")["rule_list"][0]["grants"]
+    assert (first["missing_lists"], second["missing_lists"]) == (["@gone"], [])
+    assert [origin["location"] for origin in first["allow_origins"]] == ["@partners[0]"]
+
+
 def test_overview_parameters_that_cant_be_decrypted_are_shown_beside_the_others(locked_client: UiClient) -> None:
     overview = locked_client.read("/api/overview")
     assert [(row["site"], row.get("error") is None) for row in overview["sites"]] == [("locked", False), ("shop", True)]

@@ -71,7 +71,7 @@ const RULE_FACTS = {
   tolerate: ["", (codes) => (codes.length ? `tolerates ${codes.join(", ")}` : null)],
 };
 const GRANT_FACTS = {
-  grant: null, allow_origins: null, // above the facts
+  grant: null, allow_origins: null, missing_lists: null, // above the facts
   allow_methods: ["Methods", listed],
   allow_headers: ["Request headers", listed],
   expose_headers: ["Exposed headers", listed],
@@ -96,23 +96,24 @@ function grantPart(name, rule, grant, several, done) {
   return h("div", { class: "grant" },
     h("h3", {}, several ? `Grant ${grant.grant}: who may read` : "Who may read"),
     open ? h("p", { class: "notice warn" }, h("strong", {}, "Every site may read this."))
-      : readers(grant.allow_origins, (entry) => () => review({ kind: "revoke", target: name, origins: entry, ...where }, done)),
+      : readers(grant.allow_origins, grant.missing_lists, (entry) => () => review({ kind: "revoke", target: name, origins: entry, ...where }, done)),
     open ? null : allowForm(name, done, where),
     h("dl", { class: "facts" },
       described(grant, GRANT_FACTS).map(([title, text]) => fact(title, text))));
 }
 
-/** The entries of the policy itself, then those of each list it names. */
-function readers(entries, revoke) {
+/** The entries of the policy itself, then those of each list it names, then the lists that do not exist. */
+function readers(entries, missing, revoke) {
   const lists = Map.groupBy(entries, ({ location }) => /^@([^[]+)/.exec(location)?.[1] ?? "");
   const own = lists.get("") ?? [];
   lists.delete("");
   return h("div", { class: "stack tight" },
-    own.length || !lists.size ? entryList("Origins of the policy", own, revoke) : null,
+    own.length || !(lists.size || missing.length) ? entryList("Origins of the policy", own, revoke) : null,
     [...lists].map(([list, items]) => h("details", { class: "shared" },
       h("summary", {}, h("strong", {}, `@${list}`), ` ${plural(items.length, "entry")}`),
       h("p", {}, h("a", { href: `#/list/${encodeURIComponent(list)}` }, `Change @${list}`)),
-      entryList(`@${list}`, items, null))));
+      entryList(`@${list}`, items, null))),
+    missing.length ? h("ul", { class: "entries" }, missing.map((list) => row({ entry: list, problem: "does not exist" }, revoke))) : null);
 }
 
 function listAccess(name, data, done) {
@@ -143,9 +144,9 @@ function entryList(title, entries, revoke) {
     entries.length ? box : h("p", { class: "soft" }, "Nobody."), more);
 }
 
-function row({ entry, readable }, revoke) {
+function row({ entry, readable, problem = readable === false ? "can’t be read" : null }, revoke) {
   return h("li", {}, h("code", {}, entry),
-    readable === false ? h("span", { class: "badge bad" }, "can’t be read") : null,
+    problem ? h("span", { class: "badge bad" }, problem) : null,
     revoke ? h("button", { type: "button", class: "quiet", "aria-label": `Remove ${entry}`, onclick: revoke(entry) }, "Remove") : null);
 }
 
