@@ -15,7 +15,7 @@ import re
 import shlex
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from edgecors.allowlist import is_name
 from edgecors.document import is_json
 from edgecors.packing import unpack
 
+from edgecors_admin import json_text
 from edgecors_admin.edit import NOBODY
 from edgecors_admin.errors import UsageError
 from edgecors_admin.yaml_text import parse_yaml
@@ -299,23 +300,15 @@ def read_single(text: str, file: Path) -> str:
 
 def _read_json(text: str, name: str) -> PolicyFiles:
     """The files of a JSON text. What is invalid is kept with the error if the library reports it as well."""
-    repeated = False
-
-    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal repeated
-        data = dict(members)
-        repeated = repeated or len(data) < len(members)
-        return data
-
     try:
-        data = json.loads(text, object_pairs_hook=pairs)
+        data, repeated = json_text.decode(text)
     except json.JSONDecodeError as error:
         return _invalid(text, name, _describe_json(error, text, name))
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
         return _invalid(text, name, f"{name} is not valid JSON: {reason}.")
     if repeated:
-        raise UsageError("\n".join(repeated_keys(text, name)))
+        raise UsageError("\n".join(json_text.repeated_keys(text, name)))
     if isinstance(data, dict) and not _is_bundle(data):
         return PolicyFiles(name, single=text.strip())  # with its own layout
     return _from_data(data, name)
@@ -333,29 +326,6 @@ def _invalid(text: str, name: str, reason: str) -> PolicyFiles:
     if text.lstrip()[:1] not in ("{", "["):
         raise UsageError(reason)  # it is not meant as a document
     return PolicyFiles(name, single=text.strip(), error=reason)
-
-
-_JSON_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|[{}\[\]]|\n')
-
-
-def repeated_keys(text: str, name: str) -> Iterator[str]:
-    """A sentence for each key that one object of a JSON text has twice, with both lines."""
-    line = 1
-    open_objects: list[dict[str, int]] = []
-    for token in _JSON_TOKEN.finditer(text):
-        symbol = token[0]
-        if symbol == "\n":
-            line += 1
-        elif symbol in "{[":
-            open_objects.append({})
-        elif symbol in "}]":
-            open_objects.pop()
-        elif token[2] is not None:
-            key = json.loads(f'"{token[1]}"')
-            if first := open_objects[-1].get(key):
-                yield f"{name}, line {line}: the key {key[:120]!r} is used twice in one object (first in line {first})."
-            open_objects[-1].setdefault(key, line)
-            line += symbol.count("\n")
 
 
 def _is_bundle(data: Mapping[str, Any]) -> bool:

@@ -9,9 +9,9 @@ from itertools import islice
 from typing import Any
 from xml.etree import ElementTree
 
+from edgecors_admin import json_text
 from edgecors_admin.errors import UsageError
 from edgecors_admin.importing.report import shown
-from edgecors_admin.policy_files import repeated_keys
 
 MAX_TEXT = 16 * 1024 * 1024
 MAX_YAML = 2 * 1024 * 1024
@@ -74,16 +74,8 @@ def read_json(text: str) -> Any:
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token.group(), 0)
         if depth > MAX_DEPTH:
             raise _too_deep("JSON")
-    repeated = False
-
-    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal repeated
-        data = dict(members)
-        repeated = repeated or len(data) < len(members)
-        return data
-
     try:
-        data = json.loads(text, object_pairs_hook=pairs)
+        data, repeated = json_text.decode(text)
     except json.JSONDecodeError as error:
         line = text.split("\n")[error.lineno - 1]
         raise _SyntaxError(
@@ -91,7 +83,7 @@ def read_json(text: str) -> Any:
             f"{error.colno}: {shown(line.strip())}"
         ) from None
     if repeated:
-        sentences = islice(repeated_keys(text, "The input"), _MAX_REPEATED)
+        sentences = islice(json_text.repeated_keys(text, "The input"), _MAX_REPEATED)
         raise UsageError("\n".join(f"{sentence} Remove one of the two." for sentence in sentences))
     return data
 
