@@ -20,25 +20,19 @@ from edgecors_admin.source_map import read_written_list
 
 def about(stored: Stored) -> dict[str, Any]:
     """A parameter without its value."""
-    return {
-        "parameter": stored.name,
-        "version": stored.version,
-        "type": stored.type,
-        "modified": stored.modified.isoformat() if stored.modified is not None else None,
-        "bytes": size(stored.value),
-        "packed": stored.packed,
-    }
+    return {**_identity(stored), "bytes": size(stored.value), "packed": stored.packed}
 
 
 def _about_unreadable(parameter: Unreadable) -> dict[str, Any]:
+    return {**_identity(parameter), "bytes": None, "packed": None, "error": parameter.reason}
+
+
+def _identity(parameter: Stored | Unreadable) -> dict[str, Any]:
     return {
         "parameter": parameter.name,
         "version": parameter.version,
         "type": parameter.type,
         "modified": parameter.modified.isoformat() if parameter.modified is not None else None,
-        "bytes": None,
-        "packed": None,
-        "error": parameter.reason,
     }
 
 
