@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from .allowlist import is_name, read_list
 from .aws import (
     ReadError,
@@ -117,7 +115,7 @@ class SiteReader:
         regions: Iterable[RegionReader],
         telemetry: Telemetry,
         root: str,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float],
     ) -> None:
         self._regions = tuple(regions)
         self._telemetry = telemetry

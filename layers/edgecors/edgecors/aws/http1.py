@@ -263,8 +263,8 @@ class HttpConnection:
             data = yield from _retry(sock, partial(sock.recv, 65536))
             yield _at_once
             response = parser.feed(data)
-        if parser.closes and self._socket is not None:
-            self._socket.close()
+        if parser.closes:
+            sock.close()
             self._socket = None
         return response
 
