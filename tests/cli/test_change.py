@@ -70,27 +70,23 @@ def test_a_change_in_the_last_moment_is_merged(parameter_store: ParameterStoreSe
     assert written.notes == ("version 2 was written meanwhile; the change was made again on top of it",)
 
 
-def test_somebody_made_the_same_change_and_more_in_the_last_moment(
-    parameter_store: ParameterStoreServer, parameters: Disturbed
-) -> None:
-    """Their text needs no edit, but ours hides it: it is written again."""
-    parameter_store.put(NAME, "https://a.example")
-    parameters.disturb = lambda: parameter_store.put(NAME, f"https://a.example,{MINE},{THEIRS}")
-    written = change(parameters, NAME, add_mine, agree)
-    assert entries(parameter_store) == ["https://a.example", MINE, THEIRS]
-    assert written.after is not None
-    assert written.after.version == 4
-
-
+@pytest.mark.parametrize(
+    ("theirs", "version"),
+    [
+        pytest.param([MINE], 3, id="the same change"),
+        # Their text needs no edit, but ours hides it: it is written again.
+        pytest.param([MINE, THEIRS], 4, id="the same change and more"),
+    ],
+)
 def test_somebody_made_the_same_change_in_the_last_moment(
-    parameter_store: ParameterStoreServer, parameters: Disturbed
+    parameter_store: ParameterStoreServer, parameters: Disturbed, theirs: list[str], version: int
 ) -> None:
     parameter_store.put(NAME, "https://a.example")
-    parameters.disturb = lambda: parameter_store.put(NAME, f"https://a.example,{MINE}")
+    parameters.disturb = lambda: parameter_store.put(NAME, ",".join(["https://a.example", *theirs]))
     written = change(parameters, NAME, add_mine, agree)
-    assert entries(parameter_store) == ["https://a.example", MINE]
+    assert entries(parameter_store) == ["https://a.example", *theirs]
     assert written.after is not None
-    assert written.after.version == 3
+    assert written.after.version == version
 
 
 @pytest.mark.parametrize("error", [CommandError("Nothing was written."), KeyboardInterrupt()], ids=["no", "Ctrl-C"])
